@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stands where libxl expects its save helper (LIBXL_SAVE_HELPER), on both sides of a migration.
+ *
+ * --save-domain (live, plain stream):
+ *   1. count the domain's pages per node
+ *   2. write image header, domain header and our record to the stream
+ *   3. append the report, exec the real helper: nothing of us stays in the data path
+ *
+ * --restore-domain (plain stream):
+ *   1. peek at the stream; nothing is consumed
+ *   2. check, match, claim, under the ledger's lock
+ *   3. start the real helper with the placing object in it, stdin, stdout and stream untouched
+ *   4. when it has ended: release leftovers, read the counts back, append the report
+ *   5. end as it ended
+ *
+ * Anything else is the real helper's alone.
+ *
+ * Invocation: by libxl.  Exit: the real helper's own; 3 when policy `strict` refuses before the first
+ * page; 5 when the real helper cannot be started or the stream was spoilt half-way through the record.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <exclaim/child.h>
+#include <exclaim/log.h>
+#include <exclaim/session.h>
+
+#include "../src/restore/libxl.h"
+
+#define HOOK "libxl-save-helper"
+
+static int run_real(const char *path, char **argv)
+{
+    execv(path, argv);
+    fprintf(stderr, "exclaim: start %s: %m\n", path);
+    return 5;
+}
+
+/* Why this save is none of ours; NULL if it is. */
+static const char *not_ours(const struct libxl_args *args)
+{
+    if (args->stream_type != LIBXL_STREAM_PLAIN) {
+        return "a checkpointed stream (Remus or COLO)";
+    }
+    if (args->save && !(args->flags & LIBXL_XCFLAGS_LIVE)) {
+        return "not a live migration";
+    }
+    return NULL;
+}
+
+static int save(struct exclaim_session *s, const struct libxl_args *args, const char *path,
+                char **argv)
+{
+    int rc = exclaim_source_send(s, args->stream_fd, LIBXL_USERDATA_DIR);
+
+    exclaim_session_ready(s);
+    exclaim_session_report(s);
+    exclaim_session_close(s);
+    if (rc) {
+        fprintf(stderr, "exclaim: %s\n", s->report.error);
+        return 5;
+    }
+    return run_real(path, argv);
+}
+
+/* The rest of a restore, once the real helper has ended. */
+static void finish(struct exclaim_session *s, int status)
+{
+    exclaim_dest_restored(s, status == 0);
+    if (s->report.outcome != EXCLAIM_OUTCOME_DONE || !s->report.have_match) {
+        exclaim_session_report(s);
+        return;
+    }
+    if (exclaim_dest_verify_is_quick(s)) {
+        exclaim_dest_verify(s, true);
+        exclaim_session_report(s);
+    } else {
+        exclaim_dest_verify_later(s);
+    }
+}
+
+static int restore(struct exclaim_session *s, const struct libxl_args *args,
+                   const struct exclaim_inherited *inherited, const char *path, char **argv)
+{
+    struct exclaim_error err = { 0 };
+    char place[64];
+    bool placing;
+    int64_t start;
+    int status;
+    pid_t pid;
+
+    if (exclaim_dest_prepare(s, args->stream_fd, -1)) {
+        fprintf(stderr, "exclaim: refused: %s\n", s->report.error);
+        exclaim_session_report(s);
+        exclaim_session_close(s);
+        return 3;
+    }
+    exclaim_session_ready(s);
+    if (!s->have_entry) {
+        /* Nothing to place, release or verify: leave. */
+        exclaim_session_report(s);
+        exclaim_session_close(s);
+        return run_real(path, argv);
+    }
+
+    placing = exclaim_dest_place_env(s, place, sizeof(place));
+    start = exclaim_session_now();
+    if (exclaim_child_start(path, argv, placing ? s->config.place_object : NULL, place, &pid,
+                            &err)) {
+        fprintf(stderr, "exclaim: %s\n", err.text);
+        exclaim_dest_restored(s, false);
+        exclaim_session_report(s);
+        return 5;
+    }
+    exclaim_child_detach(inherited);
+    if (exclaim_child_wait(pid, &status, &err)) {
+        fprintf(stderr, "exclaim: %s\n", err.text);
+        status = 5 << 8;
+    }
+    s->report.ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - start;
+    finish(s, status);
+    exclaim_session_close(s);
+    exclaim_child_mirror(status);
+}
+
+int main(int argc, char **argv)
+{
+    struct exclaim_inherited inherited;
+    struct exclaim_error err = { 0 };
+    struct exclaim_session s;
+    struct libxl_args args;
+    char path[512];
+
+    exclaim_inherited_fds(&inherited);
+    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
+    libxl_parse_args(argc, argv, &args);
+    exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
+                         args.domid);
+    if (exclaim_find_save_helper(&s.config, path, sizeof(path), &err)) {
+        fprintf(stderr, "exclaim: %s\n", err.text);
+        return 5;
+    }
+    argv[0] = path;
+    if (!args.known) {
+        exclaim_log(LOG_NOTICE, "arguments of an unknown form: handed to %s", path);
+        return run_real(path, argv);
+    }
+    if (not_ours(&args)) {
+        snprintf(s.report.why, sizeof(s.report.why), "%s", not_ours(&args));
+        exclaim_session_report(&s);
+        return run_real(path, argv);
+    }
+    return args.save ? save(&s, &args, path, argv) : restore(&s, &args, &inherited, path, argv);
+}

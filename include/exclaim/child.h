@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Starting the real emulator and standing in its place towards the toolstack. */
+#ifndef EXCLAIM_CHILD_H
+#define EXCLAIM_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <exclaim/config.h>
+#include <exclaim/error.h>
+
+/*
+ * The real libxl-save-helper: @config's, else the one of the running Xen where Debian and the
+ * upstream build install it.  Never this program itself (device and inode compared).
+ */
+int exclaim_find_save_helper(const struct exclaim_config *config, char *path, uint32_t size,
+                             struct exclaim_error *err);
+
+/* The descriptors above 2 that a program was started with. */
+struct exclaim_inherited {
+    uint32_t nr;
+    int fd[64];
+};
+
+/* Call first thing in main(), before anything is opened. */
+void exclaim_inherited_fds(struct exclaim_inherited *inherited);
+
+/*
+ * Starts @path with @argv, all inherited descriptors, stdin and stdout.  @preload (or NULL) is loaded
+ * into it with @place in EXCLAIM_PLACE.  It dies with us.  Signals that a toolstack sends are
+ * blocked in the caller from here on, for exclaim_child_wait().
+ */
+int exclaim_child_start(const char *path, char *const *argv, const char *preload,
+                        const char *place, pid_t *pid, struct exclaim_error *err);
+
+/* Closes our copies of the child's descriptors and of stdin and stdout, so that its end is seen by
+ * all who wait for it. */
+void exclaim_child_detach(const struct exclaim_inherited *inherited);
+
+/* Waits for the child, handing on the signals that we get; its wait status. */
+int exclaim_child_wait(pid_t pid, int *status, struct exclaim_error *err);
+
+/* Ends this process as the child ended: same exit code, same signal. */
+void exclaim_child_mirror(int status) __attribute__((noreturn));
+
+#endif

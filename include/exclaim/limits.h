@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXCLAIM_LIMITS_H
+#define EXCLAIM_LIMITS_H
+
+/*
+ * Node ids handled are 0 .. EXCLAIM_NODES_MAX - 1.  64 is MAX_NUMNODES of every x86 Xen from 4.17
+ * on unless it was configured smaller (xen/arch/x86/Kconfig, CONFIG_NR_NUMA_NODES).
+ */
+#define EXCLAIM_NODES_MAX 64
+
+#define EXCLAIM_PAGE_SHIFT 12
+#define EXCLAIM_PAGE_SIZE (1u << EXCLAIM_PAGE_SHIFT)
+
+/*
+ * More pages than any host has: 2^40 pages are 4 PiB.  Numbers from the wire above it are refused
+ * before they are added up.
+ */
+#define EXCLAIM_PAGES_MAX (1ull << 40)
+
+#define EXCLAIM_UUID_BYTES 16
+#define EXCLAIM_UUID_TEXT 37 /* with the terminating zero */
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pure decisions: which destination nodes take which part of a VM, and what to claim for it.
+ * No I/O, no clock, no state; the same input always gives the same answer.
+ */
+#ifndef EXCLAIM_MATCH_H
+#define EXCLAIM_MATCH_H
+
+#include <exclaim/reservation.h>
+
+/* What was reserved, by whom it is enforced; weakest first. */
+enum exclaim_guarantee {
+    EXCLAIM_GUARANTEE_NONE = 0, /* nobody */
+    EXCLAIM_GUARANTEE_HOST,     /* Xen for the total, the ledger per node among ourselves */
+    EXCLAIM_GUARANTEE_NODE,     /* Xen, one node */
+    EXCLAIM_GUARANTEE_NODE_SET, /* Xen, every node */
+};
+
+const char *exclaim_guarantee_name(enum exclaim_guarantee guarantee);
+
+/* A destination's memory as a match sees it. */
+struct exclaim_room {
+    uint32_t nr_nodes;
+    uint64_t free[EXCLAIM_NODES_MAX];    /* free on the node */
+    uint64_t claimed[EXCLAIM_NODES_MAX]; /* of that promised to others: Xen's claims, our ledger */
+    uint32_t distance[EXCLAIM_NODES_MAX][EXCLAIM_NODES_MAX]; /* 0 = unknown */
+    uint64_t allowed;                                        /* bit n: node n may be used */
+    uint64_t host_free;    /* free on the whole host */
+    uint64_t host_claimed; /* all claims of others on the host */
+    uint64_t headroom;     /* pages of the host that must stay unclaimed */
+};
+
+/* Fills what Xen tells; claims of others only where Xen knows them per node. */
+void exclaim_room_from_host(const struct exclaim_host *host, uint64_t headroom,
+                            struct exclaim_room *room);
+
+/* Free and not promised to anybody. */
+uint64_t exclaim_room_node(const struct exclaim_room *room, uint32_t node);
+uint64_t exclaim_room_host(const struct exclaim_room *room);
+
+enum exclaim_match_shape {
+    EXCLAIM_MATCH_SAME,       /* every part on the node of the same number */
+    EXCLAIM_MATCH_RENUMBERED, /* every part whole on a node of its own */
+    EXCLAIM_MATCH_MERGED,     /* every part whole, but some share a node */
+    EXCLAIM_MATCH_SPLIT,      /* some part lies on several nodes */
+};
+
+const char *exclaim_match_shape_name(enum exclaim_match_shape shape);
+
+struct exclaim_part {
+    uint32_t src_node;
+    uint32_t dst_node;
+    uint64_t pages;
+};
+
+/* A split takes at most one part more per destination node. */
+#define EXCLAIM_PARTS_MAX (2 * EXCLAIM_NODES_MAX)
+
+struct exclaim_match {
+    enum exclaim_match_shape shape;
+    uint32_t nr_parts;
+    struct exclaim_part part[EXCLAIM_PARTS_MAX];
+    uint32_t nr_nodes;                  /* of the destination */
+    uint64_t pages[EXCLAIM_NODES_MAX];  /* to be placed per destination node */
+    uint64_t total_pages;
+    uint64_t stray_pages; /* pages of source nodes that were folded into another part */
+};
+
+struct exclaim_match_options {
+    uint64_t stray_pages; /* a source node with at most this many pages is no home of the VM */
+    bool whole_parts;     /* policy strict: SAME or RENUMBERED, else NOFIT */
+};
+
+/*
+ * Matches @res, whose count must be exact, to @room.
+ *
+ * Order: same number where all parts fit so; else every part whole on a node of its own, keeping the
+ * largest parts' numbers as far as all still fit, best fit for the others; else parts share
+ * nodes; else parts are split over the nearest nodes.  NOFIT says for the first part that does not
+ * fit: need, free, claimed by others, short by.
+ */
+int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_room *room,
+                  const struct exclaim_match_options *opt, struct exclaim_match *match,
+                  struct exclaim_error *err);
+
+/*
+ * The claims that would keep @match, strongest first; at most three.  @done pages per node of the
+ * domain are allocated already and are not claimed again.
+ */
+struct exclaim_claim_plan {
+    uint32_t nr;
+    struct {
+        struct exclaim_claim claim;
+        enum exclaim_guarantee guarantee;
+    } step[3];
+};
+
+void exclaim_claim_plan(const struct exclaim_match *match, const struct exclaim_caps *caps,
+                        struct exclaim_claim_plan *plan);
+
+#endif

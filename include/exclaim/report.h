@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One line per migration and side: "schema": "exclaim.migration/1". */
+#ifndef EXCLAIM_REPORT_H
+#define EXCLAIM_REPORT_H
+
+#include <exclaim/config.h>
+#include <exclaim/match.h>
+
+enum exclaim_role { EXCLAIM_ROLE_SOURCE, EXCLAIM_ROLE_DESTINATION };
+
+/* The steps of both sides, in their order; each is timed. */
+enum exclaim_step {
+    EXCLAIM_STEP_PEEK,    /* destination: wait for and read the record */
+    EXCLAIM_STEP_COUNT,   /* source: read the count */
+    EXCLAIM_STEP_MATCH,   /* destination: memory per node, ledger, match */
+    EXCLAIM_STEP_CLAIM,   /* destination: stake */
+    EXCLAIM_STEP_WRITE,   /* source: write the record */
+    EXCLAIM_STEP_READY,   /* both: from the hook's start to the emulator's */
+    EXCLAIM_STEP_RESTORE, /* destination: the emulator's run */
+    EXCLAIM_STEP_VERIFY,  /* destination: read the counts back */
+    EXCLAIM_STEP_RELEASE, /* destination: release what is left */
+    EXCLAIM_STEPS,
+};
+
+enum exclaim_outcome {
+    EXCLAIM_OUTCOME_PASSED, /* we stayed out; `error` or `why` says why */
+    EXCLAIM_OUTCOME_SENT,   /* source: record written */
+    EXCLAIM_OUTCOME_DONE,   /* destination: restored */
+    EXCLAIM_OUTCOME_REFUSED,
+    EXCLAIM_OUTCOME_FAILED, /* the emulator failed */
+};
+
+struct exclaim_report {
+    enum exclaim_role role;
+    enum exclaim_outcome outcome;
+    const char *hook;
+    uint32_t policy;
+    uint32_t domid;
+    bool have_uuid;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    bool have_reservation;
+    struct exclaim_reservation res; /* source: what was sent; destination: what came */
+    bool have_match;
+    struct exclaim_match match;
+    enum exclaim_guarantee guarantee;
+    uint64_t claimed_pages;
+    bool steered;
+    uint64_t placed[EXCLAIM_NODES_MAX];  /* put exactly there by the placing object */
+    uint64_t refused[EXCLAIM_NODES_MAX]; /* the node had no memory for */
+    uint64_t elsewhere;
+    uint64_t extents[3]; /* of order 0, 9, 18 */
+    uint64_t populate_calls;
+    bool have_got;
+    struct exclaim_count got; /* read back from Xen */
+    bool verified_paused;     /* before the guest ran again */
+    uint64_t released_pages;  /* leftover of the claim */
+    uint32_t record_bytes;
+    int64_t ms[EXCLAIM_STEPS]; /* -1: not done */
+    char why[512];             /* what kept us from a stronger guarantee, or from acting at all */
+    char error[512];
+};
+
+void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, const char *hook);
+
+/* got - planned, summed over the nodes that have too many; 0 is exact.  Needs match and got. */
+uint64_t exclaim_report_deviation(const struct exclaim_report *report);
+bool exclaim_report_exact(const struct exclaim_report *report);
+
+/* Appends one line to @path, creating it (0640) and its directory; a single write, so that lines of
+ * several writers do not mix. */
+int exclaim_report_append(const struct exclaim_report *report, const char *path,
+                          struct exclaim_error *err);
+
+const char *exclaim_outcome_name(enum exclaim_outcome outcome);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One migration on one side, as a toolstack's hook carries it out.
+ *
+ *   source:       exclaim_source_send(): count, record
+ *   destination:  exclaim_dest_prepare(): peek, check, match, claim
+ *                 (the emulator restores, with exclaim_dest_place_env() in its environment)
+ *                 exclaim_dest_restored(): leftovers released, entry removed
+ *                 exclaim_dest_verify(): counts read back
+ *   both:         exclaim_session_report(), exclaim_session_close()
+ *
+ * Nothing here ends the process, and nothing fails a migration that policy `prefer` would let go on:
+ * what went wrong is in the report's `why`.
+ */
+#ifndef EXCLAIM_SESSION_H
+#define EXCLAIM_SESSION_H
+
+#include <exclaim/config.h>
+#include <exclaim/ledger.h>
+#include <exclaim/report.h>
+
+struct exclaim_session {
+    struct exclaim_config config;
+    struct exclaim_report report;
+    struct exclaim_hv *hv;
+    struct exclaim_caps caps;
+    struct exclaim_domain dom;
+    struct exclaim_ledger *ledger;
+    bool have_entry;
+    uint32_t slot;
+    bool claimed;   /* by us: leftovers are ours to release */
+    int place_fd;   /* the ledger for the restoring process, -1 if none */
+    int64_t started_ms;
+};
+
+/* @hook names the program in reports.  Loads the configuration; a broken one falls back to the
+ * defaults and is reported, because a migration must not fail for it. */
+void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
+                          uint32_t domid);
+
+/* Milliseconds on a clock that only goes forward. */
+int64_t exclaim_session_now(void);
+
+/* The emulator starts: notes the time since the hook's own start. */
+void exclaim_session_ready(struct exclaim_session *s);
+
+/*
+ * Source.  Counts the domain and writes headers and record to @fd.  @userdata_dir is where libxl keeps
+ * its domains' configurations (LIBXL_USERDATA_DIR), NULL for another toolstack.
+ * Returns 0 if the emulator should go on (with or without our record), -1 if the stream was left with
+ * a part of the record and must not be used.
+ */
+int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir);
+
+/*
+ * Destination.  Returns 0 if the emulator should be started, -1 if the policy refuses: then nothing
+ * is claimed and report.error has the reason.  @cancel_fd (or -1) ends the wait for the stream.
+ */
+int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
+
+/* "<fd>:<slot>:<domid>" for EXCLAIM_PLACE of the restoring process; false if nothing is to be placed. */
+bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size);
+
+/* The emulator has ended: reads what was placed, releases leftovers, removes the ledger's entry.
+ * @result is the emulator's own verdict; false only if it is known to have failed. */
+void exclaim_dest_restored(struct exclaim_session *s, bool result);
+
+/* Whether reading the counts is quick enough to let the guest wait for it. */
+bool exclaim_dest_verify_is_quick(struct exclaim_session *s);
+void exclaim_dest_verify(struct exclaim_session *s, bool paused);
+
+/* Verifies and reports in a process of its own, so that the guest need not wait. */
+void exclaim_dest_verify_later(struct exclaim_session *s);
+
+/* Appends the report line; failures go to syslog only. */
+void exclaim_session_report(struct exclaim_session *s);
+void exclaim_session_close(struct exclaim_session *s);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXCLAIM_UUID_H
+#define EXCLAIM_UUID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <exclaim/limits.h>
+
+/* The usual 8-4-4-4-12 form, lower case. */
+void exclaim_uuid_format(const uint8_t uuid[EXCLAIM_UUID_BYTES], char text[EXCLAIM_UUID_TEXT]);
+
+/* Accepts only that form (either case); false otherwise. */
+bool exclaim_uuid_parse(const char *text, uint8_t uuid[EXCLAIM_UUID_BYTES]);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "../report/json.h"
+#include "../report/table.h"
+#include "cli.h"
+
+struct row {
+    const char *kind;
+    const char *name;
+    const char *state; /* "yes", "no" or "untold" */
+    const char *why;
+};
+
+#define ROWS 9
+
+static const char *yes(bool b)
+{
+    return b ? "yes" : "no";
+}
+
+static void rows(const struct exclaim_caps *c, struct row *r)
+{
+    const char *node = c->claim_node_known ? yes(c->claim_node) : "untold";
+
+    r[0] = (struct row){ "count", "hypercall", yes(c->count_hypercall), c->why_count_hypercall };
+    r[1] = (struct row){ "count", "p2m", yes(c->count_p2m), c->why_count_p2m };
+    r[2] = (struct row){ "count", "console", yes(c->count_console), c->why_count_console };
+    r[3] = (struct row){ "memory", "claimed per node", yes(c->node_memory), c->why_node_memory };
+    r[4] = (struct row){ "claim", "host", yes(c->claim_host), "" };
+    r[5] = (struct row){ "claim", "node", node, c->why_claim_node };
+    r[6] = (struct row){ "claim", "node-set", yes(c->claim_set), c->why_claim_set };
+    r[7] = (struct row){ "place", "exact node", yes(c->place_exact_node), "" };
+    r[8] = (struct row){ NULL, NULL, NULL, NULL };
+}
+
+static void print_json(const struct exclaim_caps *c, const struct row *r)
+{
+    json_object *o = exclaim_json_schema("caps"), *list;
+    char version[64];
+
+    snprintf(version, sizeof(version), "%u.%u%s", c->xen_major, c->xen_minor, c->xen_extra);
+    exclaim_json_str(o, "xen", version);
+    exclaim_json_str(o, "library", c->library);
+    list = exclaim_json_array(o, "capabilities");
+    for (; r->kind; r++) {
+        json_object *item = exclaim_json_item(list);
+
+        exclaim_json_str(item, "kind", r->kind);
+        exclaim_json_str(item, "name", r->name);
+        exclaim_json_str(item, "offered", r->state);
+        if (*r->why) {
+            exclaim_json_str(item, "why", r->why);
+        }
+    }
+    cli_print_json(o);
+}
+
+int verb_caps(struct cli *cli, struct exclaim_error *err)
+{
+    static const char *const head[] = { "KIND", "NAME", "OFFERED", "WHY", NULL };
+    struct exclaim_hv *hv;
+    struct exclaim_caps caps;
+    struct row r[ROWS];
+    struct table t;
+
+    if (cli_open(cli, &hv, NULL, err)) {
+        return -1;
+    }
+    if (hv->ops->caps(hv, &caps, err)) {
+        hv->ops->close(hv);
+        return -1;
+    }
+    hv->ops->close(hv);
+    rows(&caps, r);
+    if (cli->json) {
+        print_json(&caps, r);
+        return 0;
+    }
+    printf("Xen %u.%u%s, %s\n\n", caps.xen_major, caps.xen_minor, caps.xen_extra, caps.library);
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "out of memory");
+    }
+    for (unsigned int i = 0; r[i].kind; i++) {
+        table_cell(&t, "%s", r[i].kind);
+        table_cell(&t, "%s", r[i].name);
+        table_cell(&t, "%s", r[i].state);
+        table_cell(&t, "%s", r[i].why);
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}

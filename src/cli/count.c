@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <exclaim/record.h>
+#include <exclaim/uuid.h>
+
+#include "../report/json.h"
+#include "../report/table.h"
+#include "cli.h"
+
+static void print_json(const struct exclaim_domain *dom, const struct exclaim_count *count)
+{
+    json_object *o = exclaim_json_schema("count");
+    char uuid[EXCLAIM_UUID_TEXT];
+
+    exclaim_uuid_format(dom->uuid, uuid);
+    exclaim_json_u64(o, "domid", dom->domid);
+    exclaim_json_str(o, "uuid", uuid);
+    exclaim_json_str(o, "name", dom->name);
+    exclaim_json_u64(o, "max_pages", dom->max_pages);
+    exclaim_json_u64(o, "outstanding_pages", dom->outstanding_pages);
+    exclaim_json_count(o, count);
+    cli_print_json(o);
+}
+
+static int print_table(const struct exclaim_domain *dom, const struct exclaim_count *count,
+                       struct exclaim_error *err)
+{
+    static const char *const head[] = { "NODE", ">PAGES", ">MIB", NULL };
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    printf("domain %" PRIu32 " %s, by %s\n\n", dom->domid, dom->name,
+           exclaim_count_method_name(count->method));
+    for (uint32_t n = 0; n < count->nr_nodes; n++) {
+        table_cell(&t, "%" PRIu32, n);
+        table_cell(&t, "%" PRIu64, count->pages[n]);
+        table_cell(&t, "%.1f", cli_mib(count->pages[n]));
+    }
+    table_cell(&t, "total");
+    table_cell(&t, "%" PRIu64, count->total_pages);
+    table_cell(&t, "%.1f", cli_mib(count->total_pages));
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}
+
+/* The same reservation that the source's hook would send, without the stream around it. */
+static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
+                        const struct exclaim_count *count, const char *path,
+                        struct exclaim_error *err)
+{
+    static struct exclaim_reservation res;
+    uint8_t buf[EXCLAIM_PREFIX_MAX];
+    const size_t at = EXCLAIM_STREAM_HEADERS + EXCLAIM_RECORD_HEADER;
+    struct exclaim_caps caps;
+    size_t len;
+    ssize_t r;
+    int fd;
+
+    if (hv->ops->caps(hv, &caps, err) || exclaim_reservation_build(hv, &caps, dom, count, &res, err) ||
+        exclaim_prefix_encode(&res, dom->hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV, caps.xen_major,
+                              caps.xen_minor, buf, sizeof(buf), &len, err)) {
+        return -1;
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+    }
+    r = write(fd, buf + at, len - at);
+    if (r != (ssize_t)(len - at)) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, r < 0 ? errno : ENOSPC, "write %s", path);
+        close(fd);
+        return -1;
+    }
+    return close(fd) ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write %s", path) : 0;
+}
+
+int verb_count(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_domain dom;
+    struct exclaim_count count;
+    struct exclaim_hv *hv;
+    int rc = 0;
+
+    if (cli_open(cli, &hv, &dom, err)) {
+        return -1;
+    }
+    if (hv->ops->count(hv, dom.domid, cli->config.count_console_max_pages, &count, err)) {
+        rc = -1;
+        goto out;
+    }
+    if (cli->json) {
+        print_json(&dom, &count);
+    } else if (count.exact) {
+        rc = print_table(&dom, &count, err);
+    }
+    if (!count.exact) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "domain %" PRIu32 " not counted exactly: %s",
+                          dom.domid, count.why);
+    } else if (cli->record) {
+        rc = write_record(hv, &dom, &count, cli->record, err);
+    }
+
+ out:
+    hv->ops->close(hv);
+    return rc;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+
+#include <exclaim/uuid.h>
+
+#include "../report/json.h"
+#include "../report/table.h"
+#include "cli.h"
+
+static void print_json(const struct exclaim_reservation *res)
+{
+    json_object *o = exclaim_json_schema("header"), *rows = NULL;
+    char uuid[EXCLAIM_UUID_TEXT];
+
+    exclaim_uuid_format(res->uuid, uuid);
+    exclaim_json_str(o, "uuid", uuid);
+    exclaim_json_str(o, "source_host", res->source_host);
+    exclaim_json_str(o, "xen", res->xen_version);
+    exclaim_json_count(o, &res->count);
+    exclaim_json_u64(o, "max_pages", res->max_pages);
+    exclaim_json_u64(o, "shared_pages", res->shared_pages);
+    exclaim_json_u64(o, "paged_pages", res->paged_pages);
+    exclaim_json_u64(o, "paging_pool_bytes", res->paging_pool_bytes);
+    exclaim_json_u64(o, "vcpus", res->vcpus);
+    exclaim_json_u64(o, "time_unix_ms", res->time_unix_ms);
+    exclaim_json_str(o, "soft_affinity",
+                     res->soft_affinity == EXCLAIM_SOFT_USER        ? "user"
+                     : res->soft_affinity == EXCLAIM_SOFT_AUTOMATIC ? "automatic"
+                                                                    : "unknown");
+    rows = exclaim_json_array(o, "node_distances");
+    for (uint32_t i = 0; i < res->count.nr_nodes; i++) {
+        json_object *row = json_object_new_array();
+
+        json_object_array_add(rows, row);
+        for (uint32_t j = 0; j < res->count.nr_nodes; j++) {
+            json_object_array_add(row, json_object_new_uint64(res->distance[i][j]));
+        }
+    }
+    cli_print_json(o);
+}
+
+static int print_table(const struct exclaim_reservation *res, struct exclaim_error *err)
+{
+    static const char *const head[] = { "NODE", ">PAGES", ">MIB", NULL };
+    char uuid[EXCLAIM_UUID_TEXT];
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    exclaim_uuid_format(res->uuid, uuid);
+    printf("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host, res->xen_version,
+           exclaim_count_method_name(res->count.method));
+    printf("max %" PRIu64 " pages, paging pool %" PRIu64 " KiB, %" PRIu32 " vCPUs\n\n",
+           res->max_pages, res->paging_pool_bytes >> 10, res->vcpus);
+    for (uint32_t n = 0; res->count.exact && n < res->count.nr_nodes; n++) {
+        table_cell(&t, "%" PRIu32, n);
+        table_cell(&t, "%" PRIu64, res->count.pages[n]);
+        table_cell(&t, "%.1f", cli_mib(res->count.pages[n]));
+    }
+    table_cell(&t, "total");
+    table_cell(&t, "%" PRIu64, res->count.total_pages);
+    table_cell(&t, "%.1f", cli_mib(res->count.total_pages));
+    table_print(&t, stdout);
+    if (!res->count.exact) {
+        printf("\nnot exact: %s\n", res->count.why);
+    }
+    table_free(&t);
+    return 0;
+}
+
+int verb_header(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_reservation res;
+
+    if (cli_read_record(cli->arg, &res, err)) {
+        return -1;
+    }
+    if (cli->json) {
+        print_json(&res);
+        return 0;
+    }
+    return print_table(&res, err);
+}

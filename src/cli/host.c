@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+
+
+#include "../report/json.h"
+#include "../report/table.h"
+#include "cli.h"
+
+static void print_json(const struct exclaim_host *host, const struct exclaim_room *room)
+{
+    json_object *o = exclaim_json_schema("host"), *nodes;
+
+    exclaim_json_u64(o, "total_pages", host->total_pages);
+    exclaim_json_u64(o, "free_pages", host->free_pages);
+    exclaim_json_u64(o, "outstanding_pages", host->outstanding_pages);
+    exclaim_json_u64(o, "headroom_pages", room->headroom);
+    exclaim_json_u64(o, "claimable_pages", exclaim_room_host(room));
+    nodes = exclaim_json_array(o, "nodes");
+    for (uint32_t n = 0; n < host->nr_nodes; n++) {
+        json_object *item, *distances;
+
+        if (!host->node[n].online) {
+            continue;
+        }
+        item = exclaim_json_item(nodes);
+        exclaim_json_u64(item, "node", n);
+        exclaim_json_u64(item, "free_pages", room->free[n]);
+        exclaim_json_u64(item, "claimed_pages", room->claimed[n]);
+        exclaim_json_u64(item, "claimable_pages", exclaim_room_node(room, n));
+        exclaim_json_bool(item, "claimed_known", host->node[n].claimed_known);
+        distances = exclaim_json_array(item, "distances");
+        for (uint32_t m = 0; m < host->nr_nodes; m++) {
+            json_object_array_add(distances, json_object_new_uint64(host->node[n].distance[m]));
+        }
+    }
+    cli_print_json(o);
+}
+
+static int print_table(const struct exclaim_host *host, const struct exclaim_room *room,
+                       struct exclaim_error *err)
+{
+    static const char *const head[] = { "NODE", ">FREE", ">CLAIMED", ">CLAIMABLE", ">MIB", NULL };
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t n = 0; n < host->nr_nodes; n++) {
+        if (host->node[n].online) {
+            table_cell(&t, "%" PRIu32, n);
+            table_cell(&t, "%" PRIu64, room->free[n]);
+            table_cell(&t, "%" PRIu64, room->claimed[n]);
+            table_cell(&t, "%" PRIu64, exclaim_room_node(room, n));
+            table_cell(&t, "%.1f", cli_mib(exclaim_room_node(room, n)));
+        }
+    }
+    table_cell(&t, "host");
+    table_cell(&t, "%" PRIu64, host->free_pages);
+    table_cell(&t, "%" PRIu64, host->outstanding_pages);
+    table_cell(&t, "%" PRIu64, exclaim_room_host(room));
+    table_cell(&t, "%.1f", cli_mib(exclaim_room_host(room)));
+    table_print(&t, stdout);
+    printf("\npages of 4 KiB; headroom %" PRIu64 " pages; claims per node %s\n", room->headroom,
+           host->nr_nodes && host->node[0].claimed_known
+               ? "as Xen knows them"
+               : "of migrations in the ledger only, this Xen knows none");
+    table_free(&t);
+    return 0;
+}
+
+int verb_host(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_host host;
+    struct exclaim_room room;
+    struct exclaim_hv *hv;
+    int rc = -1;
+
+    if (cli_open(cli, &hv, NULL, err)) {
+        return -1;
+    }
+    if (hv->ops->host(hv, &host, err) ||
+        cli_room(cli, hv, NULL, &room, err)) {
+        goto out;
+    }
+    if (cli->json) {
+        print_json(&host, &room);
+        rc = 0;
+    } else {
+        rc = print_table(&host, &room, err);
+    }
+
+ out:
+    hv->ops->close(hv);
+    return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "../report/json.h"
+#include "../report/table.h"
+#include "cli.h"
+
+static void print_json(const struct exclaim_match *match, const struct exclaim_room *room)
+{
+    json_object *o = exclaim_json_schema("match");
+
+    exclaim_json_str(o, "shape", exclaim_match_shape_name(match->shape));
+    exclaim_json_u64(o, "total_pages", match->total_pages);
+    exclaim_json_u64(o, "stray_pages", match->stray_pages);
+    exclaim_json_parts(o, "parts", match);
+    exclaim_json_nodes(o, "nodes", match->nr_nodes, match->pages);
+    exclaim_json_nodes(o, "free", room->nr_nodes, room->free);
+    exclaim_json_nodes(o, "claimed", room->nr_nodes, room->claimed);
+    cli_print_json(o);
+}
+
+static int print_table(const struct exclaim_match *match, const struct exclaim_room *room,
+                       struct exclaim_error *err)
+{
+    static const char *const head[] = { "SOURCE", "NODE", ">PAGES", ">FREE", ">CLAIMED", NULL };
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t i = 0; i < match->nr_parts; i++) {
+        const struct exclaim_part *part = &match->part[i];
+
+        table_cell(&t, "%" PRIu32, part->src_node);
+        table_cell(&t, "%" PRIu32, part->dst_node);
+        table_cell(&t, "%" PRIu64, part->pages);
+        table_cell(&t, "%" PRIu64, room->free[part->dst_node]);
+        table_cell(&t, "%" PRIu64, room->claimed[part->dst_node]);
+    }
+    table_print(&t, stdout);
+    printf("\nfits: %s, %" PRIu64 " pages", exclaim_match_shape_name(match->shape),
+           match->total_pages);
+    if (match->stray_pages) {
+        printf(", %" PRIu64 " stray pages folded", match->stray_pages);
+    }
+    putchar('\n');
+    table_free(&t);
+    return 0;
+}
+
+int verb_match(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_reservation res;
+    struct exclaim_domain dom;
+    struct exclaim_match match;
+    struct exclaim_room room;
+    struct exclaim_hv *hv;
+    int rc = -1;
+
+    if (!cli->record) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--record FILE is needed");
+    }
+    if (cli_read_record(cli->record, &res, err) || cli_open(cli, &hv, &dom, err)) {
+        return -1;
+    }
+    if (cli_match(cli, hv, cli->arg ? &dom : NULL, &res, &room, &match, err)) {
+        goto out;
+    }
+    if (cli->json) {
+        print_json(&match, &room);
+        rc = 0;
+    } else {
+        rc = print_table(&match, &room, err);
+    }
+
+ out:
+    hv->ops->close(hv);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../report/json.h"
+#include "cli.h"
+
+int verb_release(struct cli *cli, struct exclaim_error *err)
+{
+    const struct exclaim_claim none = { .kind = EXCLAIM_CLAIM_NONE };
+    struct exclaim_domain dom;
+    struct exclaim_hv *hv;
+    int rc;
+
+    if (cli_open(cli, &hv, &dom, err)) {
+        return -1;
+    }
+    rc = hv->ops->claim(hv, dom.domid, &none, err);
+    hv->ops->close(hv);
+    if (rc) {
+        return -1;
+    }
+    if (cli->json) {
+        json_object *o = exclaim_json_schema("release");
+
+        exclaim_json_u64(o, "domid", dom.domid);
+        exclaim_json_u64(o, "released_pages", dom.outstanding_pages);
+        cli_print_json(o);
+    } else {
+        printf("domain %" PRIu32 ": %" PRIu64 " pages released\n", dom.domid,
+               dom.outstanding_pages);
+    }
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libexclaim-place.so, loaded into the restoring process (LD_PRELOAD): every page goes to the node
+ * that the reservation gives it.
+ *
+ * 1. At load it finds "<ledger fd>:<slot>:<domid>" in EXCLAIM_PLACE, maps the ledger and closes the
+ *    descriptor.  Whatever is wrong with that, it does nothing and the restore goes on without us.
+ * 2. It stands in front of xc_domain_populate_physmap_exact(), through which libxenguest asks for
+ *    every page of a restore (xen tools/libs/guest/xg_sr_restore.c, populate_pfns), and adds
+ *    XENMEMF_exact_node() by the quotas of the ledger's entry.
+ * 3. It stands in front of xc_domain_restore() only to note the result, which the helper tells nobody
+ *    but its toolstack.
+ *
+ * The static state is the price of interposition: the callers' prototypes have no room for ours.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xenctrl.h>
+
+#include "../reserve/ledger_map.h"
+#include "quota.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef int populate_fn(xc_interface *xch, uint32_t domid, unsigned long nr_extents,
+                        unsigned int extent_order, unsigned int mem_flags,
+                        xen_pfn_t *extent_start);
+
+/*
+ * Xen 4.22 (and XenServer 9) added the last argument, so xenguest.h of any one version would not do.
+ * A caller from before does not pass it; what is then in its place is handed on to a function that
+ * does not look there either.
+ */
+struct restore_callbacks;
+
+typedef int restore_fn(xc_interface *xch, int io_fd, uint32_t dom, unsigned int store_evtchn,
+                       unsigned long *store_mfn, uint32_t store_domid, unsigned int console_evtchn,
+                       unsigned long *console_mfn, uint32_t console_domid,
+                       unsigned int stream_type, struct restore_callbacks *callbacks,
+                       int send_back_fd, unsigned int memflags);
+
+static struct {
+    pthread_mutex_t lock;
+    struct exclaim_ledger_entry *entry; /* NULL: hands off */
+    uint32_t domid;
+} place = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct exclaim_ledger_entry *map_entry(int fd, uint32_t slot)
+{
+    struct ledger_map *map;
+
+    if (slot >= EXCLAIM_LEDGER_SLOTS) {
+        return NULL;
+    }
+    map = mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        return NULL;
+    }
+    if (map->magic != LEDGER_MAGIC || map->entry_size != sizeof(map->entry[0])) {
+        munmap(map, sizeof(*map));
+        return NULL;
+    }
+    return &map->entry[slot];
+}
+
+__attribute__((constructor)) static void place_init(void)
+{
+    const char *env = getenv(EXCLAIM_PLACE_ENV);
+    uint32_t slot;
+    int fd;
+
+    if (!env || sscanf(env, "%d:%" SCNu32 ":%" SCNu32, &fd, &slot, &place.domid) != 3) {
+        return;
+    }
+    place.entry = map_entry(fd, slot);
+    close(fd);
+    if (place.entry && place.entry->domid != place.domid) {
+        place.entry = NULL;
+    }
+    if (place.entry) {
+        atomic_store(&place.entry->state, EXCLAIM_ENTRY_PLACING);
+    }
+    /* Nothing that this process starts is ours. */
+    unsetenv(EXCLAIM_PLACE_ENV);
+    unsetenv("LD_PRELOAD");
+}
+
+/* quota.h calls this for one run of extents; the answer is how many Xen populated, or -1. */
+static long populate(void *arg, const struct quota_run *run)
+{
+    static populate_fn *real;
+    const struct quota_call *call = arg;
+    unsigned int flags = call->mem_flags;
+
+    if (!real) {
+        real = (populate_fn *)dlsym(RTLD_NEXT, "xc_domain_populate_physmap");
+    }
+    if (!real) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (run->node != QUOTA_ANY_NODE) {
+        flags |= XENMEMF_exact_node(run->node);
+    }
+    atomic_fetch_add(&place.entry->calls, 1);
+    return real(call->xch, call->domid, run->nr, run->order, flags, call->extents + run->first);
+}
+
+EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
+                                            unsigned long nr_extents, unsigned int extent_order,
+                                            unsigned int mem_flags, xen_pfn_t *extent_start)
+{
+    struct quota_call call = { .xch = xch,
+                               .domid = domid,
+                               .mem_flags = mem_flags,
+                               .extents = extent_start };
+    int rc, saved;
+
+    /* A caller that names a node itself, or another domain, is served as without us. */
+    if (!place.entry || domid != place.domid || mem_flags) {
+        populate_fn *next = (populate_fn *)dlsym(RTLD_NEXT, "xc_domain_populate_physmap_exact");
+
+        if (!next) {
+            errno = ENOSYS;
+            return -1;
+        }
+        rc = next(xch, domid, nr_extents, extent_order, mem_flags, extent_start);
+        if (!rc && place.entry && domid == place.domid) {
+            atomic_fetch_add(&place.entry->elsewhere, (uint64_t)nr_extents << extent_order);
+        }
+        return rc;
+    }
+    pthread_mutex_lock(&place.lock);
+    rc = quota_populate(place.entry, nr_extents, extent_order, populate, &call);
+    saved = errno;
+    pthread_mutex_unlock(&place.lock);
+    errno = saved;
+    return rc;
+}
+
+EXPORT restore_fn xc_domain_restore;
+EXPORT int xc_domain_restore(xc_interface *xch, int io_fd, uint32_t dom, unsigned int store_evtchn,
+                             unsigned long *store_mfn, uint32_t store_domid,
+                             unsigned int console_evtchn, unsigned long *console_mfn,
+                             uint32_t console_domid, unsigned int stream_type,
+                             struct restore_callbacks *callbacks, int send_back_fd,
+                             unsigned int memflags)
+{
+    restore_fn *real = (restore_fn *)dlsym(RTLD_NEXT, "xc_domain_restore");
+    int rc, saved;
+
+    if (!real) {
+        errno = ENOSYS;
+        return -1;
+    }
+    rc = real(xch, io_fd, dom, store_evtchn, store_mfn, store_domid, console_evtchn, console_mfn,
+              console_domid, stream_type, callbacks, send_back_fd, memflags);
+    saved = errno;
+    if (place.entry && dom == place.domid) {
+        atomic_store(&place.entry->result, rc);
+        atomic_store(&place.entry->ended, 1);
+    }
+    errno = saved;
+    return rc;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <exclaim/config.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <exclaim/limits.h>
+
+#ifndef EXCLAIM_PLACE_OBJECT
+#error "the build says where libexclaim-place.so is installed"
+#endif
+
+enum key_type { KEY_NUMBER, KEY_PATH, KEY_POLICY };
+
+struct key {
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    size_t size; /* of a text */
+    uint64_t max;
+};
+
+#define NUMBER(field, limit) { #field, KEY_NUMBER, offsetof(struct exclaim_config, field), 0, limit }
+#define PATH(field)                                                                                \
+    { #field, KEY_PATH, offsetof(struct exclaim_config, field),                                    \
+      sizeof(((struct exclaim_config *)NULL)->field), 0 }
+
+static const struct key keys[] = {
+    { "policy", KEY_POLICY, offsetof(struct exclaim_config, policy), 0, 0 },
+    NUMBER(stray_pages, EXCLAIM_PAGES_MAX),
+    NUMBER(headroom_pages, EXCLAIM_PAGES_MAX),
+    NUMBER(count_console_max_pages, EXCLAIM_PAGES_MAX),
+    NUMBER(verify_paused_max_pages, EXCLAIM_PAGES_MAX),
+    NUMBER(peek_timeout_ms, 60000),
+    PATH(lock_dir),
+    PATH(report_file),
+    PATH(libxl_save_helper),
+    PATH(place_object),
+};
+
+#define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static const char *const policies[] = { "prefer", "strict", "observe" };
+
+const char *exclaim_policy_name(uint32_t policy)
+{
+    return policy < sizeof(policies) / sizeof(policies[0]) ? policies[policy] : "?";
+}
+
+const char *exclaim_config_key(unsigned int i)
+{
+    return i < NR_KEYS ? keys[i].name : NULL;
+}
+
+void exclaim_config_default(struct exclaim_config *config)
+{
+    *config = (struct exclaim_config){
+        .policy = EXCLAIM_POLICY_PREFER,
+        .stray_pages = 256,
+        .headroom_pages = 16384, /* 64 MiB, Xen's default low_mem_virq_limit */
+        /* 64 GiB of guests: Xen walks 10-100 ns per page with a domain's allocation blocked. */
+        .count_console_max_pages = 16u << 20,
+        .verify_paused_max_pages = 1u << 20,
+        .peek_timeout_ms = 10000,
+        .lock_dir = "/run/exclaim",
+        .report_file = "/var/log/exclaim/migrations.ndjson",
+        .libxl_save_helper = "",
+        .place_object = EXCLAIM_PLACE_OBJECT,
+    };
+}
+
+static int set_number(const struct key *key, uint64_t *field, const char *value,
+                      struct exclaim_error *err)
+{
+    char *end;
+    uint64_t number;
+
+    errno = 0;
+    number = strtoull(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end || errno || number > key->max) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "%s: \"%s\" is not a number from 0 to %" PRIu64, key->name, value,
+                            key->max);
+    }
+    *field = number;
+    return 0;
+}
+
+static int set_policy(uint32_t *field, const char *value, struct exclaim_error *err)
+{
+    for (uint32_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        if (!strcmp(value, policies[i])) {
+            *field = i;
+            return 0;
+        }
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                        "policy: \"%s\" is not prefer, strict or observe", value);
+}
+
+int exclaim_config_set(struct exclaim_config *config, const char *name, const char *value,
+                       struct exclaim_error *err)
+{
+    for (unsigned int i = 0; i < NR_KEYS; i++) {
+        const struct key *key = &keys[i];
+        char *field = (char *)config + key->offset;
+
+        if (strcmp(name, key->name)) {
+            continue;
+        }
+        switch (key->type) {
+        case KEY_NUMBER:
+            return set_number(key, (uint64_t *)(void *)field, value, err);
+        case KEY_POLICY:
+            return set_policy((uint32_t *)(void *)field, value, err);
+        case KEY_PATH:
+            if (strlen(value) >= key->size) {
+                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "%s: path of %zu characters, limit %zu", key->name,
+                                    strlen(value), key->size - 1);
+            }
+            if (value[0] && value[0] != '/') {
+                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "%s: \"%s\" is not an absolute path", key->name, value);
+            }
+            strcpy(field, value);
+            return 0;
+        }
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "unknown key \"%s\"", name);
+}
+
+static char *trim(char *text)
+{
+    char *end = text + strlen(text);
+
+    while (end > text && isspace((unsigned char)end[-1])) {
+        *--end = '\0';
+    }
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    return text;
+}
+
+static int load_line(struct exclaim_config *config, char *line, struct exclaim_error *err)
+{
+    char *text = trim(line), *equals;
+
+    if (!*text || *text == '#') {
+        return 0;
+    }
+    equals = strchr(text, '=');
+    if (!equals) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "\"%s\" is not \"key = value\"", text);
+    }
+    *equals = '\0';
+    return exclaim_config_set(config, trim(text), trim(equals + 1), err);
+}
+
+int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err)
+{
+    const char *named = getenv(EXCLAIM_CONFIG_ENV);
+    const char *path = named ? named : EXCLAIM_CONFIG_FILE;
+    unsigned int number = 0;
+    char *line = NULL;
+    size_t size = 0;
+    FILE *f;
+    int rc = 0;
+
+    exclaim_config_default(config);
+    f = fopen(path, "re");
+    if (!f) {
+        return !named && errno == ENOENT
+                   ? 0
+                   : exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "open %s", path);
+    }
+    while (!rc && getline(&line, &size, f) >= 0) {
+        number++;
+        rc = load_line(config, line, err);
+    }
+    if (!rc && ferror(f)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "read %s", path);
+    } else if (rc) {
+        exclaim_error_wrap(err, "%s line %u", path, number);
+    }
+    free(line);
+    fclose(f);
+    return rc;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "json.h"
+
+#include <stdio.h>
+
+#define STYLE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+json_object *exclaim_json_schema(const char *verb)
+{
+    json_object *o = json_object_new_object();
+    char schema[64];
+
+    snprintf(schema, sizeof(schema), "exclaim.%s/1", verb);
+    exclaim_json_str(o, "schema", schema);
+    return o;
+}
+
+void exclaim_json_str(json_object *o, const char *key, const char *value)
+{
+    json_object_object_add(o, key, json_object_new_string(value));
+}
+
+void exclaim_json_u64(json_object *o, const char *key, uint64_t value)
+{
+    json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+void exclaim_json_bool(json_object *o, const char *key, bool value)
+{
+    json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+json_object *exclaim_json_child(json_object *o, const char *key)
+{
+    json_object *child = json_object_new_object();
+
+    json_object_object_add(o, key, child);
+    return child;
+}
+
+json_object *exclaim_json_array(json_object *o, const char *key)
+{
+    json_object *array = json_object_new_array();
+
+    json_object_object_add(o, key, array);
+    return array;
+}
+
+json_object *exclaim_json_item(json_object *array)
+{
+    json_object *item = json_object_new_object();
+
+    json_object_array_add(array, item);
+    return item;
+}
+
+void exclaim_json_nodes(json_object *o, const char *key, uint32_t nr_nodes, const uint64_t *pages)
+{
+    json_object *array = exclaim_json_array(o, key);
+
+    for (uint32_t n = 0; n < nr_nodes; n++) {
+        if (pages[n]) {
+            json_object *item = exclaim_json_item(array);
+
+            exclaim_json_u64(item, "node", n);
+            exclaim_json_u64(item, "pages", pages[n]);
+        }
+    }
+}
+
+void exclaim_json_count(json_object *o, const struct exclaim_count *count)
+{
+    exclaim_json_nodes(o, "nodes", count->nr_nodes, count->pages);
+    exclaim_json_u64(o, "total_pages", count->total_pages);
+    exclaim_json_str(o, "method", exclaim_count_method_name(count->method));
+    exclaim_json_bool(o, "exact", count->exact);
+    if (!count->exact) {
+        exclaim_json_str(o, "why", count->why);
+    }
+}
+
+void exclaim_json_parts(json_object *o, const char *key, const struct exclaim_match *match)
+{
+    json_object *array = exclaim_json_array(o, key);
+
+    for (uint32_t i = 0; i < match->nr_parts; i++) {
+        json_object *item = exclaim_json_item(array);
+
+        exclaim_json_u64(item, "source_node", match->part[i].src_node);
+        exclaim_json_u64(item, "node", match->part[i].dst_node);
+        exclaim_json_u64(item, "pages", match->part[i].pages);
+    }
+}
+
+const char *exclaim_json_text(json_object *o)
+{
+    return json_object_to_json_string_ext(o, STYLE);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "table.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+int table_init(struct table *t, const char *const *head)
+{
+    memset(t, 0, sizeof(*t));
+    t->cell = calloc(TABLE_ROWS, sizeof(*t->cell));
+    if (!t->cell) {
+        return -1;
+    }
+    while (head[t->columns]) {
+        snprintf(t->cell[0][t->columns], TABLE_CELL, "%s", head[t->columns]);
+        t->columns++;
+    }
+    t->rows = 1;
+    return 0;
+}
+
+void table_cell(struct table *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (t->column == 0) {
+        if (t->rows == TABLE_ROWS) {
+            return;
+        }
+        t->rows++;
+    }
+    va_start(ap, fmt);
+    vsnprintf(t->cell[t->rows - 1][t->column], TABLE_CELL, fmt, ap);
+    va_end(ap);
+    t->column = (t->column + 1) % t->columns;
+}
+
+void table_print(struct table *t, FILE *out)
+{
+    bool number[TABLE_COLUMNS];
+    int width[TABLE_COLUMNS] = { 0 };
+
+    for (unsigned int c = 0; c < t->columns; c++) {
+        number[c] = t->cell[0][c][0] == '>';
+        if (number[c]) {
+            memmove(t->cell[0][c], t->cell[0][c] + 1, TABLE_CELL - 1);
+        }
+        for (unsigned int r = 0; r < t->rows; r++) {
+            int len = (int)strlen(t->cell[r][c]);
+
+            width[c] = len > width[c] ? len : width[c];
+        }
+    }
+    for (unsigned int r = 0; r < t->rows; r++) {
+        for (unsigned int c = 0; c < t->columns; c++) {
+            const char *gap = c ? "  " : "";
+
+            if (number[c]) {
+                fprintf(out, "%s%*s", gap, width[c], t->cell[r][c]);
+            } else if (c + 1 == t->columns) {
+                fprintf(out, "%s%s", gap, t->cell[r][c]);
+            } else {
+                fprintf(out, "%s%-*s", gap, width[c], t->cell[r][c]);
+            }
+        }
+        fputc('\n', out);
+    }
+}
+
+void table_free(struct table *t)
+{
+    free(t->cell);
+    t->cell = NULL;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <exclaim/ledger.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ledger_map.h"
+#include "process.h"
+
+#define LOCK_INTERVAL_NS 2000000L
+
+struct exclaim_ledger {
+    int fd;
+    struct ledger_map *map;
+    char path[256];
+};
+
+static int initialise(struct exclaim_ledger *l, struct exclaim_error *err)
+{
+    struct stat st;
+    const off_t size = (off_t)sizeof(struct ledger_map);
+
+    if (fstat(l->fd, &st)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "%s", l->path);
+    }
+    /* A file that was cut short by a full disk or a crash has no header yet: make it whole. */
+    if (st.st_size < size && posix_fallocate(l->fd, 0, size)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOSPC, "%s: %jd bytes", l->path,
+                            (intmax_t)size);
+    }
+    l->map = mmap(NULL, sizeof(*l->map), PROT_READ | PROT_WRITE, MAP_SHARED, l->fd, 0);
+    if (l->map == MAP_FAILED) {
+        l->map = NULL;
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "map %s", l->path);
+    }
+    if (!l->map->magic) {
+        l->map->entry_size = sizeof(struct exclaim_ledger_entry);
+        l->map->slots = EXCLAIM_LEDGER_SLOTS;
+        l->map->magic = LEDGER_MAGIC;
+    }
+    if (l->map->magic != LEDGER_MAGIC || l->map->slots != EXCLAIM_LEDGER_SLOTS ||
+        l->map->entry_size != sizeof(struct exclaim_ledger_entry)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "%s is not a ledger of this version (entries of %" PRIu32
+                            " bytes, not %zu)",
+                            l->path, l->map->entry_size, sizeof(struct exclaim_ledger_entry));
+    }
+    return 0;
+}
+
+int exclaim_ledger_open(const char *dir, struct exclaim_ledger **ledger, struct exclaim_error *err)
+{
+    struct exclaim_ledger *l = calloc(1, sizeof(*l));
+    int rc;
+
+    if (!l) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "ledger");
+    }
+    l->fd = -1;
+    if (snprintf(l->path, sizeof(l->path), "%s/" EXCLAIM_LEDGER_FILE, dir) >=
+        (int)sizeof(l->path)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "lock_dir of %zu bytes is too long",
+                          strlen(dir));
+        goto out;
+    }
+    if (mkdir(dir, 0700) && errno != EEXIST) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", dir);
+        goto out;
+    }
+    l->fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (l->fd < 0) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", l->path);
+        goto out;
+    }
+    rc = exclaim_ledger_lock(l, 5000, err);
+    if (rc) {
+        goto out;
+    }
+    rc = initialise(l, err);
+    exclaim_ledger_unlock(l);
+
+ out:
+    if (rc) {
+        exclaim_ledger_close(l);
+        return -1;
+    }
+    *ledger = l;
+    return 0;
+}
+
+void exclaim_ledger_close(struct exclaim_ledger *l)
+{
+    if (!l) {
+        return;
+    }
+    if (l->map) {
+        munmap(l->map, sizeof(*l->map));
+    }
+    if (l->fd >= 0) {
+        close(l->fd);
+    }
+    free(l);
+}
+
+int exclaim_ledger_lock(struct exclaim_ledger *l, int timeout_ms, struct exclaim_error *err)
+{
+    const struct timespec interval = { .tv_nsec = LOCK_INTERVAL_NS };
+    const long tries = timeout_ms / (LOCK_INTERVAL_NS / 1000000) + 1;
+
+    for (long i = 0; i < tries; i++) {
+        if (!flock(l->fd, LOCK_EX | LOCK_NB)) {
+            return 0;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "lock %s", l->path);
+        }
+        nanosleep(&interval, NULL);
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT, "lock %s: held by another for %d ms",
+                        l->path, timeout_ms);
+}
+
+void exclaim_ledger_unlock(struct exclaim_ledger *l)
+{
+    flock(l->fd, LOCK_UN);
+}
+
+struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *l, uint32_t slot)
+{
+    return slot < EXCLAIM_LEDGER_SLOTS ? &l->map->entry[slot] : NULL;
+}
+
+uint32_t exclaim_ledger_prune(struct exclaim_ledger *l)
+{
+    uint32_t pruned = 0;
+
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        struct exclaim_ledger_entry *e = &l->map->entry[i];
+
+        if (atomic_load(&e->state) != EXCLAIM_ENTRY_FREE &&
+            exclaim_process_start(e->pid) != e->pid_start) {
+            atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+            pruned++;
+        }
+    }
+    return pruned;
+}
+
+int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
+                       const uint8_t uuid[EXCLAIM_UUID_BYTES], const struct exclaim_match *match,
+                       enum exclaim_guarantee guarantee, bool steer, uint32_t *slot,
+                       struct exclaim_error *err)
+{
+    struct exclaim_ledger_entry *e = NULL;
+    struct timespec ts;
+
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        if (atomic_load(&l->map->entry[i].state) == EXCLAIM_ENTRY_FREE) {
+            e = &l->map->entry[i];
+            *slot = i;
+            break;
+        }
+    }
+    if (!e) {
+        return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0, "ledger: all %d entries are in use",
+                            EXCLAIM_LEDGER_SLOTS);
+    }
+    clock_gettime(CLOCK_REALTIME, &ts);
+    memset(e, 0, sizeof(*e));
+    e->domid = domid;
+    memcpy(e->uuid, uuid, sizeof(e->uuid));
+    e->pid = getpid();
+    e->pid_start = exclaim_process_start(e->pid);
+    e->guarantee = guarantee;
+    e->started_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    e->nr_nodes = match->nr_nodes;
+    e->steer = steer;
+    memcpy(e->target, match->pages, sizeof(e->target));
+    atomic_store(&e->state, EXCLAIM_ENTRY_STAKED);
+    return 0;
+}
+
+void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
+{
+    struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
+
+    if (e) {
+        atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+    }
+}
+
+void exclaim_ledger_charge(struct exclaim_ledger *l, bool xen_knows_nodes,
+                           struct exclaim_room *room)
+{
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        const struct exclaim_ledger_entry *e = &l->map->entry[i];
+
+        if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE ||
+            (xen_knows_nodes && e->guarantee >= EXCLAIM_GUARANTEE_NODE)) {
+            continue;
+        }
+        for (uint32_t n = 0; n < e->nr_nodes && n < room->nr_nodes; n++) {
+            uint64_t done = atomic_load(&e->placed[n]) + atomic_load(&e->refused[n]);
+
+            if (e->target[n] > done) {
+                room->claimed[n] += e->target[n] - done;
+            }
+        }
+    }
+}
+
+int exclaim_ledger_fd(struct exclaim_ledger *l, struct exclaim_error *err)
+{
+    int fd = fcntl(l->fd, F_DUPFD, 3);
+
+    if (fd < 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "duplicate %s", l->path);
+    }
+    return fd;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <exclaim/match.h>
+
+#include <string.h>
+
+const char *exclaim_guarantee_name(enum exclaim_guarantee guarantee)
+{
+    switch (guarantee) {
+    case EXCLAIM_GUARANTEE_NODE_SET:
+        return "node-set";
+    case EXCLAIM_GUARANTEE_NODE:
+        return "node";
+    case EXCLAIM_GUARANTEE_HOST:
+        return "host";
+    case EXCLAIM_GUARANTEE_NONE:
+        break;
+    }
+    return "none";
+}
+
+const char *exclaim_match_shape_name(enum exclaim_match_shape shape)
+{
+    switch (shape) {
+    case EXCLAIM_MATCH_SAME:
+        return "same";
+    case EXCLAIM_MATCH_RENUMBERED:
+        return "renumbered";
+    case EXCLAIM_MATCH_MERGED:
+        return "merged";
+    case EXCLAIM_MATCH_SPLIT:
+        break;
+    }
+    return "split";
+}
+
+void exclaim_room_from_host(const struct exclaim_host *host, uint64_t headroom,
+                            struct exclaim_room *room)
+{
+    memset(room, 0, sizeof(*room));
+    room->nr_nodes = host->nr_nodes;
+    for (uint32_t i = 0; i < host->nr_nodes; i++) {
+        const struct exclaim_host_node *node = &host->node[i];
+
+        if (!node->online) {
+            continue;
+        }
+        room->allowed |= 1ull << i;
+        room->free[i] = node->free_pages;
+        room->claimed[i] = node->claimed_known ? node->claimed_pages : 0;
+        memcpy(room->distance[i], node->distance, sizeof(room->distance[i]));
+    }
+    room->host_free = host->free_pages;
+    room->host_claimed = host->outstanding_pages;
+    room->headroom = headroom;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+uint64_t exclaim_room_node(const struct exclaim_room *room, uint32_t node)
+{
+    if (node >= room->nr_nodes || !(room->allowed & (1ull << node))) {
+        return 0;
+    }
+    return minus(room->free[node], room->claimed[node]);
+}
+
+uint64_t exclaim_room_host(const struct exclaim_room *room)
+{
+    return minus(minus(room->host_free, room->host_claimed), room->headroom);
+}

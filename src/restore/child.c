@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <exclaim/child.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../reserve/ledger_map.h"
+
+static const int handed_on[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+
+static void handled_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGCHLD);
+    for (unsigned int i = 0; i < sizeof(handed_on) / sizeof(handed_on[0]); i++) {
+        sigaddset(set, handed_on[i]);
+    }
+}
+
+void exclaim_inherited_fds(struct exclaim_inherited *inherited)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    inherited->nr = 0;
+    while (dir && (entry = readdir(dir))) {
+        int fd = atoi(entry->d_name); /* "." and ".." become 0 */
+
+        if (fd > 2 && fd != dirfd(dir) &&
+            inherited->nr < sizeof(inherited->fd) / sizeof(inherited->fd[0])) {
+            inherited->fd[inherited->nr++] = fd;
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
+/* In the child: only calls that may fail without harm, then exec. */
+static void become(const char *path, char *const *argv, const char *preload, const char *place,
+                   pid_t parent, const sigset_t *old)
+{
+    /* Our death must end the restore: nobody else would release its claim and ledger entry. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(127);
+    }
+    if (preload) {
+        const char *others = getenv("LD_PRELOAD");
+        char list[1024];
+
+        if (snprintf(list, sizeof(list), "%s%s%s", preload, others && *others ? " " : "",
+                     others ? others : "") < (int)sizeof(list)) {
+            setenv("LD_PRELOAD", list, 1);
+            setenv(EXCLAIM_PLACE_ENV, place, 1);
+        }
+    }
+    sigprocmask(SIG_SETMASK, old, NULL);
+    execv(path, argv);
+    _exit(127);
+}
+
+int exclaim_child_start(const char *path, char *const *argv, const char *preload,
+                        const char *place, pid_t *pid, struct exclaim_error *err)
+{
+    const pid_t self = getpid();
+    sigset_t set, old;
+
+    handled_signals(&set);
+    /* An inherited SIG_IGN would have the kernel reap the child behind our back. */
+    signal(SIGCHLD, SIG_DFL);
+    if (sigprocmask(SIG_BLOCK, &set, &old)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "block signals");
+    }
+    *pid = fork();
+    if (*pid < 0) {
+        int saved = errno;
+
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, saved, "start %s", path);
+    }
+    if (!*pid) {
+        become(path, argv, preload, place, self, &old);
+    }
+    return 0;
+}
+
+void exclaim_child_detach(const struct exclaim_inherited *inherited)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        if (null > 2) {
+            close(null);
+        }
+    } else {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+    }
+    for (uint32_t i = 0; i < inherited->nr; i++) {
+        close(inherited->fd[i]);
+    }
+}
+
+int exclaim_child_wait(pid_t pid, int *status, struct exclaim_error *err)
+{
+    sigset_t set;
+
+    handled_signals(&set);
+    for (;;) {
+        pid_t r = waitpid(pid, status, WNOHANG);
+        int sig;
+
+        if (r == pid) {
+            return 0;
+        }
+        if (r < 0 && errno != EINTR) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "wait for process %d", pid);
+        }
+        sig = sigwaitinfo(&set, NULL);
+        if (sig > 0 && sig != SIGCHLD) {
+            kill(pid, sig);
+        }
+    }
+}
+
+void exclaim_child_mirror(int status)
+{
+    if (WIFSIGNALED(status)) {
+        const struct rlimit no_core = { 0 };
+        sigset_t one;
+
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(WTERMSIG(status), SIG_DFL);
+        sigemptyset(&one);
+        sigaddset(&one, WTERMSIG(status));
+        sigprocmask(SIG_UNBLOCK, &one, NULL);
+        raise(WTERMSIG(status));
+    }
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 5);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The destination's sequence after the emulator's end: read what was placed, release, verify. */
+#include <exclaim/session.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <exclaim/log.h>
+
+static void read_entry(struct exclaim_session *s, bool *result)
+{
+    const struct exclaim_ledger_entry *e = exclaim_ledger_at(s->ledger, s->slot);
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        s->report.placed[n] = atomic_load(&e->placed[n]);
+        s->report.refused[n] = atomic_load(&e->refused[n]);
+    }
+    s->report.elsewhere = atomic_load(&e->elsewhere);
+    for (unsigned int i = 0; i < 3; i++) {
+        s->report.extents[i] = atomic_load(&e->extents[i]);
+    }
+    s->report.populate_calls = atomic_load(&e->calls);
+    s->report.steered = e->steer && atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
+    if (atomic_load(&e->ended)) {
+        *result = atomic_load(&e->result) == 0;
+    } else if (s->report.steered) {
+        *result = false; /* the placing object was there and never saw the restore return */
+    }
+}
+
+/* Leftovers keep memory from others, and up to Xen 4.20.2 grow with every page that a balloon
+ * driver gives back; so they go before the guest runs. */
+static void release(struct exclaim_session *s)
+{
+    const struct exclaim_claim none = { .kind = EXCLAIM_CLAIM_NONE };
+    const int64_t start = exclaim_session_now();
+    struct exclaim_error err = { 0 };
+    struct exclaim_domain dom;
+
+    if (exclaim_hv_domain(s->hv, s->dom.domid, &dom, &err)) {
+        /* A domain that is gone has no claim. */
+        return;
+    }
+    s->report.released_pages = dom.outstanding_pages;
+    if (dom.outstanding_pages && s->hv->ops->claim(s->hv, s->dom.domid, &none, &err)) {
+        exclaim_log(LOG_ERR, "domain %u: %" PRIu64 " claimed pages are left: %s", s->dom.domid,
+                    dom.outstanding_pages, err.text);
+        snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
+    }
+    s->report.ms[EXCLAIM_STEP_RELEASE] = exclaim_session_now() - start;
+}
+
+void exclaim_dest_restored(struct exclaim_session *s, bool result)
+{
+    if (s->have_entry) {
+        read_entry(s, &result);
+        exclaim_ledger_remove(s->ledger, s->slot);
+        s->have_entry = false;
+    }
+    if (s->claimed) {
+        release(s);
+        s->claimed = false;
+    }
+    if (s->report.outcome == EXCLAIM_OUTCOME_PASSED) {
+        s->report.outcome = result ? EXCLAIM_OUTCOME_DONE : EXCLAIM_OUTCOME_FAILED;
+    }
+}
+
+bool exclaim_dest_verify_is_quick(struct exclaim_session *s)
+{
+    struct exclaim_host host;
+
+    if (s->caps.count_hypercall) {
+        return true;
+    }
+    return !s->hv->ops->host(s->hv, &host, NULL) &&
+           host.total_pages - host.free_pages <= s->config.verify_paused_max_pages;
+}
+
+void exclaim_dest_verify(struct exclaim_session *s, bool paused)
+{
+    const int64_t start = exclaim_session_now();
+    struct exclaim_error err = { 0 };
+
+    if (s->hv->ops->count(s->hv, s->dom.domid, s->config.count_console_max_pages, &s->report.got,
+                          &err)) {
+        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);
+        return;
+    }
+    s->report.have_got = true;
+    s->report.verified_paused = paused;
+    if (!s->report.got.exact) {
+        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", s->report.got.why);
+    }
+    s->report.ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;
+}
+
+void exclaim_dest_verify_later(struct exclaim_session *s)
+{
+    struct exclaim_error err = { 0 };
+    pid_t pid = fork();
+
+    if (pid < 0) {
+        snprintf(s->report.error, sizeof(s->report.error), "verify: fork: %m");
+        exclaim_session_report(s);
+        return;
+    }
+    if (pid) {
+        return;
+    }
+    /* A session of its own: a toolstack that kills ours must not take the report with it.  The
+     * library's hypercall buffers are not inherited over fork (MADV_DONTFORK), hence a new handle; the
+     * old one is left alone. */
+    setsid();
+    dup2(STDIN_FILENO, STDERR_FILENO); /* /dev/null by now; the toolstack's is not held open */
+    s->hv = NULL;
+    if (exclaim_xen_open(&s->hv, &err)) {
+        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);
+    } else {
+        exclaim_dest_verify(s, false);
+    }
+    exclaim_session_report(s);
+    _exit(0);
+}

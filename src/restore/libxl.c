@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "libxl.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <exclaim/uuid.h>
+
+static bool number(const char *text, uint32_t *value)
+{
+    char *end;
+    unsigned long v = strtoul(text, &end, 10);
+
+    *value = (uint32_t)v;
+    return end != text && !*end && v <= UINT32_MAX;
+}
+
+/*
+ * --save-domain    <stream fd> <receive fd>   <domid> <flags> <callback flags> <stream type>
+ * --restore-domain <stream fd> <send back fd> <domid> <store port> <store domid> <console port>
+ *                  <console domid> <callback flags> <stream type>
+ */
+void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args)
+{
+    uint32_t fd = 0;
+
+    memset(args, 0, sizeof(*args));
+    if (argc == 8 && !strcmp(argv[1], "--save-domain")) {
+        args->save = true;
+        args->known = number(argv[5], &args->flags) && number(argv[7], &args->stream_type);
+    } else if (argc == 11 && !strcmp(argv[1], "--restore-domain")) {
+        args->known = number(argv[10], &args->stream_type);
+    }
+    args->known = args->known && number(argv[2], &fd) && fd <= INT32_MAX &&
+                  number(argv[4], &args->domid);
+    args->stream_fd = (int)fd;
+}
+
+enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
+                                               const uint8_t uuid[EXCLAIM_UUID_BYTES])
+{
+    static const char *const users[] = { "vcpu_soft_affinity", "cpumap" };
+    char text[EXCLAIM_UUID_TEXT], path[512];
+    enum exclaim_soft_affinity soft = EXCLAIM_SOFT_UNKNOWN;
+    json_object *config, *b_info, *value;
+
+    exclaim_uuid_format(uuid, text);
+    if (snprintf(path, sizeof(path), "%s/userdata-d.%" PRIu32 ".%s.libxl-json", dir, domid, text) >=
+        (int)sizeof(path)) {
+        return soft;
+    }
+    config = json_object_from_file(path);
+    if (!config) {
+        return soft;
+    }
+    if (json_object_object_get_ex(config, "b_info", &b_info)) {
+        soft = EXCLAIM_SOFT_AUTOMATIC;
+        for (unsigned int i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+            if (json_object_object_get_ex(b_info, users[i], &value) &&
+                json_object_get_type(value) == json_type_array &&
+                json_object_array_length(value)) {
+                soft = EXCLAIM_SOFT_USER;
+            }
+        }
+    }
+    json_object_put(config);
+    return soft;
+}

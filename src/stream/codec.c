@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* struct exclaim_reservation <-> the protobuf message; the only file that sees the latter. */
+#include <exclaim/reservation.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exclaim.pb-c.h"
+
+_Static_assert((int)EXCLAIM_COUNT_CONSOLE == (int)EXCLAIM__RESERVATION__COUNT_METHOD__COUNT_CONSOLE,
+               "count methods are numbered as on the wire");
+_Static_assert((int)EXCLAIM_SOFT_USER == (int)EXCLAIM__RESERVATION__SOFT_AFFINITY__SOFT_USER,
+               "soft affinities are numbered as on the wire");
+
+/* Text from a peer ends up in logs and on terminals: printable ASCII only, cut to fit. */
+static void copy_text(char *dst, size_t size, const char *src)
+{
+    size_t i;
+
+    for (i = 0; src && src[i] && i < size - 1; i++) {
+        dst[i] = isprint((unsigned char)src[i]) ? src[i] : '?';
+    }
+    dst[i] = '\0';
+}
+
+int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, size_t size,
+                             size_t *len, struct exclaim_error *err)
+{
+    Exclaim__Reservation msg = EXCLAIM__RESERVATION__INIT;
+    uint32_t distance[EXCLAIM_NODES_MAX * EXCLAIM_NODES_MAX];
+    const uint32_t n = res->count.nr_nodes;
+    bool have_distance = false;
+
+    if (exclaim_reservation_check(res, err)) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j < n; j++) {
+            distance[i * n + j] = res->distance[i][j];
+            have_distance |= res->distance[i][j] != 0;
+        }
+    }
+
+    /* protobuf-c does not write through these; its structures only lack the const. */
+    msg.schema = 1;
+    msg.vm_uuid.data = (uint8_t *)(uintptr_t)res->uuid;
+    msg.vm_uuid.len = sizeof(res->uuid);
+    msg.source_host = (char *)(uintptr_t)res->source_host;
+    msg.xen_version = (char *)(uintptr_t)res->xen_version;
+    msg.page_size = EXCLAIM_PAGE_SIZE;
+    msg.total_pages = res->count.total_pages;
+    msg.max_pages = res->max_pages;
+    msg.node_pages = (uint64_t *)(uintptr_t)res->count.pages;
+    msg.n_node_pages = n;
+    msg.paging_pool_bytes = res->paging_pool_bytes;
+    msg.vcpus = res->vcpus;
+    msg.node_distances = distance;
+    msg.n_node_distances = have_distance ? (size_t)n * n : 0;
+    msg.shared_pages = res->shared_pages;
+    msg.paged_pages = res->paged_pages;
+    msg.count_method = (Exclaim__Reservation__CountMethod)res->count.method;
+    msg.count_exact = res->count.exact;
+    msg.count_why = (char *)(uintptr_t)res->count.why;
+    msg.time_unix_ms = res->time_unix_ms;
+    msg.soft_affinity = (Exclaim__Reservation__SoftAffinity)res->soft_affinity;
+
+    *len = exclaim__reservation__get_packed_size(&msg);
+    if (*len > size) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "reservation needs %zu bytes, limit %zu", *len, size);
+    }
+    exclaim__reservation__pack(&msg, buf);
+    return 0;
+}
+
+/* Shape only: lengths and ids, before anything is copied. */
+static int check_message(const Exclaim__Reservation *msg, struct exclaim_error *err)
+{
+    const size_t n = msg->n_node_pages;
+
+    if (msg->schema < 1) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation: schema 0");
+    }
+    if (msg->vm_uuid.len != EXCLAIM_UUID_BYTES) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation: uuid of %zu bytes, not %d",
+                            msg->vm_uuid.len, EXCLAIM_UUID_BYTES);
+    }
+    if (msg->page_size != EXCLAIM_PAGE_SIZE) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "reservation: pages of %" PRIu32 " bytes, not %u", msg->page_size,
+                            EXCLAIM_PAGE_SIZE);
+    }
+    if (n > EXCLAIM_NODES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation: %zu nodes, limit %d", n,
+                            EXCLAIM_NODES_MAX);
+    }
+    if (msg->n_node_distances != 0 && msg->n_node_distances != n * n) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "reservation: %zu distances for %zu nodes, not %zu",
+                            msg->n_node_distances, n, n * n);
+    }
+    return 0;
+}
+
+static void copy_message(const Exclaim__Reservation *msg, struct exclaim_reservation *res)
+{
+    const uint32_t n = (uint32_t)msg->n_node_pages;
+
+    memset(res, 0, sizeof(*res));
+    memcpy(res->uuid, msg->vm_uuid.data, sizeof(res->uuid));
+    copy_text(res->source_host, sizeof(res->source_host), msg->source_host);
+    copy_text(res->xen_version, sizeof(res->xen_version), msg->xen_version);
+    res->count.nr_nodes = n;
+    for (uint32_t i = 0; i < n; i++) {
+        res->count.pages[i] = msg->node_pages[i];
+        for (uint32_t j = 0; msg->n_node_distances && j < n; j++) {
+            res->distance[i][j] = msg->node_distances[i * n + j];
+        }
+    }
+    res->count.total_pages = msg->total_pages;
+    /* proto3 enums are open: a value of a newer writer is "unknown" here. */
+    res->count.method = (unsigned int)msg->count_method <= (unsigned int)EXCLAIM_COUNT_CONSOLE
+                            ? (enum exclaim_count_method)msg->count_method
+                            : EXCLAIM_COUNT_NONE;
+    res->count.exact = msg->count_exact;
+    copy_text(res->count.why, sizeof(res->count.why), msg->count_why);
+    res->max_pages = msg->max_pages;
+    res->paging_pool_bytes = msg->paging_pool_bytes;
+    res->vcpus = msg->vcpus;
+    res->shared_pages = msg->shared_pages;
+    res->paged_pages = msg->paged_pages;
+    res->soft_affinity = (unsigned int)msg->soft_affinity <= (unsigned int)EXCLAIM_SOFT_USER
+                             ? (enum exclaim_soft_affinity)msg->soft_affinity
+                             : EXCLAIM_SOFT_UNKNOWN;
+    res->time_unix_ms = msg->time_unix_ms;
+}
+
+int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reservation *res,
+                               struct exclaim_error *err)
+{
+    Exclaim__Reservation *msg = exclaim__reservation__unpack(NULL, len, buf);
+    int rc = -1;
+
+    if (!msg) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "reservation: %zu bytes are not a protobuf message of ours", len);
+    }
+    if (check_message(msg, err)) {
+        goto out;
+    }
+    copy_message(msg, res);
+    rc = exclaim_reservation_check(res, err);
+
+ out:
+    exclaim__reservation__free_unpacked(msg, NULL);
+    return rc;
+}

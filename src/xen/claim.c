@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Staking and releasing claims: what is asked is checked against the domain first, so that the one
+ * EINVAL that Xen has for five reasons (xen/common/page_alloc.c, domain_set_outstanding_pages()) is
+ * told apart.  Nobody but the toolstack, which waits for us, changes a domain under construction.
+ */
+#include "xen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the claim adds up to; USAGE if it is no claim. */
+static int claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64_t *total,
+                       struct exclaim_error *err)
+{
+    uint32_t nodes = 0;
+
+    *total = 0;
+    if (claim->nr_nodes > EXCLAIM_NODES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: %u nodes, at most %u",
+                            domid, claim->nr_nodes, EXCLAIM_NODES_MAX);
+    }
+    if (claim->kind != EXCLAIM_CLAIM_HOST) {
+        for (uint32_t i = 0; i < claim->nr_nodes; i++) {
+            if (claim->node_pages[i] > EXCLAIM_PAGES_MAX) {
+                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "claim for domain %u: %" PRIu64 " pages on node %u", domid,
+                                    claim->node_pages[i], i);
+            }
+            nodes += claim->node_pages[i] != 0;
+            *total += claim->node_pages[i];
+        }
+    }
+    if (claim->kind != EXCLAIM_CLAIM_NODE) {
+        if (claim->host_pages > EXCLAIM_PAGES_MAX) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "claim for domain %u: %" PRIu64 " pages anywhere", domid,
+                                claim->host_pages);
+        }
+        *total += claim->host_pages;
+    }
+    if (claim->kind == EXCLAIM_CLAIM_NODE && nodes != 1) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "claim for domain %u: a claim on one node names %u", domid, nodes);
+    }
+    if (*total == 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: no pages", domid);
+    }
+    return 0;
+}
+
+/*
+ * XenServer 9's public code keeps the node of a claim on one node after the claim is gone; a later
+ * claim on the host then takes pages off that node's counter that were never added, and Xen stops
+ * at a BUG_ON (branch 4.20-scm-claim-pages, domain_update_total_pages()).  The state cannot be read
+ * from Xen, so it is remembered for as long as this handle lives: claims of ours on a node, and
+ * claims of others that we released without knowing their kind.
+ */
+static int remember_node_claim(struct exclaim_xen *xen, const xc_domaininfo_t *info)
+{
+    struct xen_node_claim *list;
+
+    list = realloc(xen->node_claims, (xen->nr_node_claims + 1) * sizeof(*list));
+    if (!list) {
+        return ENOMEM;
+    }
+    xen->node_claims = list;
+    list[xen->nr_node_claims].domid = info->domain;
+    memcpy(list[xen->nr_node_claims].uuid, info->handle, EXCLAIM_UUID_BYTES);
+    xen->nr_node_claims++;
+    return 0;
+}
+
+static bool had_node_claim(const struct exclaim_xen *xen, const xc_domaininfo_t *info)
+{
+    for (uint32_t i = 0; i < xen->nr_node_claims; i++) {
+        if (xen->node_claims[i].domid == info->domain &&
+            memcmp(xen->node_claims[i].uuid, info->handle, EXCLAIM_UUID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whether a claim of unknown origin can be one on a node.  Where Xen tells how much is claimed on
+ * each node, one node must hold all of it; the domain is read again because redemption lowers both.
+ */
+static bool may_be_node_claim(struct exclaim_xen *xen, const xc_domaininfo_t *info)
+{
+    const struct xen_features *f = xen_probe(xen);
+    struct exclaim_host host;
+    xc_domaininfo_t now;
+
+    if (f->claim_node_known && !f->claim_node) {
+        return false;
+    }
+    if (!f->node_memory || xen_host(&xen->hv, &host, NULL) ||
+        xen_domain_info(xen, info->domain, &now) ||
+        now.outstanding_pages != info->outstanding_pages) {
+        return true;
+    }
+    for (uint32_t i = 0; i < host.nr_nodes; i++) {
+        if (host.node[i].online && (!host.node[i].claimed_known ||
+                                    host.node[i].claimed_pages >= info->outstanding_pages)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct exclaim_error *err)
+{
+    const uint32_t domid = info->domain;
+    xc_domaininfo_t now;
+    int errnum, r;
+
+    /* With nothing to release, not even a Xen with coloured memory (EOPNOTSUPP) can fail. */
+    if (info->outstanding_pages == 0) {
+        return 0;
+    }
+    if (!had_node_claim(xen, info) && may_be_node_claim(xen, info)) {
+        errnum = remember_node_claim(xen, info);
+        if (errnum) {
+            return xen_fail(xen, err, errnum, "releasing the claim of domain %u", domid);
+        }
+    }
+
+    errnum = xen_claim_pages(xen, domid, 0, 0);
+    r = xen_domain_info(xen, domid, &now);
+    if (r == 0 && now.outstanding_pages != 0 && xen_probe(xen)->claim_sets != XEN_CLAIM_SETS_NONE) {
+        errnum = xen_release_set(xen, domid);
+        r = xen_domain_info(xen, domid, &now);
+    }
+    /* A domain that is gone has no claim. */
+    if (r == ESRCH || (r == 0 && now.outstanding_pages == 0)) {
+        return 0;
+    }
+    if (r) {
+        return xen_fail(xen, err, r, "reading the claim of domain %u after its release", domid);
+    }
+    return xen_fail(xen, err, errnum ? errnum : EBUSY,
+                    "domain %u still claims %" PRIu64 " of %" PRIu64 " pages after their release",
+                    domid, (uint64_t)now.outstanding_pages, (uint64_t)info->outstanding_pages);
+}
+
+/* Every reason to refuse that can be seen beforehand. */
+static int check_domain(struct exclaim_xen *xen, const xc_domaininfo_t *info,
+                        const struct exclaim_claim *claim, uint64_t total,
+                        struct exclaim_error *err)
+{
+    const uint32_t domid = info->domain;
+    const struct xen_features *f = xen_probe(xen);
+    bool replaces = claim->kind == EXCLAIM_CLAIM_SET && f->claim_sets != XEN_CLAIM_SETS_NONE &&
+                    f->claim_sets != XEN_CLAIM_SETS_V8;
+
+    /* Old hypervisors accept a claim for a dying domain and never give it back (before 4.19.5). */
+    if (info->flags & XEN_DOMINF_dying) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %u is dying: nothing claimed",
+                            domid);
+    }
+    if (info->outstanding_pages != 0 && !replaces) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EEXIST,
+                            "domain %u already claims %" PRIu64 " pages", domid,
+                            (uint64_t)info->outstanding_pages);
+    }
+    if (info->max_pages == 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,
+                            "domain %u has no maximum of pages yet: claim after setmaxmem", domid);
+    }
+    if (info->tot_pages + total > info->max_pages) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,
+                            "domain %u owns %" PRIu64 " pages and cannot claim %" PRIu64
+                            " more: its maximum is %" PRIu64,
+                            domid, (uint64_t)info->tot_pages, total, (uint64_t)info->max_pages);
+    }
+    if (claim->kind == EXCLAIM_CLAIM_HOST && had_node_claim(xen, info)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "domain %u has had a claim on one node: one on the host after that "
+                            "can stop this xen",
+                            domid);
+    }
+    return 0;
+}
+
+/*
+ * What Xen says it has put aside, less what the domain got in the meantime.  A claim that is not
+ * what was asked is taken back.
+ */
+static int verify(struct exclaim_xen *xen, const xc_domaininfo_t *before, uint64_t total,
+                  struct exclaim_error *err)
+{
+    xc_domaininfo_t now;
+    struct exclaim_error ignored;
+    uint64_t grown, claimed;
+    int errnum = xen_domain_info(xen, before->domain, &now);
+
+    if (errnum) {
+        return xen_fail(xen, err, errnum, "reading the claim of domain %u", before->domain);
+    }
+    grown = now.tot_pages > before->tot_pages ? now.tot_pages - before->tot_pages : 0;
+    claimed = now.outstanding_pages;
+    if (claimed <= total && claimed + grown >= total) {
+        return 0;
+    }
+    release(xen, &now, &ignored);
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EPROTO,
+                        "domain %u: %" PRIu64 " pages asked, xen says %" PRIu64 " are claimed",
+                        before->domain, total, claimed);
+}
+
+int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
+              struct exclaim_error *err)
+{
+    struct exclaim_xen *xen = xen_of(hv);
+    xc_domaininfo_t info;
+    uint64_t total;
+    int errnum = xen_domain_info(xen, domid, &info);
+    int r;
+
+    if (errnum) {
+        return xen_fail(xen, err, errnum, "claim for domain %u", domid);
+    }
+    if (claim->kind == EXCLAIM_CLAIM_NONE) {
+        return release(xen, &info, err);
+    }
+    if (claim_total(domid, claim, &total, err) || check_domain(xen, &info, claim, total, err)) {
+        return -1;
+    }
+    if (claim->kind == EXCLAIM_CLAIM_NODE && !had_node_claim(xen, &info)) {
+        errnum = remember_node_claim(xen, &info); /* before, so that it cannot be forgotten */
+        if (errnum) {
+            return xen_fail(xen, err, errnum, "claim for domain %u", domid);
+        }
+    }
+    r = claim->kind == EXCLAIM_CLAIM_SET ? xen_stake_set(xen, &info, claim, err)
+                                         : xen_stake_pages(xen, &info, claim, err);
+    return r ? r : verify(xen, &info, total, err);
+}

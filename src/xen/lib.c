@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which Xen runs, and its libraries. */
+#include "lib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <xencall.h>
+
+#define XEN_MINOR_FIRST 17u
+
+struct symbol {
+    const char *name;
+    size_t offset; /* of the pointer in struct xen_lib */
+    bool required;
+};
+
+#define SYMBOL(name_, field_, required_)                                                           \
+    {                                                                                              \
+        .name = (name_), .offset = offsetof(struct xen_lib, field_), .required = (required_)       \
+    }
+
+static const struct symbol ctrl_symbols[] = {
+    SYMBOL("xc_interface_open", open, true),
+    SYMBOL("xc_interface_close", close, true),
+    SYMBOL("xc_version", version, true),
+    SYMBOL("xc_domctl", domctl, true),
+    SYMBOL("xc_sysctl", sysctl, true),
+    SYMBOL("xc_memory_op", memory_op, true),
+    SYMBOL("xc__hypercall_buffer_alloc", buffer_alloc, true),
+    SYMBOL("xc__hypercall_buffer_free", buffer_free, true),
+    SYMBOL("xc_domain_getinfolist", getinfolist, true),
+    SYMBOL("xc_physinfo", physinfo, true),
+    SYMBOL("xc_numainfo", numainfo, true),
+    SYMBOL("xc_cputopoinfo", cputopoinfo, true),
+    SYMBOL("xc_get_max_cpus", get_max_cpus, true),
+    SYMBOL("xc_send_debug_keys", send_debug_keys, true),
+    SYMBOL("xc_readconsolering", readconsolering, true),
+    SYMBOL("xc_vcpu_getaffinity", vcpu_getaffinity, true),
+    SYMBOL("xc_vcpu_setaffinity", vcpu_setaffinity, true),
+    SYMBOL("xc_shadow_control", shadow_control, true),
+    SYMBOL("xc_get_paging_mempool_size", get_paging_mempool_size, false),
+};
+
+static const struct symbol guest_symbols[] = {
+    SYMBOL("xc_map_domain_meminfo", map_domain_meminfo, true),
+    SYMBOL("xc_unmap_domain_meminfo", unmap_domain_meminfo, true),
+};
+
+static int bind_symbols(struct xen_lib *lib, void *handle, const char *soname,
+                        const struct symbol *symbols, size_t nr, struct exclaim_error *err)
+{
+    for (size_t i = 0; i < nr; i++) {
+        void *address = dlsym(handle, symbols[i].name);
+
+        if (!address && symbols[i].required) {
+            return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                                "%s of the running xen %u.%u has no %s", soname, lib->major,
+                                lib->minor, symbols[i].name);
+        }
+        /* ISO C has no conversion from a data to a function pointer; POSIX says they look alike. */
+        memcpy((char *)lib + symbols[i].offset, &address, sizeof(address));
+    }
+    return 0;
+}
+
+static bool read_number(const char *path, uint32_t *value)
+{
+    FILE *file = fopen(path, "re");
+    bool ok;
+
+    if (!file) {
+        return false;
+    }
+    ok = fscanf(file, "%u", value) == 1;
+    fclose(file);
+    return ok;
+}
+
+/* Without sysfs: XENVER_version through libxencall, whose interface never changed. */
+static bool version_by_hypercall(uint32_t *major, uint32_t *minor, xentoollog_logger *logger)
+{
+    void *handle = dlopen("libxencall.so.1", RTLD_NOW | RTLD_LOCAL);
+    __typeof__(&xencall_open) call_open = NULL;
+    __typeof__(&xencall_close) call_close = NULL;
+    __typeof__(&xencall2) call2 = NULL;
+    xencall_handle *xcall = NULL;
+    int version = -1;
+    void *address;
+
+    if (!handle) {
+        return false;
+    }
+    address = dlsym(handle, "xencall_open");
+    memcpy(&call_open, &address, sizeof(address));
+    address = dlsym(handle, "xencall_close");
+    memcpy(&call_close, &address, sizeof(address));
+    address = dlsym(handle, "xencall2");
+    memcpy(&call2, &address, sizeof(address));
+    if (!call_open || !call_close || !call2) {
+        goto out;
+    }
+
+    xcall = call_open(logger, 0);
+    if (!xcall) {
+        goto out;
+    }
+    version = call2(xcall, __HYPERVISOR_xen_version, XENVER_version, 0);
+    call_close(xcall);
+
+out:
+    dlclose(handle);
+    if (version < 0) {
+        return false;
+    }
+    *major = (uint32_t)version >> 16;
+    *minor = (uint32_t)version & 0xffff;
+    return true;
+}
+
+int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err)
+{
+    const char *why;
+
+    *lib = (struct xen_lib){ 0 };
+
+    if ((!read_number("/sys/hypervisor/version/major", &lib->major) ||
+         !read_number("/sys/hypervisor/version/minor", &lib->minor)) &&
+        !version_by_hypercall(&lib->major, &lib->minor, logger)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "no xen runs here: neither /sys/hypervisor/version nor libxencall.so.1 "
+                            "tells its version");
+    }
+    if (lib->major < 4 || (lib->major == 4 && lib->minor < XEN_MINOR_FIRST)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "xen %u.%u runs here, 4.%u or later is needed", lib->major, lib->minor,
+                            XEN_MINOR_FIRST);
+    }
+
+    snprintf(lib->soname, sizeof(lib->soname), "libxenctrl.so.%u.%u", lib->major, lib->minor);
+    lib->ctrl = dlopen(lib->soname, RTLD_NOW | RTLD_LOCAL);
+    if (!lib->ctrl) {
+        why = dlerror();
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "xen %u.%u runs here, but its library %s cannot be loaded: %s",
+                            lib->major, lib->minor, lib->soname, why ? why : "no reason given");
+    }
+    if (bind_symbols(lib, lib->ctrl, lib->soname, ctrl_symbols,
+                     sizeof(ctrl_symbols) / sizeof(ctrl_symbols[0]), err)) {
+        xen_lib_unload(lib);
+        return -1;
+    }
+    return 0;
+}
+
+int xen_lib_guest(struct xen_lib *lib, struct exclaim_error *err)
+{
+    char soname[64];
+    void *handle;
+    const char *why;
+
+    if (lib->guest) {
+        return 0;
+    }
+    snprintf(soname, sizeof(soname), "libxenguest.so.%u.%u", lib->major, lib->minor);
+    handle = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        why = dlerror();
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "xen %u.%u runs here, but its library %s cannot be loaded: %s",
+                            lib->major, lib->minor, soname, why ? why : "no reason given");
+    }
+    if (bind_symbols(lib, handle, soname, guest_symbols,
+                     sizeof(guest_symbols) / sizeof(guest_symbols[0]), err)) {
+        dlclose(handle);
+        return -1;
+    }
+    lib->guest = handle;
+    return 0;
+}
+
+void xen_lib_unload(struct xen_lib *lib)
+{
+    if (lib->guest) {
+        dlclose(lib->guest);
+    }
+    if (lib->ctrl) {
+        dlclose(lib->ctrl);
+    }
+    *lib = (struct xen_lib){ 0 };
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The libraries of the running Xen, loaded at run time: a domctl of another release's library is
+ * refused with EACCES, so the one that matches the hypervisor must be found, not the one built
+ * with.
+ */
+#ifndef XEN_LIB_H
+#define XEN_LIB_H
+
+#include <stdint.h>
+
+#include <xenctrl.h>
+#include <xenguest.h>
+
+#include <exclaim/error.h>
+
+/*
+ * Only functions whose prototype is the same in 4.17 to 4.22 (tools/include/xenctrl.h of each). The
+ * fields have the types of the header's declarations; nothing is linked.
+ */
+struct xen_lib {
+    void *ctrl;
+    void *guest; /* NULL until xen_lib_guest() */
+    uint32_t major, minor;
+    char soname[64];
+
+    __typeof__(&xc_interface_open) open;
+    __typeof__(&xc_interface_close) close;
+    __typeof__(&xc_version) version;
+    __typeof__(&xc_domctl) domctl;
+    __typeof__(&xc_sysctl) sysctl;
+    __typeof__(&xc_memory_op) memory_op;
+    __typeof__(&xc__hypercall_buffer_alloc) buffer_alloc;
+    __typeof__(&xc__hypercall_buffer_free) buffer_free;
+    __typeof__(&xc_domain_getinfolist) getinfolist;
+    __typeof__(&xc_physinfo) physinfo;
+    __typeof__(&xc_numainfo) numainfo;
+    __typeof__(&xc_cputopoinfo) cputopoinfo;
+    __typeof__(&xc_get_max_cpus) get_max_cpus;
+    __typeof__(&xc_send_debug_keys) send_debug_keys;
+    __typeof__(&xc_readconsolering) readconsolering;
+    __typeof__(&xc_vcpu_getaffinity) vcpu_getaffinity;
+    __typeof__(&xc_vcpu_setaffinity) vcpu_setaffinity;
+    __typeof__(&xc_shadow_control) shadow_control;
+    __typeof__(&xc_get_paging_mempool_size) get_paging_mempool_size; /* NULL in early 4.17 builds */
+
+    __typeof__(&xc_map_domain_meminfo) map_domain_meminfo; /* from libxenguest */
+    __typeof__(&xc_unmap_domain_meminfo) unmap_domain_meminfo;
+};
+
+/* Finds the version of the running Xen and loads its libxenctrl.  UNSUPPORTED if there is none. */
+int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err);
+
+/* Loads its libxenguest, once. */
+int xen_lib_guest(struct xen_lib *lib, struct exclaim_error *err);
+
+void xen_lib_unload(struct xen_lib *lib);
+
+#endif
