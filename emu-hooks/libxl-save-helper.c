@@ -16,8 +16,9 @@
  *
  * Anything else is the real helper's alone.
  *
- * Invocation: by libxl.  Exit: the real helper's own; 3 when policy `strict` refuses before the first
- * page; 5 when the real helper cannot be started or the stream was spoilt half-way through the record.
+ * Invocation: by libxl.  Exit: the real helper's own; 3 when policy `strict` refuses before the
+ * first page; 5 when the real helper cannot be started or the stream was spoilt half-way through
+ * the record.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -27,15 +27,19 @@ struct exclaim_inherited {
 void exclaim_inherited_fds(struct exclaim_inherited *inherited);
 
 /*
- * Starts @path with @argv, all inherited descriptors, stdin and stdout.  @preload (or NULL) is loaded
- * into it with @place in EXCLAIM_PLACE.  It dies with us.  Signals that a toolstack sends are
- * blocked in the caller from here on, for exclaim_child_wait().
+ * Starts @path with @argv, all inherited descriptors, stdin and stdout.  @preload (or NULL) is
+ * loaded into it with @place in EXCLAIM_PLACE.  It dies with us.  Signals that a toolstack sends
+ * are blocked in the caller from here on, for exclaim_child_wait().
  */
-int exclaim_child_start(const char *path, char *const *argv, const char *preload,
-                        const char *place, pid_t *pid, struct exclaim_error *err);
+int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
+                        pid_t *pid, struct exclaim_error *err);
 
-/* Closes our copies of the child's descriptors and of stdin and stdout, so that its end is seen by
- * all who wait for it. */
+/*
+ * Closes our copies of the child's descriptors and of stdin, so that its peer sees its end.  stdout
+ * stays open until we end: libxl kills its helper (us) as soon as it reads the end of that pipe
+ * (xen tools/libs/light/libxl_save_callout.c, helper_failed()), and there is still a claim to
+ * release.
+ */
 void exclaim_child_detach(const struct exclaim_inherited *inherited);
 
 /* Waits for the child, handing on the signals that we get; its wait status. */

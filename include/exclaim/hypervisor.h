@@ -59,9 +59,9 @@ struct exclaim_domain {
 
 struct exclaim_host_node {
     bool online;
-    uint64_t free_pages;    /* free on the node's heap; claims are not subtracted */
-    uint64_t claimed_pages; /* claimed on this node; only where claimed_known */
-    bool claimed_known;     /* XenServer 9's XEN_SYSCTL_numa_meminfo answered */
+    uint64_t free_pages;                  /* free on the node's heap; claims are not subtracted */
+    uint64_t claimed_pages;               /* claimed on this node; only where claimed_known */
+    bool claimed_known;                   /* XenServer 9's XEN_SYSCTL_numa_meminfo answered */
     uint32_t distance[EXCLAIM_NODES_MAX]; /* ACPI SLIT; 0 = unknown */
 };
 
@@ -76,17 +76,17 @@ struct exclaim_host {
 /* What this Xen offers, each probed and never assumed; `why_*` says what was seen otherwise. */
 struct exclaim_caps {
     uint32_t xen_major, xen_minor;
-    char xen_extra[32];      /* XENVER_extraversion */
-    char library[64];        /* soname of the libxenctrl in use */
+    char xen_extra[32]; /* XENVER_extraversion */
+    char library[64];   /* soname of the libxenctrl in use */
     bool count_hypercall;
     bool count_p2m;
     bool count_console;
-    bool node_memory;        /* claimed pages per node can be read */
-    bool claim_host;         /* XENMEM_claim_pages */
-    bool claim_node;         /* the same with XENMEMF_exact_node, one node */
-    bool claim_node_known;   /* false: can only be told on a domain under construction */
-    bool claim_set;          /* claim sets, several nodes atomically */
-    bool place_exact_node;   /* populate with XENMEMF_exact_node */
+    bool node_memory;      /* claimed pages per node can be read */
+    bool claim_host;       /* XENMEM_claim_pages */
+    bool claim_node;       /* the same with XENMEMF_exact_node, one node */
+    bool claim_node_known; /* false: can only be told on a domain under construction */
+    bool claim_set;        /* claim sets, several nodes atomically */
+    bool place_exact_node; /* populate with XENMEMF_exact_node */
     char why_count_hypercall[96];
     char why_count_p2m[96];
     char why_count_console[96];

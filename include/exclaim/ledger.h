@@ -2,12 +2,13 @@
 /*
  * The ledger: migrations in flight towards this host, in a file that every hook maps.
  *
- * It lets restores that run at once share nodes without overselling on a Xen that only has host-wide
- * claims, and it is where the placing object finds its quotas and counts what it placed.
+ * It lets restores that run at once share nodes without overselling on a Xen that only has
+ * host-wide claims, and it is where the placing object finds its quotas and counts what it placed.
  *
- * An entry belongs to the process that added it (the destination's hook).  It is dead as soon as that
- * process is gone; every opener removes dead ones, so a crash leaves nothing behind that the next
- * use does not clean.  Processes are told apart by pid and start time, so a reused pid is no owner.
+ * An entry belongs to the process that added it (the destination's hook).  It is dead as soon as
+ * that process is gone; every opener removes dead ones, so a crash leaves nothing behind that the
+ * next use does not clean.  Processes are told apart by pid and start time, so a reused pid is no
+ * owner.
  */
 #ifndef EXCLAIM_LEDGER_H
 #define EXCLAIM_LEDGER_H
@@ -18,7 +19,7 @@
 #include <exclaim/match.h>
 
 #define EXCLAIM_LEDGER_SLOTS 128
-#define EXCLAIM_LEDGER_FILE "ledger.1" /* the number is the layout's version */
+#define EXCLAIM_LEDGER_FILE  "ledger.1" /* the number is the layout's version */
 
 enum exclaim_ledger_state {
     EXCLAIM_ENTRY_FREE = 0,
@@ -27,8 +28,8 @@ enum exclaim_ledger_state {
 };
 
 /*
- * One migration.  Written under the ledger's lock by its owner, but for the members marked "placing":
- * those are only ever increased, by the one restoring process.
+ * One migration.  Written under the ledger's lock by its owner, but for the members marked
+ * "placing": those are only ever increased, by the one restoring process.
  */
 struct exclaim_ledger_entry {
     _Atomic uint32_t state;
@@ -39,15 +40,17 @@ struct exclaim_ledger_entry {
     uint64_t pid_start;  /* owner's start time in clock ticks since boot */
     uint64_t started_ms; /* wall clock */
     uint32_t nr_nodes;
-    uint32_t steer; /* 0: count only, do not steer */
+    uint32_t steer;                     /* 0: count only, do not steer */
     uint64_t target[EXCLAIM_NODES_MAX]; /* pages to be placed per node */
-    _Atomic uint64_t placed[EXCLAIM_NODES_MAX]; /* placing: pages that Xen put on exactly that node */
-    _Atomic uint64_t refused[EXCLAIM_NODES_MAX]; /* placing: pages that the node had no memory for */
-    _Atomic uint64_t elsewhere;  /* placing: pages allocated where Xen chose */
-    _Atomic uint64_t extents[3]; /* placing: extents of order 0, 9 and 18 */
-    _Atomic uint64_t calls;      /* placing: populate calls of the restoring process */
-    _Atomic uint32_t ended;      /* placing: xc_domain_restore() has returned ... */
-    _Atomic int32_t result;      /* ... this */
+    _Atomic uint64_t
+        placed[EXCLAIM_NODES_MAX]; /* placing: pages that Xen put on exactly that node */
+    _Atomic uint64_t
+        refused[EXCLAIM_NODES_MAX]; /* placing: pages that the node had no memory for */
+    _Atomic uint64_t elsewhere;     /* placing: pages allocated where Xen chose */
+    _Atomic uint64_t extents[3];    /* placing: extents of order 0, 9 and 18 */
+    _Atomic uint64_t calls;         /* placing: populate calls of the restoring process */
+    _Atomic uint32_t ended;         /* placing: xc_domain_restore() has returned ... */
+    _Atomic int32_t result;         /* ... this */
 };
 
 struct exclaim_ledger;
@@ -64,7 +67,8 @@ void exclaim_ledger_unlock(struct exclaim_ledger *ledger);
 /* With the lock held: frees the entries of dead owners; how many. */
 uint32_t exclaim_ledger_prune(struct exclaim_ledger *ledger);
 
-/* With the lock held: takes a free slot for the calling process.  NOFIT when all slots are in use. */
+/* With the lock held: takes a free slot for the calling process.  NOFIT when all slots are in use.
+ */
 int exclaim_ledger_add(struct exclaim_ledger *ledger, uint32_t domid,
                        const uint8_t uuid[EXCLAIM_UUID_BYTES], const struct exclaim_match *match,
                        enum exclaim_guarantee guarantee, bool steer, uint32_t *slot,
@@ -81,8 +85,9 @@ void exclaim_ledger_charge(struct exclaim_ledger *ledger, bool xen_knows_nodes,
                            struct exclaim_room *room);
 
 /*
- * With the lock held: the room on this host as Xen and the ledger tell it.  @dom is NULL or a domain
- * under construction: its hard affinity is a constraint, and what is claimed for it is no other's.
+ * With the lock held: the room on this host as Xen and the ledger tell it.  @dom is NULL or a
+ * domain under construction: its hard affinity is a constraint, and what is claimed for it is no
+ * other's.
  */
 int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
                       const struct exclaim_domain *dom, uint64_t headroom,

@@ -9,7 +9,7 @@
 #define EXCLAIM_NODES_MAX 64
 
 #define EXCLAIM_PAGE_SHIFT 12
-#define EXCLAIM_PAGE_SIZE (1u << EXCLAIM_PAGE_SHIFT)
+#define EXCLAIM_PAGE_SIZE  (1u << EXCLAIM_PAGE_SHIFT)
 
 /*
  * More pages than any host has: 2^40 pages are 4 PiB.  Numbers from the wire above it are refused
@@ -18,6 +18,6 @@
 #define EXCLAIM_PAGES_MAX (1ull << 40)
 
 #define EXCLAIM_UUID_BYTES 16
-#define EXCLAIM_UUID_TEXT 37 /* with the terminating zero */
+#define EXCLAIM_UUID_TEXT  37 /* with the terminating zero */
 
 #endif

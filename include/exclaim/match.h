@@ -25,9 +25,9 @@ struct exclaim_room {
     uint64_t claimed[EXCLAIM_NODES_MAX]; /* of that promised to others: Xen's claims, our ledger */
     uint32_t distance[EXCLAIM_NODES_MAX][EXCLAIM_NODES_MAX]; /* 0 = unknown */
     uint64_t allowed;                                        /* bit n: node n may be used */
-    uint64_t host_free;    /* free on the whole host */
-    uint64_t host_claimed; /* all claims of others on the host */
-    uint64_t headroom;     /* pages of the host that must stay unclaimed */
+    uint64_t host_free;                                      /* free on the whole host */
+    uint64_t host_claimed;                                   /* all claims of others on the host */
+    uint64_t headroom; /* pages of the host that must stay unclaimed */
 };
 
 /* Fills what Xen tells; claims of others only where Xen knows them per node. */
@@ -60,8 +60,8 @@ struct exclaim_match {
     enum exclaim_match_shape shape;
     uint32_t nr_parts;
     struct exclaim_part part[EXCLAIM_PARTS_MAX];
-    uint32_t nr_nodes;                  /* of the destination */
-    uint64_t pages[EXCLAIM_NODES_MAX];  /* to be placed per destination node */
+    uint32_t nr_nodes;                 /* of the destination */
+    uint64_t pages[EXCLAIM_NODES_MAX]; /* to be placed per destination node */
     uint64_t total_pages;
     uint64_t stray_pages; /* pages of source nodes that were folded into another part */
 };
@@ -74,8 +74,8 @@ struct exclaim_match_options {
 /*
  * Matches @res, whose count must be exact, to @room.
  *
- * Order: same number where all parts fit so; else every part whole on a node of its own, keeping the
- * largest parts' numbers as far as all still fit, best fit for the others; else parts share
+ * Order: same number where all parts fit so; else every part whole on a node of its own, keeping
+ * the largest parts' numbers as far as all still fit, best fit for the others; else parts share
  * nodes; else parts are split over the nearest nodes.  NOFIT says for the first part that does not
  * fit: need, free, claimed by others, short by.
  */

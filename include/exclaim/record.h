@@ -11,21 +11,21 @@
  *       72     n  the protobuf bytes, zero padded to a multiple of 8
  *
  * The source writes all of the above before the real emulator starts; the emulator then writes its
- * own 40 header bytes.  So L counts 40 bytes more than our body: a reader of the stream, aware or not,
- * skips the second pair of headers as the record's tail.
+ * own 40 header bytes.  So L counts 40 bytes more than our body: a reader of the stream, aware or
+ * not, skips the second pair of headers as the record's tail.
  */
 #ifndef EXCLAIM_RECORD_H
 #define EXCLAIM_RECORD_H
 
 #include <exclaim/reservation.h>
 
-#define EXCLAIM_RECORD_TYPE 0x8058434Cu
+#define EXCLAIM_RECORD_TYPE    0x8058434Cu
 #define EXCLAIM_RECORD_VERSION 1u
 
-#define EXCLAIM_STREAM_HEADERS 40u      /* image header and domain header */
-#define EXCLAIM_RECORD_HEADER 8u        /* type and length */
-#define EXCLAIM_BODY_HEADER 24u         /* what stands before the protobuf bytes */
-#define EXCLAIM_RECORD_MAX (64u * 1024) /* the whole record body, headers and padding included */
+#define EXCLAIM_STREAM_HEADERS 40u          /* image header and domain header */
+#define EXCLAIM_RECORD_HEADER  8u           /* type and length */
+#define EXCLAIM_BODY_HEADER    24u          /* what stands before the protobuf bytes */
+#define EXCLAIM_RECORD_MAX     (64u * 1024) /* the whole record body, headers and padding included */
 
 /* Everything the source writes, at most. */
 #define EXCLAIM_PREFIX_MAX (EXCLAIM_STREAM_HEADERS + EXCLAIM_RECORD_HEADER + EXCLAIM_RECORD_MAX)
@@ -71,17 +71,18 @@ int exclaim_body_decode(const void *body, size_t size, struct exclaim_reservatio
 uint32_t exclaim_crc32c(const void *buf, size_t len);
 
 /*
- * Shows the first bytes waiting in a stream without consuming any: MSG_PEEK on a socket, tee(2) on a
- * pipe, pread(2) on a file.  Waits until @need bytes are there, the peer has closed, or @timeout_ms
- * is over; *len is what was seen (at most @size).  An early end is no error: *len < need, *closed.
+ * Shows the first bytes waiting in a stream without consuming any: MSG_PEEK on a socket, tee(2) on
+ * a pipe, pread(2) on a file.  Waits until @need bytes are there, the peer has closed, or
+ * @timeout_ms is over; *len is what was seen (at most @size).  An early end is no error: *len <
+ * need, *closed.
  * @cancel_fd (or -1) ends the wait when it becomes readable.
  * UNSUPPORTED: the descriptor is of another type.
  */
 int exclaim_peek(int fd, void *buf, size_t size, size_t need, int timeout_ms, int cancel_fd,
                  size_t *len, bool *closed, struct exclaim_error *err);
 
-/* Peeks and decodes.  *found is false for a stream of an unaware peer (then *why says what was seen).
- * STREAM for a damaged record. */
+/* Peeks and decodes.  *found is false for a stream of an unaware peer (then *why says what was
+ * seen). STREAM for a damaged record. */
 int exclaim_record_peek(int fd, int timeout_ms, int cancel_fd, struct exclaim_reservation *res,
                         bool *found, const char **why, struct exclaim_error *err);
 

@@ -45,8 +45,8 @@ int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, s
                              size_t *len, struct exclaim_error *err);
 
 /*
- * Unpacks and checks @len bytes from an untrusted peer.  STREAM on anything wrong.  Fields that this
- * version does not know are skipped.
+ * Unpacks and checks @len bytes from an untrusted peer.  STREAM on anything wrong.  Fields that
+ * this version does not know are skipped.
  */
 int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reservation *res,
                                struct exclaim_error *err);

@@ -9,8 +9,8 @@
  *                 exclaim_dest_verify(): counts read back
  *   both:         exclaim_session_report(), exclaim_session_close()
  *
- * Nothing here ends the process, and nothing fails a migration that policy `prefer` would let go on:
- * what went wrong is in the report's `why`.
+ * Nothing here ends the process, and nothing fails a migration that policy `prefer` would let go
+ * on: what went wrong is in the report's `why`.
  */
 #ifndef EXCLAIM_SESSION_H
 #define EXCLAIM_SESSION_H
@@ -28,8 +28,8 @@ struct exclaim_session {
     struct exclaim_ledger *ledger;
     bool have_entry;
     uint32_t slot;
-    bool claimed;   /* by us: leftovers are ours to release */
-    int place_fd;   /* the ledger for the restoring process, -1 if none */
+    bool claimed; /* by us: leftovers are ours to release */
+    int place_fd; /* the ledger for the restoring process, -1 if none */
     int64_t started_ms;
 };
 
@@ -45,10 +45,10 @@ int64_t exclaim_session_now(void);
 void exclaim_session_ready(struct exclaim_session *s);
 
 /*
- * Source.  Counts the domain and writes headers and record to @fd.  @userdata_dir is where libxl keeps
- * its domains' configurations (LIBXL_USERDATA_DIR), NULL for another toolstack.
- * Returns 0 if the emulator should go on (with or without our record), -1 if the stream was left with
- * a part of the record and must not be used.
+ * Source.  Counts the domain and writes headers and record to @fd.  @userdata_dir is where libxl
+ * keeps its domains' configurations (LIBXL_USERDATA_DIR), NULL for another toolstack. Returns 0 if
+ * the emulator should go on (with or without our record), -1 if the stream was left with a part of
+ * the record and must not be used.
  */
 int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir);
 
@@ -58,7 +58,8 @@ int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_
  */
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
 
-/* "<fd>:<slot>:<domid>" for EXCLAIM_PLACE of the restoring process; false if nothing is to be placed. */
+/* "<fd>:<slot>:<domid>" for EXCLAIM_PLACE of the restoring process; false if nothing is to be
+ * placed. */
 bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size);
 
 /* The emulator has ended: reads what was placed, releases leftovers, removes the ledger's entry.

@@ -16,8 +16,9 @@ static int stake(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_cla
             return 0;
         }
     }
-    return plan->nr ? -1
-                    : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no such claim");
+    return plan->nr
+               ? -1
+               : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no such claim");
 }
 
 /* What the options ask for, as a match to be claimed. */
@@ -60,10 +61,9 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
         cli_print_json(o);
         return;
     }
-    printf("domain %" PRIu32 ": %" PRIu64 " pages claimed (guarantee %s), %" PRIu64
-           " outstanding\n",
-           dom->domid, match->total_pages, exclaim_guarantee_name(guarantee),
-           dom->outstanding_pages);
+    printf(
+        "domain %" PRIu32 ": %" PRIu64 " pages claimed (guarantee %s), %" PRIu64 " outstanding\n",
+        dom->domid, match->total_pages, exclaim_guarantee_name(guarantee), dom->outstanding_pages);
 }
 
 int verb_claim(struct cli *cli, struct exclaim_error *err)
@@ -98,7 +98,7 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
     print(cli, &dom, plan.step[used].guarantee, &match);
     rc = 0;
 
- out:
+out:
     hv->ops->close(hv);
     return rc;
 }

@@ -119,7 +119,7 @@ int cli_read_record(const char *path, struct exclaim_reservation *res, struct ex
         exclaim_error_wrap(err, "%s", path);
     }
 
- out:
+out:
     free(buf);
     return rc;
 }

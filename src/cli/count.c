@@ -64,7 +64,8 @@ static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
     ssize_t r;
     int fd;
 
-    if (hv->ops->caps(hv, &caps, err) || exclaim_reservation_build(hv, &caps, dom, count, &res, err) ||
+    if (hv->ops->caps(hv, &caps, err) ||
+        exclaim_reservation_build(hv, &caps, dom, count, &res, err) ||
         exclaim_prefix_encode(&res, dom->hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV, caps.xen_major,
                               caps.xen_minor, buf, sizeof(buf), &len, err)) {
         return -1;
@@ -108,7 +109,7 @@ int verb_count(struct cli *cli, struct exclaim_error *err)
         rc = write_record(hv, &dom, &count, cli->record, err);
     }
 
- out:
+out:
     hv->ops->close(hv);
     return rc;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-
 #include "../report/json.h"
 #include "../report/table.h"
 #include "cli.h"
@@ -79,8 +78,7 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
     if (cli_open(cli, &hv, NULL, err)) {
         return -1;
     }
-    if (hv->ops->host(hv, &host, err) ||
-        cli_room(cli, hv, NULL, &room, err)) {
+    if (hv->ops->host(hv, &host, err) || cli_room(cli, hv, NULL, &room, err)) {
         goto out;
     }
     if (cli->json) {
@@ -90,7 +88,7 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
         rc = print_table(&host, &room, err);
     }
 
- out:
+out:
     hv->ops->close(hv);
     return rc;
 }

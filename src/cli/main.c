@@ -11,32 +11,85 @@
 #include "cli.h"
 
 static const struct cli_verb verbs[] = {
-    { "caps", "", "what this Xen offers: counts, claims, placement, and why not the others", NULL, 0,
-      0, 0, verb_caps },
-    { "count", "VM [--record FILE]", "exact pages per node of a running domain",
-      "With --record the reservation is written to FILE as well, for match, claim and verify.",
-      CLI_RECORD, 1, 1, verb_count },
-    { "host", "", "per node: free, claimed and claimable pages; claims; headroom", NULL, 0, 0, 0,
-      verb_host },
-    { "header", "FILE|-", "decode and check a reservation record or a whole stream",
-      "FILE is a record written by count --record, or a captured migration stream.", 0, 1, 1,
-      verb_header },
-    { "match", "[VM] --record FILE", "which nodes of this host take which part of a reservation",
-      "With VM, a domain under construction, its hard affinity is a constraint.", CLI_RECORD, 0, 1,
-      verb_match },
-    { "claim", "VM --record FILE | --pages N | --node N=PAGES...",
-      "claim pages for a domain under construction",
-      "Numbers are pages still to be allocated.  --record matches and takes the strongest claim that\n"
-      "this Xen has; --pages claims anywhere on the host; --node (several times) on these nodes.",
-      CLI_RECORD | CLI_PAGES | CLI_NODE, 1, 1, verb_claim },
-    { "release", "VM", "give back what is claimed for a domain and not yet allocated", NULL, 0, 1, 1,
-      verb_release },
-    { "verify", "VM --record FILE | --node N=PAGES...",
-      "compare a domain's pages per node with what they should be",
-      "--record expects the pages on the nodes of the same number.  Exit 3 if they differ.",
-      CLI_RECORD | CLI_NODE, 1, 1, verb_verify },
-    { "status", "[--format=prom]", "migrations in flight, the last reports, leftover claims", NULL,
-      CLI_FORMAT, 0, 0, verb_status },
+    {
+        .name = "caps",
+        .usage = "",
+        .summary = "what this Xen offers: counts, claims, placement, and why not the others",
+        .run = verb_caps,
+    },
+    {
+        .name = "count",
+        .usage = "VM [--record FILE]",
+        .summary = "exact pages per node of a running domain",
+        .detail = "With --record the reservation is written to FILE as well, for match, claim and\n"
+                  "verify.",
+        .options = CLI_RECORD,
+        .min_args = 1,
+        .max_args = 1,
+        .run = verb_count,
+    },
+    {
+        .name = "host",
+        .usage = "",
+        .summary = "per node: free, claimed and claimable pages; claims; headroom",
+        .run = verb_host,
+    },
+    {
+        .name = "header",
+        .usage = "FILE|-",
+        .summary = "decode and check a reservation record or a whole stream",
+        .detail = "FILE is a record written by count --record, or a captured migration stream.",
+        .min_args = 1,
+        .max_args = 1,
+        .run = verb_header,
+    },
+    {
+        .name = "match",
+        .usage = "[VM] --record FILE",
+        .summary = "which nodes of this host take which part of a reservation",
+        .detail = "With VM, a domain under construction, its hard affinity is a constraint.",
+        .options = CLI_RECORD,
+        .max_args = 1,
+        .run = verb_match,
+    },
+    {
+        .name = "claim",
+        .usage = "VM --record FILE | --pages N | --node N=PAGES...",
+        .summary = "claim pages for a domain under construction",
+        .detail = "Numbers are pages still to be allocated.  --record matches and takes the\n"
+                  "strongest claim that this Xen has; --pages claims anywhere on the host; --node\n"
+                  "(several times) on these nodes.",
+        .options = CLI_RECORD | CLI_PAGES | CLI_NODE,
+        .min_args = 1,
+        .max_args = 1,
+        .run = verb_claim,
+    },
+    {
+        .name = "release",
+        .usage = "VM",
+        .summary = "give back what is claimed for a domain and not yet allocated",
+        .min_args = 1,
+        .max_args = 1,
+        .run = verb_release,
+    },
+    {
+        .name = "verify",
+        .usage = "VM --record FILE | --node N=PAGES...",
+        .summary = "compare a domain's pages per node with what they should be",
+        .detail = "--record expects the pages on the nodes of the same number.  Exit 3 if they\n"
+                  "differ.",
+        .options = CLI_RECORD | CLI_NODE,
+        .min_args = 1,
+        .max_args = 1,
+        .run = verb_verify,
+    },
+    {
+        .name = "status",
+        .usage = "[--format=prom]",
+        .summary = "migrations in flight, the last reports, leftover claims",
+        .options = CLI_FORMAT,
+        .run = verb_status,
+    },
 };
 
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -45,12 +98,15 @@ enum { OPT_JSON = 256, OPT_HELP, OPT_RECORD, OPT_PAGES, OPT_NODE, OPT_FORMAT, OP
 
 /* Our own options first, then one per configuration key. */
 static const struct option own_options[] = {
-    { "json", no_argument, NULL, OPT_JSON },       { "help", no_argument, NULL, OPT_HELP },
-    { "record", required_argument, NULL, OPT_RECORD }, { "pages", required_argument, NULL, OPT_PAGES },
-    { "node", required_argument, NULL, OPT_NODE }, { "format", required_argument, NULL, OPT_FORMAT },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "help", no_argument, NULL, OPT_HELP },
+    { "record", required_argument, NULL, OPT_RECORD },
+    { "pages", required_argument, NULL, OPT_PAGES },
+    { "node", required_argument, NULL, OPT_NODE },
+    { "format", required_argument, NULL, OPT_FORMAT },
 };
 
-#define NR_OWN (sizeof(own_options) / sizeof(own_options[0]))
+#define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))
 #define MAX_OPTIONS 64
 
 static void build_options(struct option *options)
@@ -59,8 +115,8 @@ static void build_options(struct option *options)
 
     memcpy(options, own_options, sizeof(own_options));
     for (unsigned int i = 0; exclaim_config_key(i) && n < MAX_OPTIONS - 1; i++, n++) {
-        options[n] = (struct option){ exclaim_config_key(i), required_argument, NULL,
-                                      OPT_CONFIG + (int)i };
+        options[n] =
+            (struct option){ exclaim_config_key(i), required_argument, NULL, OPT_CONFIG + (int)i };
     }
     options[n] = (struct option){ 0 };
 }
@@ -73,9 +129,9 @@ static void print_usage(FILE *out)
     for (unsigned int i = 0; i < NR_VERBS; i++) {
         fprintf(out, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
     }
-    fputs("\nA VM is named by domid, uuid or name.  Every verb takes --json and --help, and every key of\n"
-          "exclaim.conf(5) as an option.  Exit: 0 done or fits, 2 usage, 3 does not fit, 4 not supported\n"
-          "here, 5 failed.\n",
+    fputs("\nA VM is named by domid, uuid or name.  Every verb takes --json and --help, and every\n"
+          "key of exclaim.conf(5) as an option.  Exit: 0 done or fits, 2 usage, 3 does not fit,\n"
+          "4 not supported here, 5 failed.\n",
           out);
 }
 
@@ -136,8 +192,8 @@ static int parse_option(const struct cli_verb *verb, struct cli *cli, int opt,
                                  [OPT_FORMAT - OPT_RECORD] = CLI_FORMAT };
 
     if (opt >= OPT_CONFIG) {
-        return exclaim_config_set(&cli->config, exclaim_config_key((unsigned int)(opt - OPT_CONFIG)),
-                                  optarg, err);
+        return exclaim_config_set(
+            &cli->config, exclaim_config_key((unsigned int)(opt - OPT_CONFIG)), optarg, err);
     }
     if (opt >= OPT_RECORD && !(verb->options & needs[opt - OPT_RECORD])) {
         return not_for(verb, own_options[opt - OPT_JSON].name, err);
@@ -156,9 +212,9 @@ static int parse_option(const struct cli_verb *verb, struct cli *cli, int opt,
         return parse_node(cli, optarg, err);
     default:
         cli->prom = !strcmp(optarg, "prom");
-        return cli->prom ? 0
-                         : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--format \"%s\" is not prom",
-                                        optarg);
+        return cli->prom
+                   ? 0
+                   : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--format \"%s\" is not prom", optarg);
     }
 }
 

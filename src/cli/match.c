@@ -74,7 +74,7 @@ int verb_match(struct cli *cli, struct exclaim_error *err)
         rc = print_table(&match, &room, err);
     }
 
- out:
+out:
     hv->ops->close(hv);
     return rc;
 }

@@ -12,7 +12,7 @@
 #include "../report/table.h"
 #include "cli.h"
 
-#define LAST_REPORTS 10
+#define LAST_REPORTS  10
 #define MAX_LEFTOVERS 64
 
 struct status {
@@ -106,7 +106,9 @@ static uint64_t sum_placed(const struct exclaim_ledger_entry *e, uint64_t *targe
 
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "DOMID", "UUID", "GUARANTEE", ">PLACED", ">OF", ">PID", NULL };
+    static const char *const head[] = {
+        "DOMID", "UUID", "GUARANTEE", ">PLACED", ">OF", ">PID", NULL
+    };
     uint32_t nr = 0;
     struct table t;
 
@@ -141,8 +143,8 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
 
 static int print_reports(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "ROLE",  "OUTCOME",   "GUARANTEE", "EXACT",
-                                        "DOMID", ">DEVIATION", "UUID",      "WHY", NULL };
+    static const char *const head[] = { "ROLE",       "OUTCOME", "GUARANTEE", "EXACT", "DOMID",
+                                        ">DEVIATION", "UUID",    "WHY",       NULL };
     json_object *o;
     struct table t;
 
@@ -293,7 +295,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
         rc = print_text(st, err);
     }
 
- out:
+out:
     if (hv) {
         hv->ops->close(hv);
     }

@@ -89,7 +89,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
               : exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
                              "domain %" PRIu32 " does not lie as it should", dom.domid);
 
- out:
+out:
     hv->ops->close(hv);
     return rc;
 }

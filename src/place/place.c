@@ -8,8 +8,8 @@
  * 2. It stands in front of xc_domain_populate_physmap_exact(), through which libxenguest asks for
  *    every page of a restore (xen tools/libs/guest/xg_sr_restore.c, populate_pfns), and adds
  *    XENMEMF_exact_node() by the quotas of the ledger's entry.
- * 3. It stands in front of xc_domain_restore() only to note the result, which the helper tells nobody
- *    but its toolstack.
+ * 3. It stands in front of xc_domain_restore() only to note the result, which the helper tells
+ * nobody but its toolstack.
  *
  * The static state is the price of interposition: the callers' prototypes have no room for ours.
  */
@@ -30,21 +30,20 @@
 #define EXPORT __attribute__((visibility("default")))
 
 typedef int populate_fn(xc_interface *xch, uint32_t domid, unsigned long nr_extents,
-                        unsigned int extent_order, unsigned int mem_flags,
-                        xen_pfn_t *extent_start);
+                        unsigned int extent_order, unsigned int mem_flags, xen_pfn_t *extent_start);
 
 /*
- * Xen 4.22 (and XenServer 9) added the last argument, so xenguest.h of any one version would not do.
- * A caller from before does not pass it; what is then in its place is handed on to a function that
- * does not look there either.
+ * Xen 4.22 (and XenServer 9) added the last argument, so xenguest.h of any one version would not
+ * do. A caller from before does not pass it; what is then in its place is handed on to a function
+ * that does not look there either.
  */
 struct restore_callbacks;
 
 typedef int restore_fn(xc_interface *xch, int io_fd, uint32_t dom, unsigned int store_evtchn,
                        unsigned long *store_mfn, uint32_t store_domid, unsigned int console_evtchn,
-                       unsigned long *console_mfn, uint32_t console_domid,
-                       unsigned int stream_type, struct restore_callbacks *callbacks,
-                       int send_back_fd, unsigned int memflags);
+                       unsigned long *console_mfn, uint32_t console_domid, unsigned int stream_type,
+                       struct restore_callbacks *callbacks, int send_back_fd,
+                       unsigned int memflags);
 
 static struct {
     pthread_mutex_t lock;
@@ -117,10 +116,9 @@ EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
                                             unsigned long nr_extents, unsigned int extent_order,
                                             unsigned int mem_flags, xen_pfn_t *extent_start)
 {
-    struct quota_call call = { .xch = xch,
-                               .domid = domid,
-                               .mem_flags = mem_flags,
-                               .extents = extent_start };
+    struct quota_call call = {
+        .xch = xch, .domid = domid, .mem_flags = mem_flags, .extents = extent_start
+    };
     int rc, saved;
 
     /* A caller that names a node itself, or another domain, is served as without us. */

@@ -9,7 +9,7 @@
  * moment free memory minus claims is too small and a request that fits is refused (xen
  * common/page_alloc.c, domain_adjust_tot_pages).  Ask again before believing it.
  */
-#define RETRIES 3
+#define RETRIES  3
 #define RETRY_NS 1000000L
 
 static uint64_t remaining(const struct exclaim_ledger_entry *e, uint32_t node)

@@ -21,17 +21,20 @@ struct key {
     const char *name;
     enum key_type type;
     size_t offset;
-    size_t size; /* of a text */
+    size_t size;
     uint64_t max;
 };
 
-#define NUMBER(field, limit) { #field, KEY_NUMBER, offsetof(struct exclaim_config, field), 0, limit }
-#define PATH(field)                                                                                \
-    { #field, KEY_PATH, offsetof(struct exclaim_config, field),                                    \
-      sizeof(((struct exclaim_config *)NULL)->field), 0 }
+/* clang-format off */
+#define FIELD(field, type, max) \
+    { #field, type, offsetof(struct exclaim_config, field), \
+      sizeof(((struct exclaim_config *)NULL)->field), max }
+/* clang-format on */
+#define NUMBER(field, max) FIELD(field, KEY_NUMBER, max)
+#define PATH(field)        FIELD(field, KEY_PATH, 0)
 
 static const struct key keys[] = {
-    { "policy", KEY_POLICY, offsetof(struct exclaim_config, policy), 0, 0 },
+    FIELD(policy, KEY_POLICY, 0),
     NUMBER(stray_pages, EXCLAIM_PAGES_MAX),
     NUMBER(headroom_pages, EXCLAIM_PAGES_MAX),
     NUMBER(count_console_max_pages, EXCLAIM_PAGES_MAX),
@@ -125,8 +128,8 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
                                     strlen(value), key->size - 1);
             }
             if (value[0] && value[0] != '/') {
-                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                                    "%s: \"%s\" is not an absolute path", key->name, value);
+                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s: \"%s\" is not an absolute path",
+                                    key->name, value);
             }
             strcpy(field, value);
             return 0;

@@ -54,8 +54,8 @@ int exclaim_error_wrap(struct exclaim_error *err, const char *fmt, ...)
     va_end(ap);
 
     used = strlen(err->text);
-    snprintf(err->text + used, sizeof(err->text) - used, ": %.*s",
-             (int)(sizeof(err->text) - used), old);
+    snprintf(err->text + used, sizeof(err->text) - used, ": %.*s", (int)(sizeof(err->text) - used),
+             old);
     return -1;
 }
 

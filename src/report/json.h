@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The few shapes that our JSON has, over json-c.  A member that cannot be allocated becomes null or is
- * left out: a report may miss a number when memory is gone, the migration goes on. */
+/* The few shapes that our JSON has, over json-c.  A member that cannot be allocated becomes null or
+ * is left out: a report may miss a number when memory is gone, the migration goes on. */
 #ifndef EXCLAIM_JSON_H
 #define EXCLAIM_JSON_H
 

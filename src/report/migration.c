@@ -205,7 +205,7 @@ int exclaim_report_append(const struct exclaim_report *report, const char *path,
     }
     rc = 0;
 
- out:
+out:
     if (fd >= 0) {
         close(fd);
     }

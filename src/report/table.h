@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #define TABLE_COLUMNS 8
-#define TABLE_ROWS 512
-#define TABLE_CELL 96
+#define TABLE_ROWS    512
+#define TABLE_CELL    96
 
 struct table {
     unsigned int columns, rows, column;

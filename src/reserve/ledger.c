@@ -88,7 +88,7 @@ int exclaim_ledger_open(const char *dir, struct exclaim_ledger **ledger, struct 
     rc = initialise(l, err);
     exclaim_ledger_unlock(l);
 
- out:
+out:
     if (rc) {
         exclaim_ledger_close(l);
         return -1;

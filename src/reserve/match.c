@@ -10,12 +10,12 @@
 
 struct work {
     const struct exclaim_room *room;
-    uint32_t nr;                            /* parts, largest first */
-    uint32_t src[EXCLAIM_NODES_MAX];        /* their source node */
-    uint64_t need[EXCLAIM_NODES_MAX];       /* their pages, folded strays included */
-    uint64_t left[EXCLAIM_NODES_MAX];       /* per destination node: still unpromised */
-    uint32_t dst[EXCLAIM_NODES_MAX];        /* per part: destination node or UNMATCHED */
-    bool taken[EXCLAIM_NODES_MAX];          /* per destination node */
+    uint32_t nr;                      /* parts, largest first */
+    uint32_t src[EXCLAIM_NODES_MAX];  /* their source node */
+    uint64_t need[EXCLAIM_NODES_MAX]; /* their pages, folded strays included */
+    uint64_t left[EXCLAIM_NODES_MAX]; /* per destination node: still unpromised */
+    uint32_t dst[EXCLAIM_NODES_MAX];  /* per part: destination node or UNMATCHED */
+    bool taken[EXCLAIM_NODES_MAX];    /* per destination node */
 };
 
 /* Parts by pages, largest first; equal ones by source node, so that the order is unique. */
@@ -60,9 +60,9 @@ static bool match_same(struct work *w)
 }
 
 /*
- * Whether the unmatched parts fit, each on an untaken node of its own.  Every part accepts every node
- * with enough room, so the k-th largest part needs the k-th largest node: that is Hall's condition for
- * nested sets, and the answer is exact.
+ * Whether the unmatched parts fit, each on an untaken node of its own.  Every part accepts every
+ * node with enough room, so the k-th largest part needs the k-th largest node: that is Hall's
+ * condition for nested sets, and the answer is exact.
  */
 static bool rest_fits(const struct work *w)
 {
@@ -130,8 +130,8 @@ static bool match_whole(struct work *w)
             }
         }
     }
-    /* Best fit, largest part first, keeps the rest feasible: where a solution gives this part a larger
-     * node and the best fit to a smaller part, the two can be swapped. */
+    /* Best fit, largest part first, keeps the rest feasible: where a solution gives this part a
+     * larger node and the best fit to a smaller part, the two can be swapped. */
     for (uint32_t i = 0; i < w->nr; i++) {
         if (w->dst[i] == UNMATCHED) {
             take(w, i, best_fit(w, i));
@@ -140,7 +140,8 @@ static bool match_whole(struct work *w)
     return true;
 }
 
-/* Whole parts that share nodes, best-fit decreasing: a heuristic, used only where no proof is owed. */
+/* Whole parts that share nodes, best-fit decreasing: a heuristic, used only where no proof is owed.
+ */
 static bool match_merged(struct work *w)
 {
     reset(w);
@@ -256,8 +257,8 @@ static int no_host_room(const struct exclaim_room *room, uint64_t need, struct e
                         need - exclaim_room_host(room));
 }
 
-/* The first part, largest first, that finds no node once the larger ones have theirs.  There is one:
- * this walk is rest_fits() with numbers, and every match failed before. */
+/* The first part, largest first, that finds no node once the larger ones have theirs.  There is
+ * one: this walk is rest_fits() with numbers, and every match failed before. */
 static int no_node_room(struct work *w, struct exclaim_error *err)
 {
     uint32_t part = 0, node = UNMATCHED;

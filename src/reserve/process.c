@@ -24,10 +24,11 @@ uint64_t exclaim_process_start(int32_t pid)
     /* The name in parentheses may hold anything, so count fields from its end: state is the 3rd
      * field of proc(5), starttime the 22nd. */
     at = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-    if (!at || sscanf(at,
-                      ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                      "%*s %" SCNu64,
-                      &state, &start) != 2 ||
+    if (!at ||
+        sscanf(at,
+               ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+               "%*s %" SCNu64,
+               &state, &start) != 2 ||
         state == 'Z' || state == 'X') {
         start = 0;
     }

@@ -24,7 +24,7 @@ int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
     if (!aff.hard_all) {
         room->allowed &= aff.hard_nodes;
     }
-    room->host_claimed -= dom->outstanding_pages < room->host_claimed ? dom->outstanding_pages
-                                                                      : room->host_claimed;
+    room->host_claimed -=
+        dom->outstanding_pages < room->host_claimed ? dom->outstanding_pages : room->host_claimed;
     return 0;
 }

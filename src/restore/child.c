@@ -69,8 +69,8 @@ static void become(const char *path, char *const *argv, const char *preload, con
     _exit(127);
 }
 
-int exclaim_child_start(const char *path, char *const *argv, const char *preload,
-                        const char *place, pid_t *pid, struct exclaim_error *err)
+int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
+                        pid_t *pid, struct exclaim_error *err)
 {
     const pid_t self = getpid();
     sigset_t set, old;
@@ -96,17 +96,13 @@ int exclaim_child_start(const char *path, char *const *argv, const char *preload
 
 void exclaim_child_detach(const struct exclaim_inherited *inherited)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
     if (null >= 0) {
         dup2(null, STDIN_FILENO);
-        dup2(null, STDOUT_FILENO);
-        if (null > 2) {
-            close(null);
-        }
+        close(null);
     } else {
         close(STDIN_FILENO);
-        close(STDOUT_FILENO);
     }
     for (uint32_t i = 0; i < inherited->nr; i++) {
         close(inherited->fd[i]);

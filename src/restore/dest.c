@@ -97,8 +97,9 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
 }
 
 /*
- * libxl places a new domain's vCPUs on nodes of its own choice, before it has seen the stream.  Memory
- * and vCPUs go together: where that choice was automatic on the source as well, it follows the match.
+ * libxl places a new domain's vCPUs on nodes of its own choice, before it has seen the stream.
+ * Memory and vCPUs go together: where that choice was automatic on the source as well, it follows
+ * the match.
  */
 static void follow_vcpus(struct exclaim_session *s)
 {
@@ -121,7 +122,8 @@ static void follow_vcpus(struct exclaim_session *s)
     }
     if (s->hv->ops->set_soft_affinity(s->hv, s->dom.domid, homes, &err) ||
         s->hv->ops->set_node_affinity(s->hv, s->dom.domid, homes, &err)) {
-        exclaim_log(LOG_WARNING, "domain %u: vCPUs stay where they are: %s", s->dom.domid, err.text);
+        exclaim_log(LOG_WARNING, "domain %u: vCPUs stay where they are: %s", s->dom.domid,
+                    err.text);
     }
 }
 
@@ -181,7 +183,7 @@ static int reserve(struct exclaim_session *s)
     }
     s->have_entry = true;
 
- out:
+out:
     exclaim_ledger_unlock(s->ledger);
     return rc;
 }

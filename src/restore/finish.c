@@ -110,10 +110,12 @@ void exclaim_dest_verify_later(struct exclaim_session *s)
         return;
     }
     /* A session of its own: a toolstack that kills ours must not take the report with it.  The
-     * library's hypercall buffers are not inherited over fork (MADV_DONTFORK), hence a new handle; the
-     * old one is left alone. */
+     * library's hypercall buffers are not inherited over fork (MADV_DONTFORK), hence a new handle;
+     * the old one is left alone. */
     setsid();
-    dup2(STDIN_FILENO, STDERR_FILENO); /* /dev/null by now; the toolstack's is not held open */
+    dup2(STDIN_FILENO,
+         STDOUT_FILENO); /* /dev/null by now: what the toolstack reads is not held open */
+    dup2(STDIN_FILENO, STDERR_FILENO);
     s->hv = NULL;
     if (exclaim_xen_open(&s->hv, &err)) {
         snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);

@@ -34,8 +34,8 @@ void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args)
     } else if (argc == 11 && !strcmp(argv[1], "--restore-domain")) {
         args->known = number(argv[10], &args->stream_type);
     }
-    args->known = args->known && number(argv[2], &fd) && fd <= INT32_MAX &&
-                  number(argv[4], &args->domid);
+    args->known =
+        args->known && number(argv[2], &fd) && fd <= INT32_MAX && number(argv[4], &args->domid);
     args->stream_fd = (int)fd;
 }
 
@@ -60,8 +60,7 @@ enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
         soft = EXCLAIM_SOFT_AUTOMATIC;
         for (unsigned int i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
             if (json_object_object_get_ex(b_info, users[i], &value) &&
-                json_object_get_type(value) == json_type_array &&
-                json_object_array_length(value)) {
+                json_object_get_type(value) == json_type_array && json_object_array_length(value)) {
                 soft = EXCLAIM_SOFT_USER;
             }
         }

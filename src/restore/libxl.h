@@ -10,8 +10,8 @@
 
 /* xen tools/libs/light/libxl_save_helper.c, main(): the same in 4.17 to 4.22. */
 struct libxl_args {
-    bool known;     /* one of the two modes with as many arguments as we know */
-    bool save;      /* else restore */
+    bool known; /* one of the two modes with as many arguments as we know */
+    bool save;  /* else restore */
     int stream_fd;
     uint32_t domid;
     uint32_t flags;       /* save: XCFLAGS_* */
@@ -25,7 +25,8 @@ void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args);
 
 /*
  * Who chose the vCPUs' soft affinity of a running domain: libxl stores a user's choice as
- * vcpu_soft_affinity or cpumap in <dir>/userdata-d.<domid>.<uuid>.libxl-json.  UNKNOWN without that file.
+ * vcpu_soft_affinity or cpumap in <dir>/userdata-d.<domid>.<uuid>.libxl-json.  UNKNOWN without that
+ * file.
  */
 enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
                                                const uint8_t uuid[EXCLAIM_UUID_BYTES]);

@@ -6,12 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The defaults of the upstream build and of other distributions; Debian's path has the version in it. */
+/* The defaults of the upstream build and of other distributions; Debian's path has the version in
+ * it. */
 static const char *const candidates[] = {
-    "/usr/libexec/xen/bin/libxl-save-helper",
-    "/usr/lib/xen/bin/libxl-save-helper",
-    "/usr/lib64/xen/bin/libxl-save-helper",
-    "/usr/local/lib/xen/bin/libxl-save-helper",
+    "/usr/libexec/xen/bin/libxl-save-helper",       "/usr/lib/xen/bin/libxl-save-helper",
+    "/usr/lib64/xen/bin/libxl-save-helper",         "/usr/local/lib/xen/bin/libxl-save-helper",
     "/usr/local/libexec/xen/bin/libxl-save-helper",
 };
 

@@ -38,8 +38,7 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
         /* The total alone still helps the destination, and the reason helps its operator. */
         memset(&count, 0, sizeof(count));
         count.total_pages = s->dom.total_pages;
-        snprintf(count.why, sizeof(count.why), "%.*s", (int)sizeof(count.why) - 1,
-                 count_err.text);
+        snprintf(count.why, sizeof(count.why), "%.*s", (int)sizeof(count.why) - 1, count_err.text);
     }
     s->report.ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
     if (exclaim_reservation_build(s->hv, &s->caps, &s->dom, &count, res, err)) {
@@ -97,8 +96,7 @@ int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_
         exclaim_fail(&err, EXCLAIM_ERR_USAGE, 0, "policy observe: no record written");
         return passed(s, &err);
     }
-    if (exclaim_prefix_encode(&s->report.res,
-                              s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
+    if (exclaim_prefix_encode(&s->report.res, s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
                               s->caps.xen_major, s->caps.xen_minor, buf, sizeof(buf), &len, &err)) {
         return passed(s, &err);
     }

@@ -13,9 +13,9 @@ static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, 
 }
 
 /*
- * The toolstack's claim stands.  Where Xen knows claims on one node, its kind cannot be read back; and
- * there a node claim must never be turned into a host claim (docs/design.md, stale claim node).  So it
- * counts as what it is for certain: the host's.
+ * The toolstack's claim stands.  Where Xen knows claims on one node, its kind cannot be read back;
+ * and there a node claim must never be turned into a host claim (docs/design.md, stale claim node).
+ * So it counts as what it is for certain: the host's.
  */
 static int adopt(struct exclaim_session *s)
 {
@@ -41,7 +41,8 @@ static int replace(struct exclaim_session *s, const struct exclaim_claim *claim,
         return 0;
     }
     if (s->hv->ops->claim(s->hv, s->dom.domid, &old, &again)) {
-        return exclaim_error_wrap(err, "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
+        return exclaim_error_wrap(err,
+                                  "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
                                   s->dom.outstanding_pages, again.text);
     }
     return -1;

@@ -69,8 +69,8 @@ int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, s
 
     *len = exclaim__reservation__get_packed_size(&msg);
     if (*len > size) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "reservation needs %zu bytes, limit %zu", *len, size);
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation needs %zu bytes, limit %zu",
+                            *len, size);
     }
     exclaim__reservation__pack(&msg, buf);
     return 0;
@@ -154,7 +154,7 @@ int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reser
     copy_message(msg, res);
     rc = exclaim_reservation_check(res, err);
 
- out:
+out:
     exclaim__reservation__free_unpacked(msg, NULL);
     return rc;
 }

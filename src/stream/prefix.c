@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define IHDR_ID 0x58454e46u /* "XENF" */
+#define IHDR_ID      0x58454e46u /* "XENF" */
 #define IHDR_VERSION 3u
-#define BODY_MAGIC "EXCLAIM" /* eight bytes with its zero */
+#define BODY_MAGIC   "EXCLAIM" /* eight bytes with its zero */
 
 /* xen tools/libs/guest/xg_sr_stream_format.h; the image header is big endian. */
 struct image_header {
@@ -197,8 +197,7 @@ int exclaim_body_decode(const void *body, size_t size, struct exclaim_reservatio
     }
     memcpy(&bhdr, in, sizeof(bhdr));
     if (memcmp(bhdr.magic, BODY_MAGIC, sizeof(bhdr.magic)) != 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "record: does not begin with \"EXCLAIM\"");
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "record: does not begin with \"EXCLAIM\"");
     }
     if (le32toh(bhdr.version) != EXCLAIM_RECORD_VERSION) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
@@ -208,8 +207,8 @@ int exclaim_body_decode(const void *body, size_t size, struct exclaim_reservatio
     length = le32toh(bhdr.length);
     if (length > EXCLAIM_RECORD_MAX - EXCLAIM_BODY_HEADER || length > size - sizeof(bhdr)) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "record: %" PRIu32 " protobuf bytes, only %zu there (limit %u)",
-                            length, size - sizeof(bhdr), EXCLAIM_RECORD_MAX - EXCLAIM_BODY_HEADER);
+                            "record: %" PRIu32 " protobuf bytes, only %zu there (limit %u)", length,
+                            size - sizeof(bhdr), EXCLAIM_RECORD_MAX - EXCLAIM_BODY_HEADER);
     }
     crc = exclaim_crc32c(in + sizeof(bhdr), length);
     if (crc != le32toh(bhdr.crc32c)) {

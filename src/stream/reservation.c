@@ -50,9 +50,8 @@ static int check_exact_count(const struct exclaim_reservation *res, struct excla
 int exclaim_reservation_check(const struct exclaim_reservation *res, struct exclaim_error *err)
 {
     if (res->count.nr_nodes > EXCLAIM_NODES_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "reservation: %" PRIu32 " nodes, limit %d", res->count.nr_nodes,
-                            EXCLAIM_NODES_MAX);
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation: %" PRIu32 " nodes, limit %d",
+                            res->count.nr_nodes, EXCLAIM_NODES_MAX);
     }
     for (uint32_t i = 0; i < res->count.nr_nodes; i++) {
         if (check_limit("pages of a node", res->count.pages[i], err)) {

@@ -34,7 +34,8 @@ static int read_cpus(struct exclaim_xen *xen, struct cpus *cpus, struct exclaim_
 
     *cpus = (struct cpus){ 0 };
     if (max <= 0) {
-        return xen_fail(xen, err, errno, "reading the number of cpus");
+        xen_fail(xen, err, errno, "reading the number of cpus");
+        return -1;
     }
     cpus->nr = (unsigned int)max;
     cpus->map_bytes = (cpus->nr + 7) / 8;

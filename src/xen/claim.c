@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* What the claim adds up to; USAGE if it is no claim. */
 static int claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64_t *total,
@@ -51,66 +49,6 @@ static int claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64
     return 0;
 }
 
-/*
- * XenServer 9's public code keeps the node of a claim on one node after the claim is gone; a later
- * claim on the host then takes pages off that node's counter that were never added, and Xen stops
- * at a BUG_ON (branch 4.20-scm-claim-pages, domain_update_total_pages()).  The state cannot be read
- * from Xen, so it is remembered for as long as this handle lives: claims of ours on a node, and
- * claims of others that we released without knowing their kind.
- */
-static int remember_node_claim(struct exclaim_xen *xen, const xc_domaininfo_t *info)
-{
-    struct xen_node_claim *list;
-
-    list = realloc(xen->node_claims, (xen->nr_node_claims + 1) * sizeof(*list));
-    if (!list) {
-        return ENOMEM;
-    }
-    xen->node_claims = list;
-    list[xen->nr_node_claims].domid = info->domain;
-    memcpy(list[xen->nr_node_claims].uuid, info->handle, EXCLAIM_UUID_BYTES);
-    xen->nr_node_claims++;
-    return 0;
-}
-
-static bool had_node_claim(const struct exclaim_xen *xen, const xc_domaininfo_t *info)
-{
-    for (uint32_t i = 0; i < xen->nr_node_claims; i++) {
-        if (xen->node_claims[i].domid == info->domain &&
-            memcmp(xen->node_claims[i].uuid, info->handle, EXCLAIM_UUID_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * Whether a claim of unknown origin can be one on a node.  Where Xen tells how much is claimed on
- * each node, one node must hold all of it; the domain is read again because redemption lowers both.
- */
-static bool may_be_node_claim(struct exclaim_xen *xen, const xc_domaininfo_t *info)
-{
-    const struct xen_features *f = xen_probe(xen);
-    struct exclaim_host host;
-    xc_domaininfo_t now;
-
-    if (f->claim_node_known && !f->claim_node) {
-        return false;
-    }
-    if (!f->node_memory || xen_host(&xen->hv, &host, NULL) ||
-        xen_domain_info(xen, info->domain, &now) ||
-        now.outstanding_pages != info->outstanding_pages) {
-        return true;
-    }
-    for (uint32_t i = 0; i < host.nr_nodes; i++) {
-        if (host.node[i].online && (!host.node[i].claimed_known ||
-                                    host.node[i].claimed_pages >= info->outstanding_pages)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct exclaim_error *err)
 {
     const uint32_t domid = info->domain;
@@ -121,11 +59,12 @@ static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct 
     if (info->outstanding_pages == 0) {
         return 0;
     }
-    if (!had_node_claim(xen, info) && may_be_node_claim(xen, info)) {
-        errnum = remember_node_claim(xen, info);
+    if (!xen_node_claim_had(xen, info) && xen_node_claim_possible(xen, info)) {
+        errnum = xen_node_claim_room(xen);
         if (errnum) {
             return xen_fail(xen, err, errnum, "releasing the claim of domain %u", domid);
         }
+        xen_node_claim_remember(xen, info);
     }
 
     errnum = xen_claim_pages(xen, domid, 0, 0);
@@ -176,7 +115,7 @@ static int check_domain(struct exclaim_xen *xen, const xc_domaininfo_t *info,
                             " more: its maximum is %" PRIu64,
                             domid, (uint64_t)info->tot_pages, total, (uint64_t)info->max_pages);
     }
-    if (claim->kind == EXCLAIM_CLAIM_HOST && had_node_claim(xen, info)) {
+    if (claim->kind == EXCLAIM_CLAIM_HOST && xen_node_claim_had(xen, info)) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
                             "domain %u has had a claim on one node: one on the host after that "
                             "can stop this xen",
@@ -229,13 +168,18 @@ int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim 
     if (claim_total(domid, claim, &total, err) || check_domain(xen, &info, claim, total, err)) {
         return -1;
     }
-    if (claim->kind == EXCLAIM_CLAIM_NODE && !had_node_claim(xen, &info)) {
-        errnum = remember_node_claim(xen, &info); /* before, so that it cannot be forgotten */
-        if (errnum) {
-            return xen_fail(xen, err, errnum, "claim for domain %u", domid);
-        }
+    errnum = xen_node_claim_room(xen);
+    if (errnum) {
+        return xen_fail(xen, err, errnum, "claim for domain %u", domid);
     }
     r = claim->kind == EXCLAIM_CLAIM_SET ? xen_stake_set(xen, &info, claim, err)
                                          : xen_stake_pages(xen, &info, claim, err);
-    return r ? r : verify(xen, &info, total, err);
+    if (r) {
+        return -1;
+    }
+    /* Only success leaves a node behind: a claim on the host may follow one that did not fit. */
+    if (claim->kind == EXCLAIM_CLAIM_NODE && !xen_node_claim_had(xen, &info)) {
+        xen_node_claim_remember(xen, &info);
+    }
+    return verify(xen, &info, total, err);
 }

@@ -87,7 +87,7 @@ static int explain_invalid(struct exclaim_xen *xen, const xc_domaininfo_t *befor
 int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
                     const struct exclaim_claim *claim, struct exclaim_error *err)
 {
-    const struct timespec wait = { .tv_nsec = NOMEM_PAUSE_MS * 1000000 };
+    const struct timespec wait = { .tv_nsec = NOMEM_PAUSE_MS * 1000000L };
     const uint32_t domid = info->domain;
     uint32_t node = 0, mem_flags = 0;
     uint64_t pages = claim->host_pages;

@@ -23,8 +23,7 @@ struct text {
     char *data;
     size_t len;
     size_t size;
-    uint32_t start; /* the ring's position of data[0] */
-    uint32_t index; /* and behind data[len - 1] */
+    uint32_t index; /* the ring's position behind data[len - 1] */
 };
 
 static void pause_ms(long ms)
@@ -59,11 +58,12 @@ static int all_pages(struct exclaim_xen *xen, uint64_t *pages)
 }
 
 /*
- * Appends what the ring holds from text->index on.  Incremental reads from an index never clear the
- * ring; from one that has been overwritten they silently start at the oldest byte
- * (xen/drivers/char/console.c, read_console_ring()): the new index then is too far ahead.
+ * Reads what the ring holds from text->index on, and keeps it behind what is there, or only moves
+ * to the ring's end.  Incremental reads from an index never clear the ring; from one that has been
+ * overwritten they silently start at the oldest byte (xen/drivers/char/console.c,
+ * read_console_ring()): the new index then is too far ahead.
  */
-static int read_ring(struct exclaim_xen *xen, struct text *text, bool *lost)
+static int read_ring(struct exclaim_xen *xen, struct text *text, bool keep, bool *lost)
 {
     for (;;) {
         unsigned int nr = (unsigned int)CHUNK;
@@ -86,27 +86,11 @@ static int read_ring(struct exclaim_xen *xen, struct text *text, bool *lost)
             *lost = true;
         }
         text->index = index;
-        text->len += nr;
-        if (nr == 0) {
+        text->len += keep ? nr : 0;
+        if (nr < CHUNK) {
             return 0;
         }
     }
-}
-
-/* Moves to the ring's end.  What was written until now is of no interest. */
-static int skip_ring(struct exclaim_xen *xen, struct text *text)
-{
-    bool lost;
-    int errnum;
-
-    do {
-        text->len = 0;
-        lost = false;
-        errnum = read_ring(xen, text, &lost);
-    } while (!errnum && text->len >= CHUNK);
-    text->len = 0;
-    text->start = text->index;
-    return errnum;
 }
 
 /* Sends the key and reads until the domain's block is whole; false with a reason if it is not. */
@@ -114,8 +98,11 @@ static bool one_dump(struct exclaim_xen *xen, uint32_t domid, uint64_t online, s
                      struct xen_console_count *parsed, char *why, size_t why_size)
 {
     bool lost = false;
-    int errnum = skip_ring(xen, text);
+    int errnum;
 
+    text->len = 0;
+    errnum = read_ring(xen, text, false, &lost);
+    lost = false; /* what was written until now is of no interest */
     if (errnum) {
         snprintf(why, why_size, "reading the console ring: %s", xen_errno_meaning(errnum));
         return false;
@@ -125,7 +112,7 @@ static bool one_dump(struct exclaim_xen *xen, uint32_t domid, uint64_t online, s
         return false;
     }
     for (unsigned int i = 0; i < READS_PER_ATTEMPT; i++) {
-        errnum = read_ring(xen, text, &lost);
+        errnum = read_ring(xen, text, true, &lost);
         if (errnum) {
             snprintf(why, why_size, "reading the console ring: %s", xen_errno_meaning(errnum));
             return false;

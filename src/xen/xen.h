@@ -48,7 +48,7 @@ struct exclaim_xen {
     xc_interface *xch;
     struct xs_handle *xs; /* NULL until a name is asked for */
     struct xen_features features;
-    struct xen_node_claim *node_claims; /* see claim.c about why this must be remembered */
+    struct xen_node_claim *node_claims; /* see claim_node.c */
     uint32_t nr_node_claims;
 };
 
@@ -124,7 +124,7 @@ int xen_host(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_er
 int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
                    uint64_t *online, struct exclaim_error *err);
 
-/* --- claim.c, claim_pages.c, claim_set.c --- */
+/* --- claim.c, claim_node.c, claim_pages.c, claim_set.c --- */
 
 int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
               struct exclaim_error *err);
@@ -135,6 +135,12 @@ int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
 int xen_stake_set(struct exclaim_xen *xen, const xc_domaininfo_t *info,
                   const struct exclaim_claim *claim, struct exclaim_error *err);
 int xen_release_set(struct exclaim_xen *xen, uint32_t domid);
+
+/* Which domains have, or may have, had a claim on one node; _room() comes before _remember(). */
+int xen_node_claim_room(struct exclaim_xen *xen);
+void xen_node_claim_remember(struct exclaim_xen *xen, const xc_domaininfo_t *info);
+bool xen_node_claim_had(const struct exclaim_xen *xen, const xc_domaininfo_t *info);
+bool xen_node_claim_possible(struct exclaim_xen *xen, const xc_domaininfo_t *info);
 
 /* Fills @err with NOFIT and the numbers of every node the claim names. */
 int xen_claim_nofit(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_claim *claim,
