@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXCLAIM_CLI_STATUS_H
+#define EXCLAIM_CLI_STATUS_H
+
+#include <json-c/json.h>
+
+#include <exclaim/ledger.h>
+
+#define LAST_REPORTS  10
+#define MAX_LEFTOVERS 64
+
+struct status {
+    struct exclaim_ledger *ledger;
+    uint32_t pruned;
+    uint32_t nr_leftovers;
+    struct exclaim_domain leftover[MAX_LEFTOVERS];
+    json_object *report[LAST_REPORTS]; /* oldest first */
+    uint32_t nr_reports;               /* all lines of the file */
+};
+
+int status_print_text(const struct status *st, struct exclaim_error *err);
+void status_print_json(const struct status *st);
+void status_print_prom(const struct status *st);
+
+#endif
