@@ -98,7 +98,7 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
         return 3;
     }
     exclaim_session_ready(s);
-    if (!s->have_entry) {
+    if (!s->watch) {
         /* Nothing to place, release or verify: leave. */
         exclaim_session_report(s);
         exclaim_session_close(s);

@@ -35,7 +35,7 @@ void exclaim_config_default(struct exclaim_config *config);
 
 /*
  * Reads the file named by EXCLAIM_CONF, else EXCLAIM_CONFIG_FILE; without the latter the defaults
- * hold.  USAGE names file, line, key and what is allowed.
+ * hold.  USAGE names file, the first wrong line, key and what is allowed; all other lines hold.
  */
 int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err);
 

@@ -73,7 +73,10 @@ struct exclaim_host {
     uint64_t outstanding_pages; /* physinfo: all claims of all domains */
 };
 
-/* What this Xen offers, each probed and never assumed; `why_*` says what was seen otherwise. */
+/*
+ * What this Xen offers; `why_*` says what was seen otherwise.  Probed, not assumed, but for what
+ * every Xen since 4.17 has: host claims and XENMEMF_exact_node.
+ */
 struct exclaim_caps {
     uint32_t xen_major, xen_minor;
     char xen_extra[32]; /* XENVER_extraversion */

@@ -83,10 +83,7 @@ int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_ro
                   const struct exclaim_match_options *opt, struct exclaim_match *match,
                   struct exclaim_error *err);
 
-/*
- * The claims that would keep @match, strongest first; at most three.  @done pages per node of the
- * domain are allocated already and are not claimed again.
- */
+/* The claims that would keep @match, strongest first; at most three. */
 struct exclaim_claim_plan {
     uint32_t nr;
     struct {

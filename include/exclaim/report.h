@@ -58,11 +58,13 @@ struct exclaim_report {
     int64_t ms[EXCLAIM_STEPS]; /* -1: not done */
     char why[512];             /* what kept us from a stronger guarantee, or from acting at all */
     char error[512];
+    char config_error[512]; /* a wrong line of the configuration */
 };
 
 void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, const char *hook);
 
-/* got - planned, summed over the nodes that have too many; 0 is exact.  Needs match and got. */
+/* Pages that lie on another node than matched, are missing or too many; 0 is exact.  Needs match
+ * and got. */
 uint64_t exclaim_report_deviation(const struct exclaim_report *report);
 bool exclaim_report_exact(const struct exclaim_report *report);
 

@@ -28,13 +28,14 @@ struct exclaim_session {
     struct exclaim_ledger *ledger;
     bool have_entry;
     uint32_t slot;
+    bool watch;   /* there is a match to compare with when the emulator has ended */
     bool claimed; /* by us: leftovers are ours to release */
     int place_fd; /* the ledger for the restoring process, -1 if none */
     int64_t started_ms;
 };
 
-/* @hook names the program in reports.  Loads the configuration; a broken one falls back to the
- * defaults and is reported, because a migration must not fail for it. */
+/* @hook names the program in reports.  Loads the configuration; wrong lines of it are reported
+ * and left out, because a migration must not fail for them. */
 void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
                           uint32_t domid);
 

@@ -183,19 +183,31 @@ static int not_for(const struct cli_verb *verb, const char *option, struct excla
     return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s takes no --%s", verb->name, option);
 }
 
+/* The bit of an option that only some verbs take, 0 for one that all take. */
+static int option_bit(int opt)
+{
+    switch (opt) {
+    case OPT_RECORD:
+        return CLI_RECORD;
+    case OPT_PAGES:
+        return CLI_PAGES;
+    case OPT_NODE:
+        return CLI_NODE;
+    case OPT_FORMAT:
+        return CLI_FORMAT;
+    default:
+        return 0;
+    }
+}
+
 static int parse_option(const struct cli_verb *verb, struct cli *cli, int opt,
                         struct exclaim_error *err)
 {
-    static const int needs[] = { [OPT_RECORD - OPT_RECORD] = CLI_RECORD,
-                                 [OPT_PAGES - OPT_RECORD] = CLI_PAGES,
-                                 [OPT_NODE - OPT_RECORD] = CLI_NODE,
-                                 [OPT_FORMAT - OPT_RECORD] = CLI_FORMAT };
-
     if (opt >= OPT_CONFIG) {
         return exclaim_config_set(
             &cli->config, exclaim_config_key((unsigned int)(opt - OPT_CONFIG)), optarg, err);
     }
-    if (opt >= OPT_RECORD && !(verb->options & needs[opt - OPT_RECORD])) {
+    if (option_bit(opt) & ~verb->options) {
         return not_for(verb, own_options[opt - OPT_JSON].name, err);
     }
     switch (opt) {
@@ -253,15 +265,13 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
 {
     struct exclaim_error err = { 0 };
     struct cli cli = { 0 };
-    int rc = exclaim_config_load(&cli.config, &err);
+    int config = exclaim_config_load(&cli.config, &err);
+    int rc = parse(verb, &cli, argc, argv, config ? NULL : &err);
 
-    if (!rc) {
-        rc = parse(verb, &cli, argc, argv, &err);
-    }
     if (rc > 0) {
-        return 0;
+        return 0; /* help, whatever the configuration says */
     }
-    if (!rc) {
+    if (!rc && !config) {
         rc = verb->run(&cli, &err);
     }
     if (!err.kind) {
@@ -273,12 +283,8 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
     return exclaim_error_exit_code(&err);
 }
 
-int main(int argc, char **argv)
+static int dispatch(const char *name, int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
-    int rc = 2;
-
-    exclaim_log_open("exclaim", LOG_INFO);
     if (!strcmp(name, "--help") || !strcmp(name, "help")) {
         print_usage(stdout);
         return 0;
@@ -289,9 +295,7 @@ int main(int argc, char **argv)
     }
     for (unsigned int i = 0; i < NR_VERBS; i++) {
         if (!strcmp(name, verbs[i].name)) {
-            rc = run_verb(&verbs[i], argc - 1, argv + 1);
-            /* A full disk behind stdout must not look like success. */
-            return fflush(stdout) || ferror(stdout) ? 5 : rc;
+            return run_verb(&verbs[i], argc - 1, argv + 1);
         }
     }
     if (*name) {
@@ -299,4 +303,19 @@ int main(int argc, char **argv)
     }
     print_usage(stderr);
     return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    int rc;
+
+    exclaim_log_open("exclaim", LOG_INFO);
+    rc = dispatch(name, argc, argv);
+    /* A full disk behind stdout must not look like success. */
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "exclaim %s: write to stdout: %s\n", name, strerror(errno));
+        rc = 5;
+    }
+    return rc;
 }

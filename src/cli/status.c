@@ -38,6 +38,7 @@ static int find_leftovers(struct status *st, struct exclaim_hv *hv, struct excla
     return r;
 }
 
+/* The last lines only: the file grows with every migration. */
 static int read_reports(struct status *st, const char *path, struct exclaim_error *err)
 {
     FILE *f = fopen(path, "re");
@@ -46,6 +47,11 @@ static int read_reports(struct status *st, const char *path, struct exclaim_erro
 
     if (!f) {
         return errno == ENOENT ? 0 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+    }
+    if (!fseek(f, -REPORT_BYTES, SEEK_END)) {
+        (void)!getline(&line, &size, f); /* the rest of a line */
+    } else {
+        rewind(f);
     }
     while (getline(&line, &size, f) >= 0) {
         json_object *o = json_tokener_parse(line);
@@ -70,14 +76,14 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     if (!st) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "status");
     }
-    if (exclaim_ledger_open(cli->config.lock_dir, &st->ledger, err) ||
+    if (cli_open(cli, &hv, NULL, err) ||
+        exclaim_ledger_open(cli->config.lock_dir, &st->ledger, err) ||
         exclaim_ledger_lock(st->ledger, 10000, err)) {
         goto out;
     }
     st->pruned = exclaim_ledger_prune(st->ledger);
     exclaim_ledger_unlock(st->ledger);
-    if (read_reports(st, cli->config.report_file, err) || cli_open(cli, &hv, NULL, err) ||
-        find_leftovers(st, hv, err)) {
+    if (read_reports(st, cli->config.report_file, err) || find_leftovers(st, hv, err)) {
         goto out;
     }
     rc = 0;

@@ -8,6 +8,7 @@
 
 #define LAST_REPORTS  10
 #define MAX_LEFTOVERS 64
+#define REPORT_BYTES  (256 * 1024L) /* of the report file's end */
 
 struct status {
     struct exclaim_ledger *ledger;
@@ -15,7 +16,7 @@ struct status {
     uint32_t nr_leftovers;
     struct exclaim_domain leftover[MAX_LEFTOVERS];
     json_object *report[LAST_REPORTS]; /* oldest first */
-    uint32_t nr_reports;               /* all lines of the file */
+    uint32_t nr_reports;               /* read, the last LAST_REPORTS of them kept */
 };
 
 int status_print_text(const struct status *st, struct exclaim_error *err);

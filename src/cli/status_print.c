@@ -193,10 +193,7 @@ void status_print_prom(const struct status *st)
            "exclaim_placed_bytes %" PRIu64 "\n"
            "# HELP exclaim_other_claims_bytes Claims of domains that no migration is filling.\n"
            "# TYPE exclaim_other_claims_bytes gauge\n"
-           "exclaim_other_claims_bytes %" PRIu64 "\n"
-           "# HELP exclaim_reports_total Lines in the report file.\n"
-           "# TYPE exclaim_reports_total counter\n"
-           "exclaim_reports_total %" PRIu32 "\n",
+           "exclaim_other_claims_bytes %" PRIu64 "\n",
            nr, target << EXCLAIM_PAGE_SHIFT, placed << EXCLAIM_PAGE_SHIFT,
-           left << EXCLAIM_PAGE_SHIFT, st->nr_reports);
+           left << EXCLAIM_PAGE_SHIFT);
 }

@@ -55,13 +55,17 @@ static int wanted(struct cli *cli, uint64_t *want, struct exclaim_error *err)
     if (cli_read_record(cli->record, &res, err)) {
         return -1;
     }
+    if (!res.count.exact) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s: its count is not exact: %s",
+                            cli->record, res.count.why);
+    }
     memcpy(want, res.count.pages, sizeof(res.count.pages));
     return 0;
 }
 
 int verb_verify(struct cli *cli, struct exclaim_error *err)
 {
-    uint64_t want[EXCLAIM_NODES_MAX];
+    uint64_t want[EXCLAIM_NODES_MAX] = { 0 };
     struct exclaim_domain dom;
     struct exclaim_count count;
     struct exclaim_hv *hv;

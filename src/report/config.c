@@ -15,7 +15,7 @@
 #error "the build says where libexclaim-place.so is installed"
 #endif
 
-enum key_type { KEY_NUMBER, KEY_PATH, KEY_POLICY };
+enum key_type { KEY_NUMBER, KEY_PATH, KEY_PATH_OR_NONE, KEY_POLICY };
 
 struct key {
     const char *name;
@@ -32,6 +32,7 @@ struct key {
 /* clang-format on */
 #define NUMBER(field, max) FIELD(field, KEY_NUMBER, max)
 #define PATH(field)        FIELD(field, KEY_PATH, 0)
+#define OPTIONAL(field)    FIELD(field, KEY_PATH_OR_NONE, 0)
 
 static const struct key keys[] = {
     FIELD(policy, KEY_POLICY, 0),
@@ -39,11 +40,11 @@ static const struct key keys[] = {
     NUMBER(headroom_pages, EXCLAIM_PAGES_MAX),
     NUMBER(count_console_max_pages, EXCLAIM_PAGES_MAX),
     NUMBER(verify_paused_max_pages, EXCLAIM_PAGES_MAX),
-    NUMBER(peek_timeout_ms, 60000),
+    NUMBER(peek_timeout_ms, 600000),
     PATH(lock_dir),
     PATH(report_file),
-    PATH(libxl_save_helper),
-    PATH(place_object),
+    OPTIONAL(libxl_save_helper),
+    OPTIONAL(place_object),
 };
 
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -66,10 +67,10 @@ void exclaim_config_default(struct exclaim_config *config)
         .policy = EXCLAIM_POLICY_PREFER,
         .stray_pages = 256,
         .headroom_pages = 16384, /* 64 MiB, Xen's default low_mem_virq_limit */
-        /* 64 GiB of guests: Xen walks 10-100 ns per page with a domain's allocation blocked. */
+        /* 64 GiB of domains: Xen walks 10-100 ns per page with a domain's allocation blocked. */
         .count_console_max_pages = 16u << 20,
         .verify_paused_max_pages = 1u << 20,
-        .peek_timeout_ms = 10000,
+        .peek_timeout_ms = 30000, /* a source that counts a large host begins late */
         .lock_dir = "/run/exclaim",
         .report_file = "/var/log/exclaim/migrations.ndjson",
         .libxl_save_helper = "",
@@ -113,7 +114,7 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
         const struct key *key = &keys[i];
         char *field = (char *)config + key->offset;
 
-        if (strcmp(name, key->name)) {
+        if (strcmp(name, key->name) != 0) {
             continue;
         }
         switch (key->type) {
@@ -122,12 +123,13 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
         case KEY_POLICY:
             return set_policy((uint32_t *)(void *)field, value, err);
         case KEY_PATH:
+        case KEY_PATH_OR_NONE:
             if (strlen(value) >= key->size) {
                 return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                                     "%s: path of %zu characters, limit %zu", key->name,
                                     strlen(value), key->size - 1);
             }
-            if (value[0] && value[0] != '/') {
+            if (value[0] != '/' && (value[0] || key->type == KEY_PATH)) {
                 return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s: \"%s\" is not an absolute path",
                                     key->name, value);
             }
@@ -183,14 +185,15 @@ int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err
                    ? 0
                    : exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "open %s", path);
     }
-    while (!rc && getline(&line, &size, f) >= 0) {
+    /* One wrong line must not undo the others: a hook goes on with what could be read. */
+    while (getline(&line, &size, f) >= 0) {
         number++;
-        rc = load_line(config, line, err);
+        if (load_line(config, line, rc ? NULL : err) && !rc) {
+            rc = exclaim_error_wrap(err, "%s line %u", path, number);
+        }
     }
     if (!rc && ferror(f)) {
         rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "read %s", path);
-    } else if (rc) {
-        exclaim_error_wrap(err, "%s line %u", path, number);
     }
     free(line);
     fclose(f);

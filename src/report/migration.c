@@ -100,7 +100,9 @@ static void add_destination(json_object *o, const struct exclaim_report *r)
     exclaim_json_u64(o, "released_pages", r->released_pages);
     if (r->have_match) {
         add_plan(o, r);
-        exclaim_json_nodes(o, "claimed", r->match.nr_nodes, r->match.pages);
+        if (r->claimed_pages) {
+            exclaim_json_nodes(o, "claimed", r->match.nr_nodes, r->match.pages);
+        }
         add_placed(o, r);
     }
     if (r->have_got) {
@@ -154,6 +156,9 @@ static json_object *to_json(const struct exclaim_report *r)
     }
     if (r->error[0]) {
         exclaim_json_str(o, "error", r->error);
+    }
+    if (r->config_error[0]) {
+        exclaim_json_str(o, "config_error", r->config_error);
     }
     return o;
 }

@@ -59,9 +59,9 @@ static void become(const char *path, char *const *argv, const char *preload, con
         char list[1024];
 
         if (snprintf(list, sizeof(list), "%s%s%s", preload, others && *others ? " " : "",
-                     others ? others : "") < (int)sizeof(list)) {
-            setenv("LD_PRELOAD", list, 1);
-            setenv(EXCLAIM_PLACE_ENV, place, 1);
+                     others ? others : "") >= (int)sizeof(list) ||
+            setenv("LD_PRELOAD", list, 1) || setenv(EXCLAIM_PLACE_ENV, place, 1)) {
+            _exit(127);
         }
     }
     sigprocmask(SIG_SETMASK, old, NULL);

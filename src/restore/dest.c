@@ -159,6 +159,7 @@ static int reserve(struct exclaim_session *s)
         rc = settle(s, "match", &err);
         goto out;
     }
+    s->watch = true;
     if (s->config.policy == EXCLAIM_POLICY_OBSERVE) {
         snprintf(s->report.why, sizeof(s->report.why), "policy observe: nothing claimed or placed");
         goto out;
@@ -170,18 +171,20 @@ static int reserve(struct exclaim_session *s)
             goto out;
         }
     }
-    start = exclaim_session_now();
-    rc = exclaim_stake(s, &err) ? settle(s, "claim", &err) : 0;
-    s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
-    if (rc) {
-        goto out;
-    }
+    /* The entry first: a claim without one would be nobody's to release. */
     if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
-                           s->report.guarantee, steer, &s->slot, &err)) {
+                           EXCLAIM_GUARANTEE_NONE, steer, &s->slot, &err)) {
         rc = settle(s, "ledger", &err);
         goto out;
     }
     s->have_entry = true;
+    start = exclaim_session_now();
+    rc = exclaim_stake(s, &err) ? settle(s, "claim", &err) : 0;
+    s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
+    if (!steer && s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
+        s->report.guarantee = EXCLAIM_GUARANTEE_NONE; /* placement is a part of that guarantee */
+    }
+    exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->report.guarantee;
 
 out:
     exclaim_ledger_unlock(s->ledger);

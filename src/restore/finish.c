@@ -22,6 +22,14 @@ static void read_entry(struct exclaim_session *s, bool *result)
     }
     s->report.populate_calls = atomic_load(&e->calls);
     s->report.steered = e->steer && atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
+    if (e->steer && !s->report.steered) {
+        snprintf(s->report.why, sizeof(s->report.why),
+                 "placement: %.200s was not loaded by the restoring process",
+                 s->config.place_object);
+        if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
+            s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+        }
+    }
     if (atomic_load(&e->ended)) {
         *result = atomic_load(&e->result) == 0;
     } else if (s->report.steered) {

@@ -57,6 +57,10 @@ int exclaim_find_save_helper(const struct exclaim_config *config, char *path, ui
             return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "libxl_save_helper %s is this program",
                                 config->libxl_save_helper);
         }
+        if (access(config->libxl_save_helper, X_OK)) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "libxl_save_helper %s",
+                                config->libxl_save_helper);
+        }
         snprintf(path, size, "%s", config->libxl_save_helper);
         return 0;
     }
@@ -72,7 +76,10 @@ int exclaim_find_save_helper(const struct exclaim_config *config, char *path, ui
             return 0;
         }
     }
-    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOENT,
-                        "no libxl-save-helper of Xen %u.%u found, set libxl_save_helper", major,
-                        minor);
+    return major ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                                "no libxl-save-helper of Xen %u.%u found, set libxl_save_helper",
+                                major, minor)
+                 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                                "no libxl-save-helper found and no Xen is running, set "
+                                "libxl_save_helper");
 }

@@ -26,9 +26,8 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
     exclaim_report_init(&s->report, role, hook);
     s->report.domid = domid;
     if (exclaim_config_load(&s->config, &err)) {
-        exclaim_config_default(&s->config);
-        exclaim_log(LOG_ERR, "%s; going on with the defaults", err.text);
-        strcpy(s->report.why, err.text);
+        exclaim_log(LOG_ERR, "%s; going on without that line", err.text);
+        strcpy(s->report.config_error, err.text);
     }
     s->report.policy = s->config.policy;
 }

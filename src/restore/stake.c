@@ -64,7 +64,7 @@ int exclaim_stake(struct exclaim_session *s, struct exclaim_error *err)
 
     exclaim_claim_plan(&s->report.match, &s->caps, &plan);
     if (s->dom.outstanding_pages && !s->caps.claim_set &&
-        (s->dom.outstanding_pages == pages || s->caps.claim_node)) {
+        (s->dom.outstanding_pages == pages || s->caps.claim_node || !s->caps.claim_node_known)) {
         return adopt(s);
     }
     if (!plan.nr) {

@@ -17,6 +17,9 @@
  */
 #define REST_INTERVAL_MS 2
 
+/* A pipe holds 64 KiB unless told otherwise, a record with its headers a little more. */
+#define PIPE_BYTES ((int)(2 * EXCLAIM_PREFIX_MAX))
+
 static int64_t now_ms(void)
 {
     struct timespec ts;
@@ -75,7 +78,7 @@ static ssize_t look_pipe(int fd, void *buf, size_t size)
     }
     /* Both may be refused above pipe-max-size; then a long record takes the short way out: "not
      * all seen", which the caller reports. */
-    fcntl(copy[1], F_SETPIPE_SZ, (int)(2 * EXCLAIM_PREFIX_MAX));
+    fcntl(copy[1], F_SETPIPE_SZ, PIPE_BYTES);
     do {
         r = tee(fd, copy[1], size, SPLICE_F_NONBLOCK);
     } while (r < 0 && errno == EINTR);
@@ -138,7 +141,9 @@ int exclaim_peek(int fd, void *buf, size_t size, size_t need, int timeout_ms, in
         look = look_socket;
     } else if (S_ISFIFO(st.st_mode)) {
         look = look_pipe;
-        fcntl(fd, F_SETPIPE_SZ, (int)(2 * EXCLAIM_PREFIX_MAX));
+        if (fcntl(fd, F_GETPIPE_SZ) < PIPE_BYTES) {
+            fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* never make a larger one smaller */
+        }
     } else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
         look = look_file;
     } else {
