@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void sample_reservation(struct exclaim_reservation *res, uint32_t nr_nodes)
+{
+    memset(res, 0, sizeof(*res));
+    for (uint8_t i = 0; i < EXCLAIM_UUID_BYTES; i++) {
+        res->uuid[i] = (uint8_t)(0x10 + i);
+    }
+    strcpy(res->source_host, "source.example");
+    strcpy(res->xen_version, "4.17.7");
+    res->count.nr_nodes = nr_nodes;
+    for (uint32_t i = 0; i < nr_nodes; i++) {
+        res->count.pages[i] = 1000 + 17ull * i * i;
+        res->count.total_pages += res->count.pages[i];
+        for (uint32_t j = 0; j < nr_nodes; j++) {
+            res->distance[i][j] = i == j ? 10 : 20 + (i > j ? i - j : j - i);
+        }
+    }
+    res->count.method = EXCLAIM_COUNT_CONSOLE;
+    res->count.exact = true;
+    res->max_pages = res->count.total_pages + 256;
+    res->paging_pool_bytes = 4u << 20;
+    res->vcpus = 4;
+    res->shared_pages = 3;
+    res->paged_pages = 5;
+    res->soft_affinity = EXCLAIM_SOFT_USER;
+    res->time_unix_ms = 1764000000123;
+}
+
+void golden_reservation(struct exclaim_reservation *res)
+{
+    static const uint64_t pages[3] = { 33439, 0, 17777 };
+
+    sample_reservation(res, 3);
+    memcpy(res->count.pages, pages, sizeof(pages));
+    res->count.total_pages = 51216;
+    res->max_pages = 51472;
+}
+
+void assert_reservation_equal(const struct exclaim_reservation *a,
+                              const struct exclaim_reservation *b)
+{
+    assert_memory_equal(a->uuid, b->uuid, sizeof(a->uuid));
+    assert_string_equal(a->source_host, b->source_host);
+    assert_string_equal(a->xen_version, b->xen_version);
+    assert_int_equal(a->count.nr_nodes, b->count.nr_nodes);
+    assert_memory_equal(a->count.pages, b->count.pages, sizeof(a->count.pages));
+    assert_int_equal(a->count.total_pages, b->count.total_pages);
+    assert_int_equal(a->count.method, b->count.method);
+    assert_int_equal(a->count.exact, b->count.exact);
+    assert_string_equal(a->count.why, b->count.why);
+    assert_int_equal(a->max_pages, b->max_pages);
+    assert_int_equal(a->paging_pool_bytes, b->paging_pool_bytes);
+    assert_int_equal(a->vcpus, b->vcpus);
+    assert_memory_equal(a->distance, b->distance, sizeof(a->distance));
+    assert_int_equal(a->shared_pages, b->shared_pages);
+    assert_int_equal(a->paged_pages, b->paged_pages);
+    assert_int_equal(a->soft_affinity, b->soft_affinity);
+    assert_int_equal(a->time_unix_ms, b->time_unix_ms);
+}
+
+void make_dir(char dir[64])
+{
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(dir, 64, "%.40s/exclaim-XXXXXX", tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(dir));
+}
+
+static int drop_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+void drop_dir(const char *dir)
+{
+    assert_int_equal(nftw(dir, drop_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+void put_file(const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, len), len);
+    close(fd);
+}
+
+void put_text(const char *path, const char *text)
+{
+    put_file(path, text, strlen(text));
+}
+
+char *get_file(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "re");
+    char *text = NULL;
+    size_t got = 0, size = 0;
+
+    if (!f) {
+        fail_msg("open %s: %s", path, strerror(errno));
+    }
+    do {
+        size += 65536;
+        text = realloc(text, size + 1);
+        assert_non_null(text);
+        got += fread(text + got, 1, size - got, f);
+    } while (got == size);
+    fclose(f);
+    text[got] = '\0';
+    if (len) {
+        *len = got;
+    }
+    return text;
+}
+
+unsigned int count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned int nr = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir)) {
+        nr++;
+    }
+    closedir(dir);
+    return nr - 3; /* ".", ".." and the directory's own */
+}
+
+static int scratch(void)
+{
+    FILE *f = tmpfile();
+    int fd;
+
+    assert_non_null(f);
+    fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 100); /* out of the way of 0 to 2 and 5 */
+    assert_true(fd >= 0);
+    fclose(f);
+    return fd;
+}
+
+static void become(const struct run *r, int in, int out, int err)
+{
+    dup2(in, 0);
+    dup2(out, 1);
+    dup2(err, 2);
+    if (r->stream_fd) {
+        dup2(r->stream_fd, 5);
+    }
+    for (int fd = 3; fd < 256; fd++) {
+        if (fd != 5 || !r->stream_fd) {
+            close(fd);
+        }
+    }
+    for (unsigned int i = 0; r->env && r->env[i]; i++) {
+        putenv((char *)(uintptr_t)r->env[i]);
+    }
+    alarm(60);
+    execv(r->argv[0], (char *const *)(uintptr_t)r->argv);
+    _exit(127);
+}
+
+static char *take(int fd)
+{
+    char path[64], *text;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    text = get_file(path, NULL);
+    close(fd);
+    return text;
+}
+
+void run(struct run *r)
+{
+    int in = scratch(), out = scratch(), err = scratch();
+    pid_t pid;
+
+    assert_int_equal(write(in, r->input ? r->input : "", r->input_len), r->input_len);
+    assert_int_equal(lseek(in, 0, SEEK_SET), 0);
+    if (r->out_path) {
+        close(out);
+        out = open(r->out_path, O_WRONLY | O_CLOEXEC);
+        assert_true(out >= 0);
+    }
+    pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        become(r, in, out, err);
+    }
+    assert_int_equal(waitpid(pid, &r->status, 0), pid);
+    close(in);
+    r->out = NULL;
+    if (r->out_path) {
+        close(out);
+    } else {
+        r->out = take(out);
+    }
+    r->err = take(err);
+}
+
+void run_free(struct run *r)
+{
+    free(r->out);
+    free(r->err);
+    r->out = r->err = NULL;
+}
+
+int run_exit(const struct run *r)
+{
+    return WIFSIGNALED(r->status) ? 1000 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
+}
+
+unsigned int count_lines(const char *text)
+{
+    unsigned int lines = 0;
+
+    for (; *text; text++) {
+        lines += *text == '\n';
+    }
+    return lines;
+}
+
+void assert_one_line(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (strncmp(text, "exclaim", 7) || count_lines(text) != 1 || text[len - 1] != '\n') {
+        fail_msg("not one line of ours: \"%s\"", text);
+    }
+}
+
+const char *program(const char *env)
+{
+    const char *path = getenv(env);
+
+    if (!path || access(path, X_OK)) {
+        fail_msg("%s does not name a program (CTest sets it)", env);
+    }
+    return path;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hook with policy strict, with a broken configuration, and without the helper behind it. */
+#include "channel.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], conf[160], helper[128], ran[128], reports[128];
+static const char *const env[] = { conf, NULL };
+static uint8_t *record;
+static size_t record_len;
+
+static int setup(void **state)
+{
+    char text[256];
+
+    (void)state;
+    make_dir(dir);
+    snprintf(conf, sizeof(conf), "EXCLAIM_CONF=%s/conf", dir);
+    snprintf(helper, sizeof(helper), "%s/helper", dir);
+    snprintf(ran, sizeof(ran), "%s/ran", dir);
+    snprintf(reports, sizeof(reports), "%s/reports", dir);
+    snprintf(text, sizeof(text), "#!/bin/sh\ntouch %s\n", ran);
+    put_text(helper, text);
+    assert_int_equal(chmod(helper, 0755), 0);
+    record = (uint8_t *)get_file(TEST_DATA "/record-v1.bin", &record_len);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(record);
+    drop_dir(dir);
+    return 0;
+}
+
+/* Restores from @fd with a configuration of these lines and the usual ones. */
+static void restore(struct run *r, const char *lines, int fd)
+{
+    static const char *const args[] = {
+        "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", NULL
+    };
+    static const char *argv[16];
+    char text[768];
+
+    snprintf(text, sizeof(text), "lock_dir = %s/lock\nreport_file = %s\npeek_timeout_ms = 50\n%s\n",
+             dir, reports, lines);
+    put_text(strchr(conf, '=') + 1, text);
+    remove(ran);
+    remove(reports);
+    argv[0] = program("EXCLAIM_HOOK");
+    memcpy(argv + 1, args, sizeof(args));
+    *r = (struct run){ .argv = argv, .env = env, .stream_fd = fd };
+    run(r);
+}
+
+static void strict_with(struct run *r, int fd)
+{
+    char lines[256];
+
+    snprintf(lines, sizeof(lines), "policy = strict\nlibxl_save_helper = %s", helper);
+    restore(r, lines, fd);
+}
+
+static void assert_refused(struct run *r, int code, const char *why)
+{
+    if (run_exit(r) != code) {
+        fail_msg("exit %d: %s", run_exit(r), r->err);
+    }
+    assert_string_equal(r->out, "");
+    assert_one_line(r->err);
+    if (!strstr(r->err, why)) {
+        fail_msg("\"%s\" is not in %s", why, r->err);
+    }
+    assert_int_not_equal(access(ran, F_OK), 0);
+    run_free(r);
+}
+
+/* Refused before the first page: with a record but no Xen, and with anything that is no record. */
+static void refuses(void **state)
+{
+    uint8_t damaged[512], plain[48];
+    const struct {
+        const void *data;
+        size_t len;
+        bool close;
+        const char *why;
+    } cases[] = {
+        { record, record_len, false, "no xen runs here" },
+        { damaged, record_len, false, "CRC-32C" },
+        { plain, sizeof(plain), false, "without a reservation" },
+        { "junk", 4, false, "not a libxc stream" },
+        { record, 100, true, "the stream ended" },
+        { record, 100, false, "did not begin in time" },
+        { "", 0, true, "the stream ended" },
+    };
+
+    (void)state;
+    memcpy(damaged, record, record_len);
+    damaged[80] ^= 0x80;
+    memcpy(plain, record, 48);
+    plain[43] = 0;
+    for (enum channel kind = 0; kind < CHANNELS; kind++) {
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+            char *report;
+            struct run r;
+            int fd[2];
+
+            channel_open(kind, fd);
+            assert_int_equal(write(fd[1], cases[i].data, cases[i].len), cases[i].len);
+            if (cases[i].close) {
+                close(fd[1]);
+            }
+            strict_with(&r, fd[0]);
+            assert_refused(&r, 3, cases[i].why);
+            report = get_file(reports, NULL);
+            assert_non_null(strstr(report, "\"outcome\":\"refused\""));
+            assert_non_null(strstr(report, cases[i].why));
+            free(report);
+            close(fd[0]);
+            if (!cases[i].close) {
+                close(fd[1]);
+            }
+        }
+    }
+}
+
+/* A suspend image is no migration, even for strict; a file with a record is checked like a stream.
+ */
+static void from_file(void **state)
+{
+    static const size_t lengths[] = { 0, 48, 100 };
+    char path[128];
+    struct run r;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/image", dir);
+    record[43] ^= 1; /* another first record */
+    put_file(path, record, record_len);
+    record[43] ^= 1;
+    for (size_t i = 0; i <= ARRAY_SIZE(lengths); i++) {
+        fd = open(path, O_RDONLY);
+        strict_with(&r, fd);
+        close(fd);
+        assert_int_equal(run_exit(&r), 0);
+        assert_string_equal(r.err, "");
+        assert_int_equal(access(ran, F_OK), 0);
+        run_free(&r);
+        if (i < ARRAY_SIZE(lengths)) {
+            put_file(path, record, lengths[i]);
+        }
+    }
+    put_file(path, record, record_len);
+    fd = open(path, O_RDONLY);
+    strict_with(&r, fd);
+    close(fd);
+    assert_refused(&r, 3, "no xen runs here");
+}
+
+static void not_a_stream(void **state)
+{
+    int fd = open("/dev/null", O_RDONLY);
+    struct run r;
+
+    (void)state;
+    strict_with(&r, fd);
+    assert_refused(&r, 3, "no socket, pipe or file");
+    close(fd);
+}
+
+/* Nothing to start: one line, exit 5. */
+static void no_helper(void **state)
+{
+    char lines[640], own[512];
+    int fd[2];
+    struct run r;
+
+    (void)state;
+    channel_open(CHANNEL_PIPE, fd);
+    close(fd[1]);
+    snprintf(lines, sizeof(lines), "libxl_save_helper = %s/missing", dir);
+    restore(&r, lines, fd[0]);
+    assert_refused(&r, 5, "missing");
+
+    /* The hook itself, by its own name and by others: it must not start itself for ever. */
+    snprintf(own, sizeof(own), "%s", program("EXCLAIM_HOOK"));
+    snprintf(lines, sizeof(lines), "libxl_save_helper = %s", own);
+    restore(&r, lines, fd[0]);
+    assert_refused(&r, 5, "is this program");
+    snprintf(lines, sizeof(lines), "%s/link", dir);
+    assert_int_equal(symlink(own, lines), 0);
+    snprintf(lines, sizeof(lines), "libxl_save_helper = %s/link", dir);
+    restore(&r, lines, fd[0]);
+    assert_refused(&r, 5, "is this program");
+    close(fd[0]);
+}
+
+/* A wrong line in the configuration weakens nothing of the others. */
+static void wrong_line(void **state)
+{
+    char lines[320];
+    struct run r;
+    int fd[2];
+
+    (void)state;
+    channel_open(CHANNEL_PIPE, fd);
+    assert_int_equal(write(fd[1], record, record_len), record_len);
+    snprintf(lines, sizeof(lines), "stray_pages = few\npolicy = strict\nlibxl_save_helper = %s",
+             helper);
+    restore(&r, lines, fd[0]);
+    assert_refused(&r, 3, "no xen runs here");
+    close(fd[0]);
+    close(fd[1]);
+}
+
+/* A report that cannot be written, a lock_dir that cannot be made: the migration goes on. */
+static void surroundings_broken(void **state)
+{
+    static const char *const broken[] = {
+        "report_file = /dev/full", "report_file = /proc/no/such/file",
+        "report_file = /",         "lock_dir = /proc/no/such",
+        "lock_dir = /dev/null",    "place_object =",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+        char lines[256], text[768];
+        struct run r;
+        int fd[2];
+
+        channel_open(CHANNEL_UNIX, fd);
+        assert_int_equal(write(fd[1], record, record_len), record_len);
+        close(fd[1]);
+        snprintf(lines, sizeof(lines), "libxl_save_helper = %s", helper);
+        snprintf(text, sizeof(text), "%s\n%s", lines, broken[i]);
+        restore(&r, text, fd[0]);
+        assert_int_equal(run_exit(&r), 0);
+        assert_int_equal(access(ran, F_OK), 0);
+        close(fd[0]);
+        run_free(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses),      cmocka_unit_test(from_file),
+        cmocka_unit_test(not_a_stream), cmocka_unit_test(no_helper),
+        cmocka_unit_test(wrong_line),   cmocka_unit_test(surroundings_broken),
+    };
+
+    if (!access("/sys/hypervisor/version", F_OK)) {
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ledger among processes: who dies leaves nothing behind, and one at a time holds the lock. */
+#include "support.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <exclaim/ledger.h>
+
+#include "reserve/process.h"
+
+static char dir[64];
+static const uint8_t uuid[EXCLAIM_UUID_BYTES];
+
+static int setup(void **state)
+{
+    (void)state;
+    make_dir(dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    drop_dir(dir);
+    return 0;
+}
+
+static struct exclaim_ledger *open_ledger(void)
+{
+    struct exclaim_ledger *l;
+    struct exclaim_error err;
+
+    return exclaim_ledger_open(dir, &l, &err) ? NULL : l;
+}
+
+static int add(struct exclaim_ledger *l, uint32_t *slot)
+{
+    const struct exclaim_match match = { .nr_nodes = 1, .pages = { 100 } };
+    struct exclaim_error err;
+
+    return exclaim_ledger_add(l, 3, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, slot, &err);
+}
+
+/* A process that opens the ledger, locks it and/or adds an entry, says so, and stays until killed.
+ */
+static pid_t holder(bool lock, bool entry)
+{
+    int ready[2];
+    char c = 0;
+    pid_t pid;
+
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        struct exclaim_ledger *l = open_ledger();
+        uint32_t slot;
+
+        alarm(60);
+        if (!l || exclaim_ledger_lock(l, 10000, NULL) || (entry && add(l, &slot))) {
+            _exit(1);
+        }
+        if (!lock) {
+            exclaim_ledger_unlock(l);
+        }
+        if (write(ready[1], "r", 1) == 1) {
+            pause();
+        }
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void kill_holder(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static uint64_t charged(struct exclaim_ledger *l)
+{
+    struct exclaim_room room = { .nr_nodes = 1 };
+
+    exclaim_ledger_charge(l, false, &room);
+    return room.claimed[0];
+}
+
+static void stale_owner(void **state)
+{
+    struct exclaim_ledger *l = open_ledger();
+    pid_t one = holder(false, true), two = holder(false, true);
+
+    (void)state;
+    assert_int_equal(charged(l), 200);
+    assert_int_equal(exclaim_ledger_prune(l), 0); /* both live */
+    kill_holder(one);
+    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(charged(l), 100);
+    kill_holder(two);
+    exclaim_ledger_close(l);
+    l = open_ledger();
+    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(charged(l), 0);
+    exclaim_ledger_close(l);
+}
+
+/* Killed, but not yet waited for by its toolstack: dead all the same. */
+static void zombie(void **state)
+{
+    struct exclaim_ledger *l = open_ledger();
+    pid_t pid = holder(false, true);
+    siginfo_t info;
+
+    (void)state;
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(exclaim_process_start(pid), 0);
+    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    exclaim_ledger_close(l);
+}
+
+/* Another process has got the number since. */
+static void reused_pid(void **state)
+{
+    struct exclaim_ledger *l = open_ledger();
+    uint32_t slot;
+
+    (void)state;
+    assert_int_equal(add(l, &slot), 0);
+    assert_int_equal(exclaim_ledger_prune(l), 0);
+    exclaim_ledger_at(l, slot)->pid_start--;
+    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(add(l, &slot), 0);
+    exclaim_ledger_at(l, slot)->pid = 0; /* torn by a crash: no process */
+    assert_int_equal(exclaim_ledger_prune(l), 1);
+    exclaim_ledger_close(l);
+}
+
+static void locked(void **state)
+{
+    struct exclaim_ledger *l = open_ledger(), *other;
+    pid_t pid = holder(true, false);
+    struct exclaim_error err;
+
+    (void)state;
+    assert_int_equal(exclaim_ledger_lock(l, 20, &err), -1);
+    assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
+    assert_int_equal(err.errnum, ETIMEDOUT);
+    assert_non_null(strstr(err.text, "20 ms"));
+    assert_int_equal(exclaim_ledger_lock(l, 0, &err), -1);
+
+    kill_holder(pid); /* the kernel gives it back */
+    assert_int_equal(exclaim_ledger_lock(l, 10000, &err), 0);
+    other = NULL;
+    exclaim_ledger_unlock(l);
+    other = open_ledger();
+    assert_non_null(other);
+    assert_int_equal(exclaim_ledger_lock(l, 0, &err), 0);
+    assert_int_equal(exclaim_ledger_lock(other, 0, &err), -1); /* two openers of one process, too */
+    exclaim_ledger_close(l);
+    assert_int_equal(exclaim_ledger_lock(other, 0, &err), 0);
+    exclaim_ledger_close(other);
+}
+
+/* The restoring process may hold its descriptor as long as it likes: the owner's unlock, and the
+ * owner's end, let the next one in. */
+static void lock_is_not_handed_over(void **state)
+{
+    struct exclaim_ledger *l = open_ledger(), *other = open_ledger();
+    struct exclaim_error err;
+    int fd;
+
+    (void)state;
+    assert_int_equal(exclaim_ledger_lock(l, 0, &err), 0);
+    fd = exclaim_ledger_fd(l, &err);
+    assert_true(fd > 2);
+    exclaim_ledger_unlock(l);
+    exclaim_ledger_close(l);
+    assert_int_equal(exclaim_ledger_lock(other, 0, &err), 0);
+    close(fd);
+    exclaim_ledger_close(other);
+}
+
+/* Many at once: with the lock held, match and add are one step, so nothing is counted twice. */
+static void contended(void **state)
+{
+    enum { PROCESSES = 8, ROUNDS = 50 };
+    struct exclaim_ledger *l = open_ledger();
+    pid_t pid[PROCESSES];
+    uint32_t slot;
+
+    (void)state;
+    assert_int_equal(add(l, &slot), 0);
+    for (int p = 0; p < PROCESSES; p++) {
+        pid[p] = fork();
+        if (!pid[p]) {
+            struct exclaim_ledger *mine = open_ledger();
+            struct exclaim_ledger_entry *e = mine ? exclaim_ledger_at(mine, slot) : NULL;
+
+            alarm(60);
+            for (int i = 0; e && i < ROUNDS; i++) {
+                uint64_t seen;
+
+                if (exclaim_ledger_lock(mine, 50000, NULL)) {
+                    _exit(1);
+                }
+                seen = e->target[0]; /* not atomic: the lock has to do */
+                sched_yield();
+                e->target[0] = seen + 1;
+                exclaim_ledger_unlock(mine);
+            }
+            _exit(e ? 0 : 1);
+        }
+    }
+    for (int p = 0; p < PROCESSES; p++) {
+        int status;
+
+        assert_int_equal(waitpid(pid[p], &status, 0), pid[p]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(exclaim_ledger_at(l, slot)->target[0], 100 + PROCESSES * ROUNDS);
+    exclaim_ledger_remove(l, slot);
+    exclaim_ledger_close(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stale_owner), cmocka_unit_test(zombie),
+        cmocka_unit_test(reused_pid),  cmocka_unit_test(locked),
+        cmocka_unit_test(contended),   cmocka_unit_test(lock_is_not_handed_over),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
