@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the scenarios of the libxl hook share. Truth comes from Xen (truth.py); exclaim's own report is checked against it."""
+import json
+
+HOOK = "/usr/libexec/exclaim/libxl-save-helper"
+REPORTS = "/var/log/exclaim/migrations.ndjson"
+CONF = "/etc/exclaim/test.conf"
+
+
+def configure(host, **keys):
+    """A configuration for one migration; the environment that makes the hook read it."""
+    host.put("".join(f"{key} = {value}\n" for key, value in keys.items()).encode(), CONF)
+    return {"EXCLAIM_CONF": CONF}
+
+
+def reports(host):
+    return [json.loads(line) for line in host.get(REPORTS).decode().splitlines()]
+
+
+def last_report(pair, host, guest, role):
+    mine = [r for r in reports(host) if r["role"] == role and r.get("uuid", guest.uuid) == guest.uuid]
+    pair.check(mine, f"{host.name}: no report of the {role}")
+    return mine[-1]
+
+
+def nodes_of(listed):
+    """[{"node": n, "pages": p}] of a report as {n: p}."""
+    return {item["node"]: item["pages"] for item in listed}
+
+
+def gap(pair, guest, *hosts):
+    """The longest time in seconds of the guest's own clock between two of its ticks."""
+    ticks = {}
+    for host in hosts:
+        ticks.update(guest.ticks(host))
+    clock = [ticks[n] for n in sorted(ticks)]
+    return max(b - a for a, b in zip(clock, clock[1:]))
+
+
+def goes_on(pair, guest, *hosts):
+    """The guest runs on the last of these hosts and has lost no tick on its way."""
+    last = pair.check_ticks(guest, *hosts)
+    guest.wait_tick(hosts[-1], after=last + 5)
+    pair.check_ticks(guest, *hosts)
+    # The same bound as for a migration without exclaim: the scenario `downtime` sets both side by side.
+    pair.check(gap(pair, guest, *hosts) <= pair.plain_gap * 2 + 1,
+               f"{guest.name} stood still for {gap(pair, guest, *hosts):.2f} s, without exclaim {pair.plain_gap:.2f} s")
+
+
+def measure_plain(pair):
+    """Once per pair: how long a guest stands still when nobody knows of exclaim."""
+    if not hasattr(pair, "plain_gap"):
+        guest = pair.guest(name="plain")
+        done = pair.migrate(guest)
+        pair.check(done.ok, f"plain migration: exit {done.src_rc}, {done.dst_rc}")
+        guest.wait_tick(pair.dst, after=pair.check_ticks(guest, pair.src, pair.dst) + 5)
+        pair.plain_gap = gap(pair, guest, pair.src, pair.dst)
+        guest.destroy(pair.dst)
+    return pair.plain_gap
+
+
+def migrate(pair, guest, **options):
+    """With our hook on both sides unless told otherwise; within a scenario's bound."""
+    measure_plain(pair)
+    options.setdefault("src_helper", HOOK)
+    options.setdefault("dst_helper", HOOK)
+    return pair.migrate(guest, **options)
+
+
+def strongest(host, homes):
+    """The strongest guarantee that this Xen can give to a guest on so many nodes."""
+    offered = {c["name"] for c in json.loads(host.run("exclaim caps --json").out)["capabilities"] if c["kind"] == "claim" and c["offered"] == "yes"}
+    return "node-set" if "node-set" in offered else "node" if "node" in offered and homes == 1 else "host"
+
+
+def arrived_as(pair, guest, nodes, shape):
+    """The guest came to pair.dst with exactly these pages per node: by Xen's word, and by our report of it."""
+    count = guest.counts(pair.dst)
+    pair.check(count["nodes"] == nodes, f"got {count['nodes']} by Xen's count, wanted {nodes}")
+    report = last_report(pair, pair.dst, guest, "destination")
+    pair.check(report["outcome"] == "done", f"report says {report['outcome']}: {report.get('error')}")
+    guarantee = strongest(pair.dst, len(nodes))
+    pair.check(report["guarantee"] == guarantee, f"guarantee {report['guarantee']}, wanted {guarantee}: {report.get('why')}")
+    pair.check(report["match"]["shape"] == shape, f"match {report['match']['shape']}, wanted {shape}")
+    pair.check(nodes_of(report["got"]["nodes"]) == nodes, f"report says {report['got']}, Xen {nodes}")
+    pair.check(report["exact"] and report["deviation_pages"] == 0, f"report says {report['deviation_pages']} pages deviate")
+    pair.check(report["claimed_pages"] == sum(nodes.values()), f"claimed {report['claimed_pages']} pages")
+    return report
+
+
+def nothing_left(pair, host):
+    """No claim, no ledger entry, no process of ours."""
+    pair.check(host.outstanding_claims() == 0, f"{host.name}: {host.outstanding_claims()} pages still claimed")
+    status = json.loads(host.run("exclaim status --json").out)
+    pair.check(not status["migrations"], f"{host.name}: ledger holds {status['migrations']}")
+    left = host.run("ps | grep '[l]ibxl-save-helper'", check=False).out
+    pair.check(not left.strip(), f"{host.name}: still running: {left.strip()}")

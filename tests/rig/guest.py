@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A guest that prints its own clock, with its pages on the nodes a scenario wants."""
+import dataclasses
+import re
+import time
+import uuid as uuids
+
+from cache import RigError
+
+TICK = re.compile(r"^tick (\d+) ([\d.]+)\s*$", re.M)
+MIB = 80  # 72 does not boot: the kernel alone needs 62
+# clearcpuid=tsc: the kernel would look for 2 s for a timer chip that a PVH guest lacks, to find the TSC's frequency; it does not need it, its
+# clock is Xen's. lpj: then it need not measure that either. Together 6.5 s to the first tick become 4.
+KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off nokaslr clearcpuid=tsc lpj=5000000 cryptomgr.notests"
+
+
+@dataclasses.dataclass
+class Guest:
+    """spread: {node: pages}, filled in this order; the last node takes all that is over, its number is not read; None: as xl places it.
+    type: "pvh" or "pv"; extra: further lines of xl's configuration."""
+    name: str = "guest"
+    mib: int = MIB
+    type: str = "pvh"
+    vcpus: int = 1
+    spread: dict = None
+    uuid: str = ""
+    extra: str = ""
+
+    def __post_init__(self):
+        self.uuid = self.uuid or str(uuids.uuid4())
+
+    def config(self):
+        # tsc_mode: RDTSCP is not emulated under nested SVM, a PVH guest would crash.
+        return (f'name="{self.name}"\nuuid="{self.uuid}"\ntype="{self.type}"\nmemory={self.mib}\nvcpus={self.vcpus}\n'
+                'kernel="/rig/guest/kernel"\nramdisk="/rig/guest/initrd"\n'
+                f'extra="{KERNEL_OPTIONS}"\n'
+                f'tsc_mode="native"\non_crash="preserve"\n{self.extra}\n')
+
+    def create(self, host, timeout=60):
+        """Start it on a host; wait_tick() waits for it to run."""
+        host.put(self.config().encode(), f"/etc/xen/{self.name}.cfg")
+        preload = ""
+        if self.spread:
+            quotas = [f"{node}:{pages}" for node, pages in self.spread.items()]
+            quotas[-1] = quotas[-1].split(":")[0] + ":*"
+            preload = f"RIG_SPREAD={','.join(quotas)} LD_PRELOAD=/rig/lib/spread.so "
+        host.run(f"{preload}xl create /etc/xen/{self.name}.cfg", timeout)
+        return self
+
+    def domid(self, host):
+        """Its domain number there, or None."""
+        done = host.run(f"xl domid {self.name}", check=False)
+        return int(done.out) if done.rc == 0 else None
+
+    def counts(self, host):
+        """Its pages per node there: {"total": n, "nodes": {node: pages}}."""
+        domid, counts = self.domid(host), host.counts()
+        if domid not in counts:
+            raise RigError(f"{host.name}: no domain {self.name}")
+        return counts[domid]
+
+    def ticks(self, host):
+        """[(number, uptime)] that its console showed on that host."""
+        # A guest that came by migration is still called --incoming when its console is opened.
+        logs = " ".join(f"/var/log/xen/console/guest-{self.name}{suffix}.log" for suffix in ("", "--incoming"))
+        text = host.run(f"cat {logs} 2>/dev/null", check=False).out
+        return [(int(n), float(up)) for n, up in TICK.findall(text.replace("\r", ""))]
+
+    def wait_tick(self, host, after=-1, timeout=60):
+        """The first tick later than number after."""
+        deadline = time.monotonic() + timeout
+        while True:
+            later = [t for t in self.ticks(host) if t[0] > after]
+            if later:
+                return later[0]
+            if time.monotonic() > deadline:
+                raise RigError(f"{host.name}: no tick of {self.name} after number {after} in {timeout} s")
+            time.sleep(0.2)
+
+    def destroy(self, host):
+        host.run(f"xl destroy {self.name}", check=False)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two hosts and the link between them: what a scenario gets."""
+import pathlib
+import tempfile
+import time
+
+import migrate
+import qemu
+from cache import RigError
+from guest import Guest
+from host import Host
+
+
+class Failed(Exception):
+    """What a scenario found wrong."""
+
+
+class Pair:
+    """src and dst are Hosts. step is called with the words of what is being done."""
+
+    def __init__(self, flavours, shapes, folder, overlay=None, step=lambda words: None):
+        self.step = step
+        self._link = tempfile.TemporaryDirectory(prefix="exclaim-rig-")
+        self.shapes = shapes
+        ends = [f"{self._link.name}/{side}" for side in ("src", "dst")]
+        # Datagrams between unix sockets: a frame stays a frame, no port is needed, and neither end must be there first.
+        networks = [f"dgram,local.type=unix,local.path={a},remote.type=unix,remote.path={b}" for a, b in (ends, ends[::-1])]
+        self.hosts = [Host(name, flavour, pathlib.Path(folder), shape, overlay, network, number) for number, (name, flavour, shape, network)
+                      in enumerate(zip(("src", "dst"), flavours, shapes, networks))]
+        self.src, self.dst = self.hosts
+        self.guests = []
+        self.said = []   # of xl, for the logs
+        self.notes = []  # for the reader of the results
+
+    def start(self):
+        for host in self.hosts:
+            host.start()
+        for host in self.hosts:
+            host.wait_ready()
+
+    def stop(self):
+        for host in self.hosts:
+            host.stop()
+        self._link.cleanup()
+
+    def alive(self):
+        return all(host.alive() for host in self.hosts)
+
+    def guest(self, host=None, wait=True, **options):
+        """A new guest on a host (src), past its first tick unless wait is False; the runner destroys it in the end."""
+        guest = Guest(**options)
+        self.step(f"starting {guest.name}")
+        self.guests.append(guest)
+        guest.create(host or self.src)
+        if wait:
+            guest.wait_tick(host or self.src)
+        return guest
+
+    def migrate(self, guest, src=None, dst=None, **options):
+        """migrate.migrate from src to dst, unless told otherwise."""
+        src, dst = src or self.src, dst or self.dst
+        self.step(f"migrating {guest.name} {src.name} → {dst.name}")
+        done = migrate.migrate(src, dst, guest, **options)
+        self.said.append(f"{src.name} to {dst.name}: exit {done.src_rc}, {done.dst_rc} after {done.seconds:.1f} s\n"
+                         f"--- source\n{done.src_out}\n--- destination\n{done.dst_out}\n")
+        return done
+
+    def note(self, words):
+        """Something measured, shown with the scenario's result."""
+        self.notes.append(words)
+
+    def check(self, condition, words):
+        if not condition:
+            raise Failed(words)
+
+    def check_ticks(self, guest, *hosts):
+        """That the guest's ticks, taken from these hosts together, are all there and its clock never started again."""
+        ticks = {}
+        for host in hosts:
+            ticks.update(guest.ticks(host))
+        missing = sorted(set(range(max(ticks, default=-1) + 1)) - set(ticks))
+        self.check(ticks and not missing, f"{guest.name}: ticks {missing[:5]} of {len(ticks) + len(missing)} are missing")
+        clock = [ticks[n] for n in sorted(ticks)]
+        self.check(clock == sorted(clock), f"{guest.name}: its clock went back")
+        return max(ticks)
+
+    def clean(self):
+        """Destroy the scenario's guests, whatever became of them."""
+        for host in self.hosts:
+            for domid in host.guests():
+                host.run(f"xl destroy {domid}", check=False)
+            host.run("rm -f /var/log/xen/console/guest-*")
+        self.guests, self.said, self.notes = [], [], []
+
+    def check_clean(self):
+        """That nothing of a scenario is left on either host."""
+        deadline = time.monotonic() + 10  # a domain dies in the background
+        while True:
+            left = [f"{host.name}: domain {name}" for host in self.hosts for name in host.guests().values()]
+            left += [f"{host.name}: {pages} pages still claimed" for host in self.hosts if (pages := host.outstanding_claims())]
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise Failed("left over: " + ", ".join(left))
+            time.sleep(0.3)

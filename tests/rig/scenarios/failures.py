@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What goes wrong on the way: deaths and forgeries."""
+import time
+import uuid
+
+from exclaim import HOOK, configure, goes_on, last_report, measure_plain, migrate, nothing_left
+from forge import prefix
+from scenario import scenario
+
+BOTH = {"stage": True, "seconds": 300}
+
+
+def _wait(pair, host, command, words, seconds=60):
+    """Until a shell command on the host succeeds."""
+    deadline = time.monotonic() + seconds
+    while host.run(command, check=False).rc:
+        pair.check(time.monotonic() < deadline, f"{host.name}: not within {seconds} s: {words}")
+        time.sleep(0.1)
+
+
+def _killed(pair, victim):
+    """The restore is killed when some of its pages are placed; victim: the program's path."""
+    guest = pair.guest(spread={1: "*"})
+    before = guest.counts(pair.src)
+    measure_plain(pair)
+    # A death in the middle: as soon as pages have been placed.
+    killer = pair.dst.spawn("while ! exclaim status --format=prom | grep -q '^exclaim_placed_bytes [1-9][0-9][0-9][0-9][0-9][0-9]'; do usleep 50000; done;"
+                            f"kill -9 $(ps -o pid,args | awk '$2 == \"{victim}\" {{ print $1; exit }}')")
+    done = migrate(pair, guest)
+    pair.check(killer.wait(30) == 0, f"nothing was killed: {killer.out} {killer.err}")
+    pair.check(not done.ok, "the migration went through")
+    _wait(pair, pair.dst, "! xl list | grep -q incoming", "the half-restored domain goes")
+    nothing_left(pair, pair.dst)
+    nothing_left(pair, pair.src)
+    pair.check(guest.counts(pair.src) == before, "the guest on the source is not what it was")
+    goes_on(pair, guest, pair.src)
+    return guest
+
+
+@scenario("the real helper is killed half-way: nothing is left, the guest stays", nodes=2, **BOTH)
+def helper_killed(pair):
+    guest = _killed(pair, pair.dst.flavour.helper)
+    report = last_report(pair, pair.dst, guest, "destination")
+    pair.check(report["outcome"] == "failed", f"report says {report}")
+
+
+@scenario("our hook is killed half-way: the real helper dies with it, nothing is left", nodes=2, **BOTH)
+def hook_killed(pair):
+    _killed(pair, HOOK)
+
+
+@scenario("a forged record with another VM's uuid is not used", nodes=2, **BOTH)
+def forged_uuid(pair):
+    guest = pair.guest(spread={1: "*"})
+    total = guest.counts(pair.src)["total"]
+    measure_plain(pair)
+    pair.src.put(prefix(uuid.uuid4(), [0, total], 2 * total), "/tmp/forged")
+    # $2 is the stream's descriptor, see libxl_save_helper.c.
+    pair.src.put(f'#!/bin/sh\ncat /tmp/forged >&"$2"\nexec {pair.src.flavour.helper} "$@"\n'.encode(), "/tmp/forger")
+    pair.src.run("chmod 755 /tmp/forger")
+    done = migrate(pair, guest, src_helper="/tmp/forger", env_dst=configure(pair.dst, policy="strict"))
+    pair.check(not done.ok, "policy strict used a forged record")
+    report = last_report(pair, pair.dst, guest, "destination")
+    pair.check(report["outcome"] == "refused" and "is for VM" in report["error"], f"report says {report}")
+    goes_on(pair, guest, pair.src)
+    done = migrate(pair, guest, src_helper="/tmp/forger")
+    pair.check(done.ok, f"policy prefer: exit {done.src_rc}, {done.dst_rc}")
+    report = last_report(pair, pair.dst, guest, "destination")
+    pair.check(report["guarantee"] == "none" and "is for VM" in report["why"], f"report says {report}")
+    pair.check(guest.counts(pair.dst)["total"] == total, f"{guest.counts(pair.dst)} arrived of {total}")
+    goes_on(pair, guest, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
