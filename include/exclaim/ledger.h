@@ -5,10 +5,10 @@
  * It lets restores that run at once share nodes without overselling on a Xen that only has
  * host-wide claims, and it is where the placing object finds its quotas and counts what it placed.
  *
- * An entry belongs to the process that added it (the destination's hook).  It is dead as soon as
- * that process is gone; every opener removes dead ones, so a crash leaves nothing behind that the
- * next use does not clean.  Processes are told apart by pid and start time, so a reused pid is no
- * owner.
+ * An entry belongs to the process that added it (the destination's hook) and to the one that
+ * places its pages.  It is dead when both are gone, or its domain is; every reader of the room
+ * removes dead ones, so a crash leaves nothing behind that the next use does not clean.  Processes
+ * are told apart by pid and start time, domains by domid and handle: a reused number is no owner.
  */
 #ifndef EXCLAIM_LEDGER_H
 #define EXCLAIM_LEDGER_H
@@ -28,8 +28,8 @@ enum exclaim_ledger_state {
 };
 
 /*
- * One migration.  Written under the ledger's lock by its owner, but for the members marked
- * "placing": those are only ever increased, by the one restoring process.
+ * One migration.  The first part is written under the ledger's lock by its owner; the second only
+ * by the restoring process, whose numbers only ever grow.
  */
 struct exclaim_ledger_entry {
     _Atomic uint32_t state;
@@ -42,15 +42,17 @@ struct exclaim_ledger_entry {
     uint32_t nr_nodes;
     uint32_t steer;                     /* 0: count only, do not steer */
     uint64_t target[EXCLAIM_NODES_MAX]; /* pages to be placed per node */
-    _Atomic uint64_t
-        placed[EXCLAIM_NODES_MAX]; /* placing: pages that Xen put on exactly that node */
-    _Atomic uint64_t
-        refused[EXCLAIM_NODES_MAX]; /* placing: pages that the node had no memory for */
-    _Atomic uint64_t elsewhere;     /* placing: pages allocated where Xen chose */
-    _Atomic uint64_t extents[3];    /* placing: extents of order 0, 9 and 18 */
-    _Atomic uint64_t calls;         /* placing: populate calls of the restoring process */
-    _Atomic uint32_t ended;         /* placing: xc_domain_restore() has returned ... */
-    _Atomic int32_t result;         /* ... this */
+
+    _Atomic uint64_t placer_start; /* the restoring process's, written after its pid */
+    _Atomic int32_t placer;        /* its pid; 0 before it has mapped this */
+    _Atomic int32_t result;        /* what xc_domain_restore() returned, once `ended` is set */
+    _Atomic uint32_t ended;
+    /* Pages that Xen put exactly on the node; that the node had no memory for; put elsewhere. */
+    _Atomic uint64_t placed[EXCLAIM_NODES_MAX];
+    _Atomic uint64_t refused[EXCLAIM_NODES_MAX];
+    _Atomic uint64_t elsewhere;
+    _Atomic uint64_t extents[3]; /* of order 0, 9 and 18 */
+    _Atomic uint64_t calls;      /* populate calls */
 };
 
 struct exclaim_ledger;
@@ -64,8 +66,9 @@ void exclaim_ledger_close(struct exclaim_ledger *ledger);
 int exclaim_ledger_lock(struct exclaim_ledger *ledger, int timeout_ms, struct exclaim_error *err);
 void exclaim_ledger_unlock(struct exclaim_ledger *ledger);
 
-/* With the lock held: frees the entries of dead owners; how many. */
-uint32_t exclaim_ledger_prune(struct exclaim_ledger *ledger);
+/* With the lock held: frees dead entries; how many.  @hv may be NULL: then processes alone decide.
+ */
+uint32_t exclaim_ledger_prune(struct exclaim_ledger *ledger, struct exclaim_hv *hv);
 
 /* With the lock held: takes a free slot for the calling process.  NOFIT when all slots are in use.
  */

@@ -81,7 +81,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
         exclaim_ledger_lock(st->ledger, 10000, err)) {
         goto out;
     }
-    st->pruned = exclaim_ledger_prune(st->ledger);
+    st->pruned = exclaim_ledger_prune(st->ledger, hv);
     exclaim_ledger_unlock(st->ledger);
     if (read_reports(st, cli->config.report_file, err) || find_leftovers(st, hv, err)) {
         goto out;

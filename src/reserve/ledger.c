@@ -139,7 +139,28 @@ struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *l, uint32_
     return slot < EXCLAIM_LEDGER_SLOTS ? &l->map->entry[slot] : NULL;
 }
 
-uint32_t exclaim_ledger_prune(struct exclaim_ledger *l)
+/*
+ * The placing process counts as well: killed together with the hook, it still ends a populate call
+ * of up to 1024 pages, and until then they are owed to it.
+ */
+static bool process_lives(const struct exclaim_ledger_entry *e)
+{
+    const uint64_t placer = atomic_load(&e->placer_start);
+
+    return exclaim_process_start(e->pid) == e->pid_start ||
+           (placer && exclaim_process_start(atomic_load(&e->placer)) == placer);
+}
+
+static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv *hv)
+{
+    struct exclaim_domain dom;
+    int r = hv->ops->next_domain(hv, e->domid, &dom, NULL);
+
+    /* When Xen does not answer, the entry stays: too much owed is the safe side. */
+    return r < 0 || (r > 0 && dom.domid == e->domid && !memcmp(dom.uuid, e->uuid, sizeof(e->uuid)));
+}
+
+uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)
 {
     uint32_t pruned = 0;
 
@@ -147,7 +168,7 @@ uint32_t exclaim_ledger_prune(struct exclaim_ledger *l)
         struct exclaim_ledger_entry *e = &l->map->entry[i];
 
         if (atomic_load(&e->state) != EXCLAIM_ENTRY_FREE &&
-            exclaim_process_start(e->pid) != e->pid_start) {
+            (!process_lives(e) || (hv && !domain_lives(e, hv)))) {
             atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
             pruned++;
         }

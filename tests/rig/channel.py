@@ -4,7 +4,6 @@ import itertools
 import socket
 import struct
 import threading
-import time
 
 from cache import RigError
 
@@ -47,26 +46,14 @@ class Job:
 
 
 class Channel:
-    def __init__(self, name, path):
-        self.name, self.path = name, path
+    """end: a socket connected to QEMU's side of the port, so that QEMU's end is the channel's."""
+
+    def __init__(self, name, end):
+        self.name, self.socket = name, end
         self.jobs, self.numbers = {}, itertools.count(1)
         self.error = None
         self.ready = threading.Event()
         self.writing = threading.Lock()
-        self.socket = None
-
-    def connect(self, deadline):
-        """To the QEMU side of the port, which is there as soon as QEMU is."""
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(self.path)
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > deadline:
-                    raise RigError(f"{self.name}: QEMU did not open its command channel") from None
-                time.sleep(0.02)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _receive(self, size):
@@ -115,9 +102,8 @@ class Channel:
         return job
 
     def close(self):
-        if self.socket:
-            try:
-                self.socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.socket.close()
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()

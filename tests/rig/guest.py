@@ -11,7 +11,7 @@ TICK = re.compile(r"^tick (\d+) ([\d.]+)\s*$", re.M)
 MIB = 80  # 72 does not boot: the kernel alone needs 62
 # clearcpuid=tsc: the kernel would look for 2 s for a timer chip that a PVH guest lacks, to find the TSC's frequency; it does not need it, its
 # clock is Xen's. lpj: then it need not measure that either. Together 6.5 s to the first tick become 4.
-KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off nokaslr clearcpuid=tsc lpj=5000000 cryptomgr.notests"
+KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off clearcpuid=tsc lpj=5000000 cryptomgr.notests"
 
 
 @dataclasses.dataclass

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A real Xen host inside QEMU."""
 import dataclasses
+import os
 import pathlib
 import shlex
-import tempfile
+import socket
 import time
 
-import cache
-import image
 import qemu
 import truth
 from cache import RigError
@@ -25,31 +24,35 @@ class Result:
 
 class Host:
     """name: for logs and errors; flavour: image.Flavour; folder: for its logs; overlay: cpio bytes or None;
-    network: -netdev's type and options of a link to another host, or None; number: 0 or 1, the end of the link."""
+    link: a datagram socket whose peer is another host's, or None; number: 0 or 1, the end of the link."""
 
-    def __init__(self, name, flavour, folder, shape=qemu.Shape(), overlay=None, network=None, number=0):
+    def __init__(self, name, flavour, folder, shape=qemu.Shape(), overlay=None, link=None, number=0):
         self.name, self.flavour, self.shape, self.number = name, flavour, shape, number
         self.folder = pathlib.Path(folder)
         self.console = self.folder / f"{name}.console"
-        self.address = f"10.0.0.{number + 1}" if network else "127.0.0.1"
-        self._overlay, self._network = overlay, network
-        self._scratch = None
-        self.process = None
+        self.address = f"10.0.0.{number + 1}" if link else "127.0.0.1"
+        self._overlay, self._link = overlay, link
+        self.process = self.channel = None
+
+    def _initrd(self):
+        """The base with the overlay behind it, in a file without a name: nothing to clean up."""
+        if not self._overlay:
+            return open(self.flavour.base, "rb")
+        file = open(os.memfd_create("initrd"), "w+b")
+        file.write(self.flavour.base.read_bytes() + self._overlay)
+        file.flush()
+        return file
 
     def start(self):
-        """Start QEMU; wait_ready() has the host."""
+        """Start QEMU; wait_ready() waits for the host."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Unix socket names are short, the log folder's may not be.
-        self._scratch = tempfile.TemporaryDirectory(prefix="exclaim-rig-")
-        initrd = self.flavour.base
-        if self._overlay:
-            initrd = pathlib.Path(self._scratch.name) / "initrd"
-            initrd.write_bytes(self.flavour.base.read_bytes() + self._overlay)
-        agent = f"{self._scratch.name}/agent"
-        args = qemu.arguments(self.name, self.shape, self.flavour, initrd, agent, self._network, f"52:54:00:00:00:{self.number + 1:02x}")
-        self.process = qemu.start(args, self.console)
-        self.channel = Channel(self.name, agent)
-        self.channel.connect(time.monotonic() + 10)
+        ours, theirs = socket.socketpair()
+        with theirs, open(self.flavour.hypervisor, "rb") as hypervisor, open(self.flavour.kernel, "rb") as kernel, self._initrd() as initrd:
+            args = qemu.arguments(self.name, self.shape, hypervisor, kernel, initrd, theirs, self._link, self.number)
+            self.process = qemu.start(args, [hypervisor, kernel, initrd, theirs, self._link], self.console)
+        if self._link:
+            self._link.close()
+        self.channel = Channel(self.name, ours)
 
     def wait_ready(self):
         deadline = time.monotonic() + BOOT_SECONDS
@@ -58,8 +61,8 @@ class Host:
                 raise RigError(f"{self.name}: QEMU ended with {self.process.returncode} at boot\n{self.console_tail()}")
             if time.monotonic() > deadline:
                 raise RigError(f"{self.name}: no answer {BOOT_SECONDS} s after its start\n{self.console_tail()}")
-        if self._network:
-            self.run(f"ip link set eth0 mtu 65500 && ip addr add {self.address}/24 dev eth0 && ip link set eth0 up")
+        if self._link:
+            self.run(f"ip link set eth0 mtu {qemu.MTU} && ip addr add {self.address}/24 dev eth0 && ip link set eth0 up")
 
     def alive(self):
         return self.process is not None and self.process.poll() is None and not self.channel.error
@@ -68,7 +71,6 @@ class Host:
         if self.process:
             qemu.end(self.process)
             self.channel.close()
-            self._scratch.cleanup()
             self.process = None
 
     def spawn(self, command, stdin=None):

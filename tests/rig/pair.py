@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two hosts and the link between them: what a scenario gets."""
-import pathlib
-import tempfile
+import socket
 import time
 
 import migrate
-import qemu
 from cache import RigError
 from guest import Guest
 from host import Host
@@ -20,13 +18,10 @@ class Pair:
 
     def __init__(self, flavours, shapes, folder, overlay=None, step=lambda words: None):
         self.step = step
-        self._link = tempfile.TemporaryDirectory(prefix="exclaim-rig-")
         self.shapes = shapes
-        ends = [f"{self._link.name}/{side}" for side in ("src", "dst")]
-        # Datagrams between unix sockets: a frame stays a frame, no port is needed, and neither end must be there first.
-        networks = [f"dgram,local.type=unix,local.path={a},remote.type=unix,remote.path={b}" for a, b in (ends, ends[::-1])]
-        self.hosts = [Host(name, flavour, pathlib.Path(folder), shape, overlay, network, number) for number, (name, flavour, shape, network)
-                      in enumerate(zip(("src", "dst"), flavours, shapes, networks))]
+        links = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.hosts = [Host(name, flavour, folder, shape, overlay, link, number) for number, (name, flavour, shape, link)
+                      in enumerate(zip(("src", "dst"), flavours, shapes, links))]
         self.src, self.dst = self.hosts
         self.guests = []
         self.said = []   # of xl, for the logs
@@ -41,7 +36,6 @@ class Pair:
     def stop(self):
         for host in self.hosts:
             host.stop()
-        self._link.cleanup()
 
     def alive(self):
         return all(host.alive() for host in self.hosts)

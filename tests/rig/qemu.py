@@ -1,13 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One QEMU process: its command line, its life and its end."""
-import ctypes
 import dataclasses
-import os
-import signal
 import subprocess
-
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +21,28 @@ class Shape:
         return sum(n.mib for n in self.nodes)
 
 
-# smap=0: dom0 dies of a page fault at once under -cpu max. The rest of the second line is speed: no mitigations to emulate.
-XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all noreboot=1 smap=0 conring_size=1M "
-               "xpti=off spec-ctrl=off bootscrub=0")
-KERNEL_OPTIONS = "console=hvc0 earlyprintk=xen mitigations=off panic=1 loglevel=4 nokaslr"
+# Under "max" Xen finds SVM with nested paging, so PVH guests run. Without XSAVE and AVX: now and then AVX state got lost across a nested
+# world switch (QEMU 7.2), and a guest died of an invalid opcode. Without ERMS and FSRM: they make kernels copy by "rep movsb", which is
+# emulated byte by byte; without, a migration takes a quarter less CPU.
+CPU = "max,-xsave,-avx,-avx2,-fma,-f16c,-erms,-fsrm"
+# smap=0: dom0 dies of a page fault at once under "max". One vCPU for dom0: two hosts share the machine's few cores, and a second one
+# costs a third more CPU per migration. The last three: no work-arounds to emulate, no scrubbing in the background.
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 loglvl=all guest_loglvl=all noreboot=1 "
+               "conring_size=1M smap=0 xpti=off spec-ctrl=off bootscrub=0")
+# QEMU offers the hosts neither checksum nor segmentation offload without a tap: large frames are what makes the link fast.
+MTU = 65500
+KERNEL_OPTIONS = "console=hvc0 earlyprintk=xen mitigations=off panic=1 loglevel=4"
 
 
-def arguments(name, shape, flavour, initrd, agent_socket, network, mac):
-    """QEMU's command line: Xen by multiboot, the kernel and the initramfs as its modules."""
-    args = ["qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", "max,-xsave,-avx,-avx2,-fma,-f16c", "-nodefaults", "-no-user-config", "-no-reboot",
+def _fd(file):
+    """A file as QEMU is told to open it: by descriptor, since a comma or blank in its path would split QEMU's arguments."""
+    return f"/proc/self/fd/{file.fileno()}"
+
+
+def arguments(name, shape, hypervisor, kernel, initrd, agent, link, number):
+    """QEMU's command line: Xen by multiboot, the kernel and the initramfs as its modules; all but the name and the shape are open files.
+    agent: the command channel's socket. link: None or a datagram socket; a frame on it stays a frame, and neither end must be there first."""
+    args = ["qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", CPU, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-serial", "stdio", "-name", f"exclaim-rig-{name}",
             "-smp", f"{len(shape.nodes)},sockets={len(shape.nodes)}", "-m", str(shape.mib)]
     for i, node in enumerate(shape.nodes):
@@ -43,26 +50,22 @@ def arguments(name, shape, flavour, initrd, agent_socket, network, mac):
     for i in range(len(shape.nodes)):
         for j in range(i + 1, len(shape.nodes)):
             args += ["-numa", f"dist,src={i},dst={j},val={shape.distance}"]
-    args += ["-device", "virtio-serial-pci,id=vs", "-chardev", f"socket,id=agent,path={agent_socket},server=on,wait=off",
+    args += ["-device", "virtio-serial-pci,id=vs", "-chardev", f"socket,id=agent,fd={agent.fileno()}",
              "-device", "virtserialport,bus=vs.0,chardev=agent,name=agent"]
-    if network:
-        args += ["-netdev", f"{network},id=n0",
-                 "-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile=,host_mtu=65500,guest_tso4=off,host_tso4=off"]
-    args += ["-kernel", str(flavour.hypervisor), "-append", XEN_OPTIONS,
-             "-initrd", f"{flavour.kernel} {KERNEL_OPTIONS} rig.name={name},{initrd}"]
+    if link:
+        args += ["-netdev", f"dgram,id=n0,local.type=fd,local.str={link.fileno()}",
+                 "-device", f"virtio-net-pci,netdev=n0,mac=52:54:00:00:00:{number + 1:02x},romfile=,host_mtu={MTU}"]
+    args += ["-kernel", _fd(hypervisor), "-append", XEN_OPTIONS,
+             "-initrd", f"{_fd(kernel)} {KERNEL_OPTIONS} rig.name={name},{_fd(initrd)}"]
     return args
 
 
-def _die_with_parent():
-    """In the child: QEMU must not outlive the runner, whatever ends it."""
-    os.setpgid(0, 0)  # ^C is the runner's to handle
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def start(args, console):
-    """The QEMU process with its serial console going to a file."""
+def start(args, files, console):
+    """The QEMU process, with these open files and its serial console going to a file. setpriv: it must not outlive the runner, whatever
+    ends that. A process group of its own: ^C is the runner's to handle. To be called by a thread that lives as long as the runner."""
     with open(console, "wb") as out:
-        return subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *args], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                pass_fds=[f.fileno() for f in files if f], process_group=0)
 
 
 def end(process):

@@ -12,11 +12,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <exclaim/config.h>
 #include <exclaim/reservation.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* --- reservations --- */
+/* --- samples --- */
 
 /* A valid one with @nr_nodes uneven nodes and all fields set. */
 void sample_reservation(struct exclaim_reservation *res, uint32_t nr_nodes);
@@ -25,6 +26,8 @@ void assert_reservation_equal(const struct exclaim_reservation *a,
 
 /* What tests/data/record-v1.bin holds. */
 void golden_reservation(struct exclaim_reservation *res);
+
+void assert_config_equal(const struct exclaim_config *a, const struct exclaim_config *b);
 
 /* --- protobuf by hand, so that a test's bytes do not come from the code under test --- */
 

@@ -86,7 +86,7 @@ static void create(void **state)
     exclaim_ledger_close(again);
 
     l = open_ledger(); /* and it outlives them */
-    assert_int_equal(exclaim_ledger_prune(l), 0);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 0);
     e = exclaim_ledger_at(l, slot);
     assert_int_equal(e->target[1], 20);
     e->placed[1] = 5;

@@ -102,14 +102,14 @@ static void stale_owner(void **state)
 
     (void)state;
     assert_int_equal(charged(l), 200);
-    assert_int_equal(exclaim_ledger_prune(l), 0); /* both live */
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 0); /* both live */
     kill_holder(one);
-    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     assert_int_equal(charged(l), 100);
     kill_holder(two);
     exclaim_ledger_close(l);
     l = open_ledger();
-    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     assert_int_equal(charged(l), 0);
     exclaim_ledger_close(l);
 }
@@ -125,7 +125,7 @@ static void zombie(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal(exclaim_process_start(pid), 0);
-    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     exclaim_ledger_close(l);
 }
@@ -138,12 +138,12 @@ static void reused_pid(void **state)
 
     (void)state;
     assert_int_equal(add(l, &slot), 0);
-    assert_int_equal(exclaim_ledger_prune(l), 0);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 0);
     exclaim_ledger_at(l, slot)->pid_start--;
-    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     assert_int_equal(add(l, &slot), 0);
     exclaim_ledger_at(l, slot)->pid = 0; /* torn by a crash: no process */
-    assert_int_equal(exclaim_ledger_prune(l), 1);
+    assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     exclaim_ledger_close(l);
 }
 
