@@ -75,13 +75,24 @@ struct exclaim_match_options {
  * Matches @res, whose count must be exact, to @room.
  *
  * Order: same number where all parts fit so; else every part whole on a node of its own, keeping
- * the largest parts' numbers as far as all still fit, best fit for the others; else parts share
- * nodes; else parts are split over the nearest nodes.  NOFIT says for the first part that does not
- * fit: need, free, claimed by others, short by.
+ * the largest parts' numbers as far as all still fit, then distances, then the tightest fit; else
+ * parts share nodes; else parts are split over the nearest nodes.
+ *
+ * NOFIT is a proof: with whole_parts no assignment of parts to different nodes exists, without it
+ * all nodes together, or the host, are too small.  It says for the first part that does not fit:
+ * need, free, claimed by others, short by.
  */
 int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_room *room,
                   const struct exclaim_match_options *opt, struct exclaim_match *match,
                   struct exclaim_error *err);
+
+/*
+ * Pages that a VM takes on arrival beyond its own, which no claim can pay for: its paging pool and
+ * Xen's structures per domain and vCPU.  30 and 38 pages are what was measured on Intel and AMD
+ * hosts beyond a pool of 256 pages per vCPU (xen-api pull request 6869).  @pool_bytes 0 stands for
+ * that pool.
+ */
+uint64_t exclaim_arrival_pages(uint32_t vcpus, uint64_t pool_bytes);
 
 /* The claims that would keep @match, strongest first; at most three. */
 struct exclaim_claim_plan {

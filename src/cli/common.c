@@ -151,5 +151,12 @@ int cli_match(struct cli *cli, struct exclaim_hv *hv, const struct exclaim_domai
         .whole_parts = cli->config.policy == EXCLAIM_POLICY_STRICT,
     };
 
-    return cli_room(cli, hv, dom, room, err) ? -1 : exclaim_match(res, room, &opt, match, err);
+    if (cli_room(cli, hv, dom, room, err)) {
+        return -1;
+    }
+    if (!dom) {
+        /* It has not arrived yet: what its creation will take must be left over. */
+        room->headroom += exclaim_arrival_pages(res->vcpus, res->paging_pool_bytes);
+    }
+    return exclaim_match(res, room, &opt, match, err);
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <exclaim/match.h>
+
+#define DOMAIN_PAGES    30u
+#define VCPU_PAGES      38u
+#define POOL_VCPU_PAGES 256u
+
+uint64_t exclaim_arrival_pages(uint32_t vcpus, uint64_t pool_bytes)
+{
+    uint64_t pool = pool_bytes ? (pool_bytes + EXCLAIM_PAGE_SIZE - 1) / EXCLAIM_PAGE_SIZE
+                               : (uint64_t)POOL_VCPU_PAGES * vcpus;
+
+    return pool + DOMAIN_PAGES + (uint64_t)VCPU_PAGES * vcpus;
+}
