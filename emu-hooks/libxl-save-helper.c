@@ -31,6 +31,9 @@
 
 #define HOOK "libxl-save-helper"
 
+/* Between two looks at the domain's size where pages are placed by node affinity. */
+#define TICK_MS 1
+
 static int run_real(const char *path, char **argv)
 {
     execv(path, argv);
@@ -65,6 +68,11 @@ static int save(struct exclaim_session *s, const struct libxl_args *args, const 
     return run_real(path, argv);
 }
 
+static void tick(void *session)
+{
+    exclaim_dest_tick(session);
+}
+
 /* The rest of a restore, once the real helper has ended. */
 static void finish(struct exclaim_session *s, int status)
 {
@@ -86,7 +94,7 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
 {
     struct exclaim_error err = { 0 };
     char place[64];
-    bool placing;
+    bool placing, affinity;
     int64_t start;
     int status;
     pid_t pid;
@@ -105,6 +113,7 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
         return run_real(path, argv);
     }
 
+    affinity = s->report.placement == EXCLAIM_PLACEMENT_AFFINITY;
     placing = exclaim_dest_place_env(s, place, sizeof(place));
     start = exclaim_session_now();
     if (exclaim_child_start(path, argv, placing ? s->config.place_object : NULL, place, &pid,
@@ -115,7 +124,7 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
         return 5;
     }
     exclaim_child_detach(inherited);
-    if (exclaim_child_wait(pid, &status, &err)) {
+    if (exclaim_child_wait(pid, &status, affinity ? tick : NULL, s, TICK_MS, &err)) {
         fprintf(stderr, "exclaim: %s\n", err.text);
         status = 5 << 8;
     }

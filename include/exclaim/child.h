@@ -42,8 +42,10 @@ int exclaim_child_start(const char *path, char *const *argv, const char *preload
  */
 void exclaim_child_detach(const struct exclaim_inherited *inherited);
 
-/* Waits for the child, handing on the signals that we get; its wait status. */
-int exclaim_child_wait(pid_t pid, int *status, struct exclaim_error *err);
+/* Waits for the child, handing on the signals that we get; its wait status.  @tick (or NULL) is
+ * called every @tick_ms milliseconds until then. */
+int exclaim_child_wait(pid_t pid, int *status, void (*tick)(void *arg), void *arg,
+                       unsigned int tick_ms, struct exclaim_error *err);
 
 /* Ends this process as the child ended: same exit code, same signal. */
 void exclaim_child_mirror(int status) __attribute__((noreturn));

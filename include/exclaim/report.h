@@ -22,6 +22,14 @@ enum exclaim_step {
     EXCLAIM_STEPS,
 };
 
+enum exclaim_placement {
+    EXCLAIM_PLACEMENT_NONE,
+    EXCLAIM_PLACEMENT_PRELOAD,  /* every extent on its exact node */
+    EXCLAIM_PLACEMENT_AFFINITY, /* node affinity moved along while restore populates */
+};
+
+const char *exclaim_placement_name(enum exclaim_placement placement);
+
 enum exclaim_outcome {
     EXCLAIM_OUTCOME_PASSED, /* we stayed out; `error` or `why` says why */
     EXCLAIM_OUTCOME_SENT,   /* source: record written */
@@ -44,7 +52,8 @@ struct exclaim_report {
     struct exclaim_match match;
     enum exclaim_guarantee guarantee;
     uint64_t claimed_pages;
-    bool steered;
+    enum exclaim_placement placement;
+    bool steered;                        /* placement took place */
     uint64_t placed[EXCLAIM_NODES_MAX];  /* put exactly there by the placing object */
     uint64_t refused[EXCLAIM_NODES_MAX]; /* the node had no memory for */
     uint64_t elsewhere;

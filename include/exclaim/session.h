@@ -30,7 +30,13 @@ struct exclaim_session {
     uint32_t slot;
     bool watch;   /* there is a match to compare with when the emulator has ended */
     bool claimed; /* by us: leftovers are ours to release */
-    int place_fd; /* the ledger for the restoring process, -1 if none */
+    struct {
+        bool active;
+        uint32_t node;        /* where pages go now */
+        uint64_t base_pages;  /* the domain's before the restore */
+        uint64_t saved_nodes; /* its node affinity then */
+    } steer;                  /* placement by affinity */
+    int place_fd;             /* the ledger for the restoring process, -1 if none */
     int64_t started_ms;
 };
 
@@ -62,6 +68,9 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
 /* "<fd>:<slot>:<domid>" for EXCLAIM_PLACE of the restoring process; false if nothing is to be
  * placed. */
 bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size);
+
+/* While the emulator runs, every few milliseconds: placement by affinity needs it. */
+void exclaim_dest_tick(struct exclaim_session *s);
 
 /* The emulator has ended: reads what was placed, releases leftovers, removes the ledger's entry.
  * @result is the emulator's own verdict; false only if it is known to have failed. */

@@ -83,6 +83,7 @@ static void add_placed(json_object *o, const struct exclaim_report *r)
 {
     json_object *p = exclaim_json_child(o, "placed");
 
+    exclaim_json_str(p, "by", exclaim_placement_name(r->placement));
     exclaim_json_bool(p, "steered", r->steered);
     exclaim_json_nodes(p, "nodes", r->match.nr_nodes, r->placed);
     exclaim_json_nodes(p, "refused", r->match.nr_nodes, r->refused);

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../reserve/ledger_map.h"
@@ -109,8 +110,11 @@ void exclaim_child_detach(const struct exclaim_inherited *inherited)
     }
 }
 
-int exclaim_child_wait(pid_t pid, int *status, struct exclaim_error *err)
+int exclaim_child_wait(pid_t pid, int *status, void (*tick)(void *arg), void *arg,
+                       unsigned int tick_ms, struct exclaim_error *err)
 {
+    const struct timespec interval = { .tv_sec = tick_ms / 1000,
+                                       .tv_nsec = (long)(tick_ms % 1000) * 1000000 };
     sigset_t set;
 
     handled_signals(&set);
@@ -124,7 +128,10 @@ int exclaim_child_wait(pid_t pid, int *status, struct exclaim_error *err)
         if (r < 0 && errno != EINTR) {
             return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "wait for process %d", pid);
         }
-        sig = sigwaitinfo(&set, NULL);
+        sig = tick ? sigtimedwait(&set, NULL, &interval) : sigwaitinfo(&set, NULL);
+        if (tick) {
+            tick(arg);
+        }
         if (sig > 0 && sig != SIGCHLD) {
             kill(pid, sig);
         }

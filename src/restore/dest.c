@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <exclaim/log.h>
 #include <exclaim/record.h>
 
+#include "fault.h"
+#include "placement.h"
 #include "stake.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -50,6 +51,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->report.res, &found,
                              &why, err);
     s->report.ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
+    exclaim_fault("PEEKED");
     if (rc) {
         return -1;
     }
@@ -127,18 +129,18 @@ static void follow_vcpus(struct exclaim_session *s)
     }
 }
 
-static bool can_place(struct exclaim_session *s, struct exclaim_error *err)
+/* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
+static void weaken(struct exclaim_session *s)
 {
-    if (!s->config.place_object[0]) {
-        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "place_object is empty");
-        return false;
+    uint32_t homes = 0;
+
+    for (uint32_t n = 0; n < s->report.match.nr_nodes; n++) {
+        homes += s->report.match.pages[n] != 0;
     }
-    if (access(s->config.place_object, R_OK)) {
-        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno, "%s", s->config.place_object);
-        return false;
+    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST && homes > 1 &&
+        s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
+        s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
     }
-    s->place_fd = exclaim_ledger_fd(s->ledger, err);
-    return s->place_fd >= 0;
 }
 
 /* Match, claim and ledger entry are one step for everybody else: under one lock. */
@@ -146,14 +148,15 @@ static int reserve(struct exclaim_session *s)
 {
     struct exclaim_error err = { 0 };
     int64_t start = exclaim_session_now();
-    bool steer;
     int rc = 0;
 
     if (exclaim_ledger_open(s->config.lock_dir, &s->ledger, &err) ||
         exclaim_ledger_lock(s->ledger, LOCK_TIMEOUT_MS, &err)) {
         return settle(s, "ledger", &err);
     }
+    exclaim_fault("LOCKED");
     rc = match(s, &err);
+    exclaim_fault("MATCHED");
     s->report.ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
     if (rc) {
         rc = settle(s, "match", &err);
@@ -164,26 +167,27 @@ static int reserve(struct exclaim_session *s)
         snprintf(s->report.why, sizeof(s->report.why), "policy observe: nothing claimed or placed");
         goto out;
     }
-    steer = can_place(s, &err);
-    if (!steer) {
-        rc = settle(s, "placement", &err);
+    s->report.placement = placement_choose(s, &err);
+    if (s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
+        rc = settle(s, "placement by node affinity", &err);
         if (rc) {
             goto out;
         }
     }
     /* The entry first: a claim without one would be nobody's to release. */
     if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
-                           EXCLAIM_GUARANTEE_NONE, steer, &s->slot, &err)) {
+                           EXCLAIM_GUARANTEE_NONE, s->report.placement == EXCLAIM_PLACEMENT_PRELOAD,
+                           &s->slot, &err)) {
         rc = settle(s, "ledger", &err);
         goto out;
     }
     s->have_entry = true;
+    exclaim_fault("ENTERED");
     start = exclaim_session_now();
     rc = exclaim_stake(s, &err) ? settle(s, "claim", &err) : 0;
     s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
-    if (!steer && s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
-        s->report.guarantee = EXCLAIM_GUARANTEE_NONE; /* placement is a part of that guarantee */
-    }
+    exclaim_fault("STAKED");
+    weaken(s);
     exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->report.guarantee;
 
 out:
@@ -208,8 +212,15 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     }
     if (s->have_entry) {
         follow_vcpus(s);
+        placement_start(s);
     }
+    exclaim_fault("UNLOCKED");
     return 0;
+}
+
+void exclaim_dest_tick(struct exclaim_session *s)
+{
+    placement_tick(s);
 }
 
 bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size)

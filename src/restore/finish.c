@@ -8,6 +8,9 @@
 
 #include <exclaim/log.h>
 
+#include "fault.h"
+#include "placement.h"
+
 static void read_entry(struct exclaim_session *s, bool *result)
 {
     const struct exclaim_ledger_entry *e = exclaim_ledger_at(s->ledger, s->slot);
@@ -21,8 +24,11 @@ static void read_entry(struct exclaim_session *s, bool *result)
         s->report.extents[i] = atomic_load(&e->extents[i]);
     }
     s->report.populate_calls = atomic_load(&e->calls);
-    s->report.steered = e->steer && atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
-    if (e->steer && !s->report.steered) {
+    if (!e->steer) {
+        return;
+    }
+    s->report.steered = atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
+    if (!s->report.steered) {
         snprintf(s->report.why, sizeof(s->report.why),
                  "placement: %.200s was not loaded by the restoring process",
                  s->config.place_object);
@@ -61,14 +67,19 @@ static void release(struct exclaim_session *s)
 
 void exclaim_dest_restored(struct exclaim_session *s, bool result)
 {
+    exclaim_fault("RESTORED");
     if (s->have_entry) {
+        placement_tick(s);
+        placement_stop(s);
         read_entry(s, &result);
         exclaim_ledger_remove(s->ledger, s->slot);
         s->have_entry = false;
+        exclaim_fault("REMOVED");
     }
     if (s->claimed) {
         release(s);
         s->claimed = false;
+        exclaim_fault("RELEASED");
     }
     if (s->report.outcome == EXCLAIM_OUTCOME_PASSED) {
         s->report.outcome = result ? EXCLAIM_OUTCOME_DONE : EXCLAIM_OUTCOME_FAILED;

@@ -7,6 +7,9 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
+
+UNUSED_SECONDS = 14 * 24 * 60 * 60
 
 
 class RigError(Exception):
@@ -31,10 +34,10 @@ def digest(*parts):
 
 
 @contextlib.contextmanager
-def lock(name):
-    """Two runs at once must not fill the same cache entry."""
+def lock():
+    """Where two runs at once would hinder each other: apt's state."""
     root().mkdir(parents=True, exist_ok=True)
-    with open(root() / f"{name}.lock", "w") as f:
+    with open(root() / "lock", "w") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         yield
 
@@ -43,28 +46,29 @@ def make_dir(path, fill):
     """path, filled once by fill(tmp): it appears whole or not at all, so an interrupted run leaves no half entry."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with lock(path.name):
-            if not path.exists():
-                tmp = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
-                try:
-                    fill(tmp)
-                    tmp.chmod(0o755)
-                    tmp.rename(path)
-                finally:
-                    shutil.rmtree(tmp, ignore_errors=True)
+        tmp = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+        try:
+            fill(tmp)
+            tmp.chmod(0o755)
+            tmp.rename(path)
+        finally:
+            shutil.rmtree(tmp, ignore_errors=True)
     return path
 
 
 def make_file(path, write):
-    """path, written once by write(tmp file path)."""
+    """path, written once by write(tmp file's path). Files of that folder that no run has used for long go."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with lock(path.name):
-            if not path.exists():
-                tmp = path.with_name(f".new-{os.getpid()}-{path.name}")
-                try:
-                    write(tmp)
-                    tmp.rename(path)
-                finally:
-                    tmp.unlink(missing_ok=True)
+        tmp = path.with_name(f".new-{os.getpid()}-{path.name}")
+        try:
+            write(tmp)
+            tmp.rename(path)
+        finally:
+            tmp.unlink(missing_ok=True)
+        for other in path.parent.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - other.stat().st_mtime > UNUSED_SECONDS:
+                    other.unlink()
+    os.utime(path)
     return path

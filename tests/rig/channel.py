@@ -37,8 +37,13 @@ class Job:
             self.channel.send(self.number, KILL)
 
     @property
+    def raw(self):
+        """Its stdout as bytes."""
+        return bytes(self.streams[OUT])
+
+    @property
     def out(self):
-        return bytes(self.streams[OUT]).decode(errors="replace")
+        return self.raw.decode(errors="replace")
 
     @property
     def err(self):
@@ -100,6 +105,10 @@ class Channel:
             self.send(job.number, IN, data[at:at + INPUT_CHUNK])
         self.send(job.number, IN)
         return job
+
+    def kill_all(self):
+        for job in list(self.jobs.values()):
+            job.kill()
 
     def close(self):
         try:

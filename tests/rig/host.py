@@ -101,7 +101,7 @@ class Host:
         job = self.spawn(f"cat {shlex.quote(remote)}")
         if job.wait(60) is None:
             raise RigError(f"{self.name}: {remote} not read after 60 s")
-        return bytes(job.streams[4])
+        return job.raw
 
     def dmesg(self):
         """Xen's console from the hypervisor's ring."""
@@ -135,4 +135,5 @@ class Host:
 
     def console_tail(self, lines=15):
         text = self.console.read_text(errors="replace") if self.console.exists() else ""
-        return "\n".join("  | " + line.rstrip() for line in text.splitlines()[-lines:])
+        said = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return "\n".join("  | " + line for line in said[-lines:])

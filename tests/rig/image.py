@@ -220,5 +220,7 @@ def overlay(stage):
     missing = [m for m in missing if not HOST_LIBRARIES.match(m)]
     if missing:
         raise RigError(f"{stage}: nothing has {', '.join(missing)}")
-    _add_libraries(archive, sorted(h for h in hits if h[0] != stage))
+    for root, path in sorted(h for h in hits if h[0] != stage):
+        # dom0's init links them into place where the flavour has none of its own: trixie's must not be replaced.
+        archive.file(f"rig/extra/{pathlib.Path(path).name}", (root / path).resolve(), 0o755)
     return archive.dump()

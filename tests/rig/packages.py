@@ -17,7 +17,7 @@ LIBRARIES = """libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1
     libxentoolcore1 libxentoollog1 libyajl2 libncurses6 libtinfo6 libc6 libgcc-s1 xenstore-utils zlib1g libbz2-1.0 liblzma5
     libzstd1 libuuid1""".split()
 XEN = {
-    "4.17": ("bookworm", ["xen-hypervisor-4.17-amd64", "xen-utils-4.17", "libxenmisc4.17", "liblzo2-2", "libext2fs2"] + LIBRARIES),
+    "4.17": ("bookworm", ["xen-hypervisor-4.17-amd64", "xen-utils-4.17", "libxenmisc4.17", "libext2fs2"] + LIBRARIES),
     "4.20": ("trixie", ["xen-hypervisor-4.20-amd64", "xen-utils-4.20", "libxenmisc4.20", "libext2fs2t64"] + LIBRARIES),
 }
 KERNEL_RELEASE = "bookworm"
@@ -130,7 +130,11 @@ def unpacked(label, release, names):
             subprocess.run(["dpkg-deb", "-x", deb, tmp], check=True, timeout=300)
             deb.unlink()
         debs.rmdir()
-    return cache.make_dir(cache.root() / "packages" / f"{label}-{cache.digest(release, *names)}", fill)
+    path = cache.root() / "packages" / f"{label}-{cache.digest(release, *names)}"
+    if path.exists():
+        return path
+    with cache.lock():
+        return cache.make_dir(path, fill)
 
 
 def xen(version):

@@ -79,12 +79,21 @@ class Pair:
         return max(ticks)
 
     def clean(self):
-        """Destroy the scenario's guests, whatever became of them."""
+        """End the scenario's commands and destroy its guests, whatever became of them."""
         for host in self.hosts:
+            host.channel.kill_all()
             for domid in host.guests():
                 host.run(f"xl destroy {domid}", check=False)
             host.run("rm -f /var/log/xen/console/guest-*")
         self.guests, self.said, self.notes = [], [], []
+
+    def check_clean_host(self, host, words):
+        """That no guest is left there; a domain dies in the background, so this waits a little."""
+        deadline = time.monotonic() + 15
+        while host.guests():
+            if time.monotonic() > deadline:
+                raise Failed(f"{words}: {host.name} still has {host.guests()}")
+            time.sleep(0.2)
 
     def check_clean(self):
         """That nothing of a scenario is left on either host."""

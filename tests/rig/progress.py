@@ -10,7 +10,7 @@ class Progress:
     def __init__(self, total):
         self.total, self.number = total, 0
         self.tty = sys.stdout.isatty()
-        self.words, self.started = "", time.monotonic()
+        self.name, self.words, self.started = "", "", time.monotonic()
         self.lock = threading.Lock()
         self.over = threading.Event()
         if self.tty:
@@ -20,9 +20,15 @@ class Progress:
         while not self.over.wait(0.5):
             with self.lock:
                 if self.words:
-                    line = f"[{self.number}/{self.total}] {self.words} ({time.monotonic() - self.started:.0f} s)"
+                    line = f"[{self.number}/{self.total}] {self.name}{self.words} ({time.monotonic() - self.started:.0f} s)"
                     sys.stdout.write("\r\033[K" + line[:shutil.get_terminal_size().columns - 1])
                     sys.stdout.flush()
+
+    def begin(self, name):
+        """The next of total."""
+        with self.lock:
+            self.number += 1
+            self.name = f"{name}: "
 
     def step(self, words):
         with self.lock:

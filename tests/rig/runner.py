@@ -27,6 +27,7 @@ class Runner:
         self.flavours, self.overlay, self.logs, self.progress = flavours, overlay, pathlib.Path(logs), progress
         self.nodes = (nodes, nodes)
         self.pair, self.boots, self.failures = None, 0, 0
+        self.begun = 0  # when the scenario of the moment got its hosts
         self.deadline = time.monotonic() + RUN_SECONDS
         self.count = {"passed": 0, "failed": 0, "skipped": 0}
         signal.signal(signal.SIGALRM, _time_up)
@@ -56,14 +57,14 @@ class Runner:
 
     def _attempt(self, scenario):
         """None, or why it failed. The alarm bounds everything a scenario does, also what waits on its own."""
-        self.progress.step(f"{scenario.name}: {scenario.about}")
         left = int(self.deadline - time.monotonic())
         seconds = min(scenario.seconds, left)
         if seconds <= 0:
             return f"the run's {RUN_SECONDS} s are over"
         try:
             self._have_pair(scenario.nodes or self.nodes)
-            self.progress.step(f"{scenario.name}: {scenario.about}")
+            self.begun = time.monotonic()
+            self.progress.step(scenario.about)
             signal.alarm(seconds)
             scenario.run(self.pair)
             for guest in self.pair.guests:
@@ -82,10 +83,10 @@ class Runner:
             signal.alarm(0)
 
     def run(self, scenario):
-        started, number = time.monotonic(), self.progress.number + 1
-        self.progress.number = number
+        self.begun = time.monotonic()
+        self.progress.begin(scenario.name)
         why = self._attempt(scenario)
-        head = f"{scenario.name:<24} {time.monotonic() - started:6.1f} s"
+        head = f"{scenario.name:<24} {time.monotonic() - self.begun:6.1f} s"
         if why is None:
             self.count["passed"] += 1
             self.progress.line(f"ok   {head}")
@@ -102,7 +103,7 @@ class Runner:
         self._clean()
 
     def skip(self, scenario, why):
-        self.progress.number += 1
+        self.progress.begin(scenario.name)
         self.count["skipped"] += 1
         self.progress.line(f"skip {scenario.name:<24} {why}")
 
@@ -124,7 +125,7 @@ class Runner:
             try:
                 job = host.spawn("tar -C /var/log -cf - . ; dmesg >&2")
                 job.wait(20)
-                (folder / f"{host.name}.var-log.tar").write_bytes(job.streams[4])
+                (folder / f"{host.name}.var-log.tar").write_bytes(job.raw)
                 (folder / f"{host.name}.dmesg").write_text(job.err)
             except RigError as e:
                 last.append(str(e))

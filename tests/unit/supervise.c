@@ -29,7 +29,7 @@ pid_t supervise(const char *script, int in, int out)
             _exit(99);
         }
         exclaim_child_detach(&inherited);
-        if (exclaim_child_wait(pid, &status, &err)) {
+        if (exclaim_child_wait(pid, &status, NULL, NULL, 0, &err)) {
             _exit(98);
         }
         exclaim_child_mirror(status);

@@ -105,10 +105,10 @@ static void cannot_start(void **state)
     assert_int_equal(exclaim_child_start("/no/such/helper", (char *const *)(uintptr_t)argv, NULL,
                                          NULL, &pid, &err),
                      0);
-    assert_int_equal(exclaim_child_wait(pid, &status, &err), 0);
+    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 127);
-    assert_int_equal(exclaim_child_wait(pid, &status, &err), -1); /* there is none any more */
+    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), -1); /* there is none any more */
     assert_int_equal(err.errnum, ECHILD);
     sigprocmask(SIG_SETMASK, &before, &now);
     assert_int_equal(sigismember(&now, SIGTERM), 1); /* blocked for the wait, as documented */
@@ -133,7 +133,7 @@ static void preload(void **state)
                      0);
     dup2(old, 2);
     unsetenv("LD_PRELOAD");
-    assert_int_equal(exclaim_child_wait(pid, &status, &err), 0);
+    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_int_equal(status, 0);
     close(null);
     close(old);

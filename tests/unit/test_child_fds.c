@@ -82,7 +82,7 @@ static void detached(void **state)
             _exit(99);
         }
         exclaim_child_detach(&inherited);
-        if (exclaim_child_wait(child, &status, &err) || read(hold[0], &c, 1) != 0) {
+        if (exclaim_child_wait(child, &status, NULL, NULL, 0, &err) || read(hold[0], &c, 1) != 0) {
             _exit(98);
         }
         exclaim_child_mirror(status);

@@ -31,7 +31,9 @@ struct job {
     uint32_t id;
     pid_t pid;          /* 0: slot is free */
     int in, out, err;   /* -1: closed */
-    int status, reaped;
+    char *input;        /* for in, not written yet: the command may not read it until its output is read */
+    size_t input_length;
+    int input_ends;
 };
 
 static struct job jobs[JOBS_MAX];
@@ -126,25 +128,48 @@ static void job_start(uint32_t id, const char *command)
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
+    fcntl(in[1], F_SETFL, O_NONBLOCK);
     close(in[0]);
     close(out[1]);
     close(err[1]);
     *j = (struct job){ .id = id, .pid = pid, .in = in[1], .out = out[0], .err = err[0] };
 }
 
-/* The runner sends at most what a pipe holds before it waits for output, so this write does not block for long. */
-static void job_input(struct job *j, const char *data, uint32_t length)
+static void close_input(struct job *j)
 {
-    while (length) {
-        ssize_t n = write(j->in, data, length);
+    if (j->in >= 0)
+        close(j->in);
+    j->in = -1;
+    free(j->input);
+    j->input = NULL;
+    j->input_length = 0;
+}
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return; /* the command stopped reading */
-        data += n;
-        length -= (uint32_t)n;
+static void add_input(struct job *j, const char *data, uint32_t length)
+{
+    if (j->in < 0)
+        return;
+    if (!length) {
+        j->input_ends = 1;
+        return;
     }
+    j->input = realloc(j->input, j->input_length + length);
+    if (!j->input)
+        die("agent: realloc");
+    memcpy(j->input + j->input_length, data, length);
+    j->input_length += length;
+}
+
+static void give_input(struct job *j)
+{
+    ssize_t n = j->input_length ? write(j->in, j->input, j->input_length) : 0;
+
+    if (n > 0) {
+        j->input_length -= (size_t)n;
+        memmove(j->input, j->input + n, j->input_length);
+    }
+    if ((n < 0 && errno != EINTR && errno != EAGAIN) || (!j->input_length && j->input_ends))
+        close_input(j); /* the command stopped reading, or that was all */
 }
 
 static void port_ready(void)
@@ -163,12 +188,9 @@ static void port_ready(void)
     j = job_find(f.job);
     if (f.kind == RUN)
         job_start(f.job, data);
-    else if (f.kind == IN && j && j->in >= 0 && f.length)
-        job_input(j, data, f.length);
-    else if (f.kind == IN && j && j->in >= 0) {
-        close(j->in);
-        j->in = -1;
-    } else if (f.kind == KILL && j)
+    else if (f.kind == IN && j)
+        add_input(j, data, f.length);
+    else if (f.kind == KILL && j)
         kill(-j->pid, SIGKILL);
     free(data);
 }
@@ -187,9 +209,9 @@ static void job_output(struct job *j, int *fd, uint32_t kind)
 }
 
 /* A job ends when its process has: a daemon it left behind may hold the pipes for ever, so take what is there and close. */
-static void job_end(struct job *j)
+static void job_end(struct job *j, int how)
 {
-    int32_t status = WIFEXITED(j->status) ? WEXITSTATUS(j->status) : -WTERMSIG(j->status);
+    int32_t status = WIFEXITED(how) ? WEXITSTATUS(how) : -WTERMSIG(how);
     int *fds[] = { &j->out, &j->err };
 
     for (int i = 0; i < 2; i++) {
@@ -200,8 +222,7 @@ static void job_end(struct job *j)
         if (*fds[i] >= 0)
             close(*fds[i]);
     }
-    if (j->in >= 0)
-        close(j->in);
+    close_input(j);
     send_frame(j->id, EXIT, &status, sizeof(status));
     j->pid = 0;
 }
@@ -213,10 +234,8 @@ static void reap(void)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (int i = 0; i < JOBS_MAX; i++)
-            if (jobs[i].pid == pid) {
-                jobs[i].status = status;
-                job_end(&jobs[i]);
-            }
+            if (jobs[i].pid == pid)
+                job_end(&jobs[i], status);
 }
 
 static void on_child(int sig)
@@ -243,31 +262,35 @@ int main(int argc, char **argv)
     send_frame(0, HELLO, "", 0);
 
     for (;;) {
-        struct pollfd p[1 + 2 * JOBS_MAX];
-        struct { struct job *job; int *fd; uint32_t kind; } of[1 + 2 * JOBS_MAX];
-        nfds_t n = 1;
+        struct pollfd p[1 + 3 * JOBS_MAX] = { { .fd = port, .events = POLLIN } };
 
-        p[0] = (struct pollfd){ .fd = port, .events = POLLIN };
+        /* poll() leaves negative descriptors alone: a job's three stay where its number says. */
         for (int i = 0; i < JOBS_MAX; i++) {
             struct job *j = &jobs[i];
+            struct pollfd *of = &p[1 + 3 * i];
 
-            if (!j->pid)
-                continue;
-            of[n].job = j, of[n].fd = &j->out, of[n].kind = OUT;
-            p[n++] = (struct pollfd){ .fd = j->out, .events = POLLIN };
-            of[n].job = j, of[n].fd = &j->err, of[n].kind = ERR;
-            p[n++] = (struct pollfd){ .fd = j->err, .events = POLLIN };
+            of[0] = (struct pollfd){ .fd = j->pid && (j->input_length || j->input_ends) ? j->in : -1, .events = POLLOUT };
+            of[1] = (struct pollfd){ .fd = j->pid ? j->out : -1, .events = POLLIN };
+            of[2] = (struct pollfd){ .fd = j->pid ? j->err : -1, .events = POLLIN };
         }
-        if (ppoll(p, n, NULL, &usual_mask) < 0 && errno != EINTR)
-            die("agent: poll");
-        else {
+        if (ppoll(p, 1 + 3 * JOBS_MAX, NULL, &usual_mask) < 0) {
+            if (errno != EINTR)
+                die("agent: poll");
+        } else {
+            for (int i = 0; i < JOBS_MAX; i++) {
+                struct pollfd *of = &p[1 + 3 * i];
+
+                if (of[0].revents)
+                    give_input(&jobs[i]);
+                if (of[1].revents)
+                    job_output(&jobs[i], &jobs[i].out, OUT);
+                if (of[2].revents)
+                    job_output(&jobs[i], &jobs[i].err, ERR);
+            }
             if (p[0].revents & POLLIN)
-                port_ready();
+                port_ready(); /* last: it may start a job in a slot that was free */
             else if (p[0].revents)
                 usleep(100000); /* POLLHUP: the runner is not connected */
-            for (nfds_t i = 1; i < n; i++)
-                if (p[i].revents && *of[i].fd == p[i].fd)
-                    job_output(of[i].job, of[i].fd, of[i].kind);
         }
         reap();
     }

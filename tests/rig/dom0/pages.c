@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct physinfo { /* as in public/sysctl.h of 4.17 to 4.20; the runner compares total with what xl says */
+struct physinfo { /* as in public/sysctl.h since 4.17; the runner compares the total with what xl says */
     uint32_t before[10];
     uint64_t total, free, scrub, outstanding, max_mfn;
     uint32_t after[64];

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The rig itself: hosts, guests and migrations as stock Xen does them."""
+import hashlib
+import os
+
 from scenario import scenario
 
 
@@ -11,6 +14,23 @@ def boot(pair):
         pair.check("hvm" in info["virt_caps"], f"{host.name}: no hvm in {info['virt_caps']}")
         pair.check(host.outstanding_claims() == 0, f"{host.name}: pages claimed right after boot")
         pair.check(set(host.node_free()) == set(range(len(host.shape.nodes))), f"{host.name}: key u names nodes {host.node_free()}")
+
+
+@scenario("commands on the hosts: much output and input, many at once, killed, failed")
+def channel(pair):
+    host, data = pair.src, os.urandom(3_000_000)
+    job = host.spawn("tee /tmp/data; md5sum /tmp/data >&2; exit 7", stdin=data)
+    pair.check(job.wait(60) == 7, f"exit {job.rc}, wanted 7")
+    pair.check(job.raw == data == host.get("/tmp/data"), "3 MB came back changed")
+    pair.check(job.err.startswith(hashlib.md5(data).hexdigest()), f"3 MB arrived changed: {job.err}")
+    pair.check(host.run("exit 3", check=False).rc == 3 and host.run("kill -9 $$", check=False).rc == -9, "exit status lost")
+    jobs = [h.spawn(f"sleep 1; echo {i}") for h in pair.hosts for i in range(20)]
+    for i, job in enumerate(jobs):
+        pair.check(job.wait(30) == 0 and job.out == f"{i % 20}\n", f"job {i}: {job.out}")
+    silent = host.spawn("sleep 1000", stdin=data)
+    silent.kill()
+    pair.check(silent.wait(10) == -9, "a command that reads no input was not killed")
+    host.run("rm /tmp/data")
 
 
 @scenario("a guest's pages lie on two nodes as asked, unevenly")

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Several migrations towards one host at once, and deaths at every step of one."""
+import concurrent.futures
+
+from bare import ballast
+from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nodes_of, nothing_left
+from scenario import scenario
+
+BOTH = {"stage": True, "seconds": 600}
+
+# Of the destination's hook, in their order (src/restore: exclaim_fault; tests/model/ledger.pml has them as states).
+POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
+
+
+def _at_once(pair, guests, **options):
+    """Migrates them all at the same time; their Migrations, in order."""
+    with concurrent.futures.ThreadPoolExecutor(len(guests)) as pool:
+        jobs = [pool.submit(pair.migrate, guest, src_helper=HOOK, dst_helper=HOOK, timeout=400, **options) for guest in guests]
+        return [job.result() for job in jobs]
+
+
+@scenario("three guests at once, room for two on their node: the third goes to its next best, all exact", nodes=2, **BOTH)
+def three_at_once(pair):
+    measure_plain(pair)
+    guests = [pair.guest(name=f"guest{i}", spread={1: "*"}) for i in range(3)]
+    totals = [guest.counts(pair.src)["total"] for guest in guests]
+    with ballast(pair.dst, {1: sum(totals[:2]) + 6000}):
+        done = _at_once(pair, guests)
+        pair.check(all(d.ok for d in done), f"exits {[(d.src_rc, d.dst_rc) for d in done]}")
+        homes = []
+        for guest, total in zip(guests, totals):
+            nodes, report = guest.counts(pair.dst)["nodes"], last_report(pair, pair.dst, guest, "destination")
+            pair.check(nodes == nodes_of(report["claimed"]) and sum(nodes.values()) == total, f"{guest.name}: got {nodes}, reserved {report['claimed']}")
+            pair.check(report["exact"] and report["guarantee"] == "host", f"{guest.name}: {report}")
+            homes += list(nodes)
+        pair.check(sorted(homes) == [0, 1, 1], f"the guests lie on nodes {homes}, there was room for two on node 1")
+        nothing_left(pair, pair.dst)
+        for guest in guests:
+            pair.check_ticks(guest, pair.src, pair.dst)
+            guest.destroy(pair.dst)
+
+
+@scenario("the hook on the destination is killed at each of its steps in turn, while another guest arrives", nodes=2, **BOTH)
+def killed_at_each_step(pair):
+    measure_plain(pair)
+    victim = pair.guest(name="victim", spread={1: "*"})
+    before = victim.counts(pair.src)
+    for point in POINTS:
+        pair.step(f"killed at {point}")
+        done = pair.migrate(victim, src_helper=HOOK, dst_helper=HOOK, env_dst={"EXCLAIM_FAULT": point}, timeout=200)
+        pair.check(not done.ok, f"{point}: the migration went through")
+        pair.check_clean_host(pair.dst, point)
+        nothing_left(pair, pair.dst)
+        pair.check(victim.counts(pair.src) == before, f"{point}: the guest on the source is not what it was")
+        goes_on(pair, victim, pair.src)
+    # The same death beside another's arrival: who lives must not notice.
+    other = pair.guest(name="other", spread={1: "*"})
+    wanted = other.counts(pair.src)["nodes"]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        dies = pool.submit(pair.migrate, victim, src_helper=HOOK, dst_helper=HOOK, env_dst={"EXCLAIM_FAULT": "UNLOCKED"}, timeout=300)
+        lives = pool.submit(pair.migrate, other, src_helper=HOOK, dst_helper=HOOK, timeout=300)
+        pair.check(not dies.result().ok and lives.result().ok, "the wrong one died")
+    pair.check(other.counts(pair.dst)["nodes"] == wanted, f"{other.counts(pair.dst)} arrived, wanted {wanted}")
+    nothing_left(pair, pair.dst)
+    goes_on(pair, victim, pair.src)
+
+
+@scenario("without the placing object: node affinity steers, measured, and is put back", nodes=2, **BOTH)
+def by_affinity(pair):
+    measure_plain(pair)
+    env = configure(pair.dst, place_object="")
+    one = pair.guest(name="one", spread={1: "*"})
+    wanted = one.counts(pair.src)["nodes"]
+    done = pair.migrate(one, src_helper=HOOK, dst_helper=HOOK, env_dst=env)
+    pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
+    report = last_report(pair, pair.dst, one, "destination")
+    pair.check(one.counts(pair.dst)["nodes"] == wanted and report["exact"] and report["guarantee"] == "host", f"one node: {report}")
+    pair.check(report["placed"]["by"] == "affinity", f"placed by {report['placed']['by']}")
+    one.destroy(pair.dst)
+    two = pair.guest(name="two", spread={1: 12000, 0: "*"})
+    wanted = two.counts(pair.src)["nodes"]
+    done = pair.migrate(two, src_helper=HOOK, dst_helper=HOOK, env_dst=env)
+    pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
+    got, report = two.counts(pair.dst)["nodes"], last_report(pair, pair.dst, two, "destination")
+    off = sum(abs(got.get(n, 0) - wanted.get(n, 0)) for n in {*got, *wanted}) // 2
+    pair.check(report["deviation_pages"] == off, f"report says {report['deviation_pages']} pages off, Xen {off}")
+    pair.check(report["guarantee"] == "none" and "placement" in report["why"], f"two nodes: {report}")
+    pair.check(off <= 4096, f"{off} pages are on the wrong node: it was not steered")
+    pair.note(f"two nodes by affinity: {off} of {sum(wanted.values())} pages deviate")
+    goes_on(pair, two, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
