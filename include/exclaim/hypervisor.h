@@ -28,7 +28,7 @@ enum exclaim_count_method {
 /*
  * A running domain's pages per node.  `exact` says that the nodes add up to total_pages and that
  * the total was the same before and after; otherwise `why` tells in one line what was seen, and
- * pages[] must not be used for a reservation.
+ * pages[] must not be used for a reservation, unless extra_pages says by how much it may be wrong.
  */
 struct exclaim_count {
     uint32_t nr_nodes; /* ids 0 .. nr_nodes - 1; an id without memory holds 0 */

@@ -53,8 +53,8 @@ int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reser
 
 /*
  * The rules for a reservation from anywhere: at most EXCLAIM_NODES_MAX nodes, every number at most
- * EXCLAIM_PAGES_MAX, and for an exact count: at least one node, nodes that add up to the total, a
- * total of at least one page and at most max_pages.
+ * EXCLAIM_PAGES_MAX, and for a count that is exact or says how far off it may be: at least one
+ * node, nodes that add up to the total, a total of at least one page and at most max_pages.
  */
 int exclaim_reservation_check(const struct exclaim_reservation *res, struct exclaim_error *err);
 

@@ -48,6 +48,9 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     table_cell(&t, "%.1f", cli_mib(count->total_pages));
     table_print(&t, stdout);
     table_free(&t);
+    if (!count->exact) {
+        printf("\nnot exact: %s\n", count->why);
+    }
     return 0;
 }
 
@@ -99,10 +102,10 @@ int verb_count(struct cli *cli, struct exclaim_error *err)
     }
     if (cli->json) {
         print_json(&dom, &count);
-    } else if (count.exact) {
+    } else if (count.exact || count.extra_pages) {
         rc = print_table(&dom, &count, err);
     }
-    if (!count.exact) {
+    if (!count.exact && !count.extra_pages) {
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "domain %" PRIu32 " not counted exactly: %s",
                           dom.domid, count.why);
     } else if (cli->record) {

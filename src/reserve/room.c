@@ -52,6 +52,7 @@ void exclaim_room_from_host(const struct exclaim_host *host, uint64_t headroom,
     room->host_free = host->free_pages;
     room->host_claimed = host->outstanding_pages;
     room->headroom = headroom;
+    room->slack = EXCLAIM_NODE_SLACK;
 }
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -64,7 +65,7 @@ uint64_t exclaim_room_node(const struct exclaim_room *room, uint32_t node)
     if (node >= room->nr_nodes || !(room->allowed & (1ull << node))) {
         return 0;
     }
-    return minus(room->free[node], room->claimed[node]);
+    return minus(minus(room->free[node], room->claimed[node]), room->slack);
 }
 
 uint64_t exclaim_room_host(const struct exclaim_room *room)

@@ -13,22 +13,7 @@
 
 #include "fault.h"
 #include "placement.h"
-#include "stake.h"
-
-#define LOCK_TIMEOUT_MS 10000
-
-/* `prefer` and `observe` go on without what failed, `strict` refuses. */
-static int settle(struct exclaim_session *s, const char *step, const struct exclaim_error *err)
-{
-    s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
-    snprintf(s->report.why, sizeof(s->report.why), "%s: %.490s", step, err->text);
-    if (s->config.policy != EXCLAIM_POLICY_STRICT) {
-        return 0;
-    }
-    s->report.outcome = EXCLAIM_OUTCOME_REFUSED;
-    snprintf(s->report.error, sizeof(s->report.error), "%s: %.490s", step, err->text);
-    return -1;
-}
+#include "reserve.h"
 
 /* A suspend image on disk is no migration; whoever restores it decides alone. */
 static bool is_file(int fd)
@@ -79,25 +64,6 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     return exclaim_reservation_check_domain(&s->report.res, &s->dom, err);
 }
 
-/* With the ledger's lock held: what is free, what is promised, what fits. */
-static int match(struct exclaim_session *s, struct exclaim_error *err)
-{
-    const struct exclaim_match_options opt = {
-        .stray_pages = s->config.stray_pages,
-        .whole_parts = s->config.policy == EXCLAIM_POLICY_STRICT,
-    };
-    struct exclaim_room room;
-
-    if (exclaim_room_read(s->hv, s->ledger, &s->dom, s->config.headroom_pages, &room, err)) {
-        return -1;
-    }
-    if (exclaim_match(&s->report.res, &room, &opt, &s->report.match, err)) {
-        return -1;
-    }
-    s->report.have_match = true;
-    return 0;
-}
-
 /*
  * libxl places a new domain's vCPUs on nodes of its own choice, before it has seen the stream.
  * Memory and vCPUs go together: where that choice was automatic on the source as well, it follows
@@ -129,84 +95,18 @@ static void follow_vcpus(struct exclaim_session *s)
     }
 }
 
-/* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
-static void weaken(struct exclaim_session *s)
-{
-    uint32_t homes = 0;
-
-    for (uint32_t n = 0; n < s->report.match.nr_nodes; n++) {
-        homes += s->report.match.pages[n] != 0;
-    }
-    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST && homes > 1 &&
-        s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
-        s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
-    }
-}
-
-/* Match, claim and ledger entry are one step for everybody else: under one lock. */
-static int reserve(struct exclaim_session *s)
-{
-    struct exclaim_error err = { 0 };
-    int64_t start = exclaim_session_now();
-    int rc = 0;
-
-    if (exclaim_ledger_open(s->config.lock_dir, &s->ledger, &err) ||
-        exclaim_ledger_lock(s->ledger, LOCK_TIMEOUT_MS, &err)) {
-        return settle(s, "ledger", &err);
-    }
-    exclaim_fault("LOCKED");
-    rc = match(s, &err);
-    exclaim_fault("MATCHED");
-    s->report.ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
-    if (rc) {
-        rc = settle(s, "match", &err);
-        goto out;
-    }
-    s->watch = true;
-    if (s->config.policy == EXCLAIM_POLICY_OBSERVE) {
-        snprintf(s->report.why, sizeof(s->report.why), "policy observe: nothing claimed or placed");
-        goto out;
-    }
-    s->report.placement = placement_choose(s, &err);
-    if (s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
-        rc = settle(s, "placement by node affinity", &err);
-        if (rc) {
-            goto out;
-        }
-    }
-    /* The entry first: a claim without one would be nobody's to release. */
-    if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
-                           EXCLAIM_GUARANTEE_NONE, s->report.placement == EXCLAIM_PLACEMENT_PRELOAD,
-                           &s->slot, &err)) {
-        rc = settle(s, "ledger", &err);
-        goto out;
-    }
-    s->have_entry = true;
-    exclaim_fault("ENTERED");
-    start = exclaim_session_now();
-    rc = exclaim_stake(s, &err) ? settle(s, "claim", &err) : 0;
-    s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
-    exclaim_fault("STAKED");
-    weaken(s);
-    exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->report.guarantee;
-
-out:
-    exclaim_ledger_unlock(s->ledger);
-    return rc;
-}
-
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
 {
     struct exclaim_error err = { 0 };
     bool go;
 
     if (receive(s, fd, cancel_fd, &go, &err)) {
-        return settle(s, "record", &err);
+        return dest_settle(s, "record", &err);
     }
     if (!go) {
         return 0;
     }
-    if (reserve(s)) {
+    if (dest_reserve(s)) {
         exclaim_dest_restored(s, false); /* gives back what a later step's failure left claimed */
         return -1;
     }

@@ -21,7 +21,7 @@ static int check_limit(const char *what, uint64_t value, struct exclaim_error *e
     return 0;
 }
 
-static int check_exact_count(const struct exclaim_reservation *res, struct exclaim_error *err)
+static int check_whole_count(const struct exclaim_reservation *res, struct exclaim_error *err)
 {
     uint64_t sum = 0;
 
@@ -61,11 +61,12 @@ int exclaim_reservation_check(const struct exclaim_reservation *res, struct excl
     if (check_limit("total pages", res->count.total_pages, err) ||
         check_limit("max_pages", res->max_pages, err) ||
         check_limit("shared pages", res->shared_pages, err) ||
+        check_limit("uncertain pages", res->count.extra_pages, err) ||
         check_limit("paged pages", res->paged_pages, err) ||
         check_limit("paging pool pages", res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT, err)) {
         return -1;
     }
-    return res->count.exact ? check_exact_count(res, err) : 0;
+    return res->count.exact || res->count.extra_pages ? check_whole_count(res, err) : 0;
 }
 
 int exclaim_reservation_check_domain(const struct exclaim_reservation *res,

@@ -9,7 +9,7 @@ from cache import RigError
 
 RUN, IN, KILL, HELLO, OUT, ERR, EXIT = range(7)
 HEAD = struct.Struct("<III")
-INPUT_CHUNK = 32 * 1024  # less than a pipe holds
+INPUT_CHUNK = 32 * 1024
 
 
 class Job:
@@ -98,6 +98,8 @@ class Channel:
 
     def start(self, command, data=None):
         """Start a shell command; data, if any, is its stdin."""
+        if self.error:
+            raise RigError(f"{self.name}: {self.error} before: {command[:80]}")
         job = Job(self, next(self.numbers), command)
         self.jobs[job.number] = job
         self.send(job.number, RUN, command.encode())

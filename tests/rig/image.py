@@ -25,15 +25,11 @@ HOST_LIBRARIES = re.compile(r"(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|xen\
 
 @dataclasses.dataclass(frozen=True)
 class Flavour:
-    name: str               # "4.17", "4.20" or the folder's name
+    name: str                 # "4.17", "4.20" or the folder's name
     hypervisor: pathlib.Path  # as QEMU loads it: ELF, not compressed
     kernel: pathlib.Path
-    base: pathlib.Path      # cpio
-    helper: str             # where dom0 has the real libxl-save-helper
-
-
-def _first(*paths):
-    return next((p for p in paths if p.exists()), None)
+    base: pathlib.Path        # cpio
+    helper: str               # where dom0 has the real libxl-save-helper
 
 
 def _program(root, name):
@@ -190,7 +186,7 @@ def _content_key(root):
     """What decides an image's content; for a folder of the user's the files' sizes and times stand for their content."""
     stamps = [f"{p.relative_to(root)} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in sorted(root.rglob("*")) if p.is_file()]
     sources = [p.read_bytes() for p in sorted((HERE / "dom0").iterdir()) + [HERE / "image.py", HERE / "elf.py", HERE / "cpio.py"]]
-    return cache.digest(*stamps, *sources, packages.guest_kernel().name, BUSYBOX.read_bytes())
+    return cache.digest(*stamps, *sources, packages.kernel().name, packages.guest_kernel().name, BUSYBOX.read_bytes())
 
 
 def flavour(name):

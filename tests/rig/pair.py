@@ -37,6 +37,12 @@ class Pair:
         for host in self.hosts:
             host.stop()
 
+    def kill(self):
+        """End the hosts and do nothing else, as a signal's handler may."""
+        for host in self.hosts:
+            if host.process:
+                host.process.kill()
+
     def alive(self):
         return all(host.alive() for host in self.hosts)
 

@@ -25,8 +25,9 @@ class Shape:
 # world switch (QEMU 7.2), and a guest died of an invalid opcode. Without ERMS and FSRM: they make kernels copy by "rep movsb", which is
 # emulated byte by byte; without, a migration takes a quarter less CPU.
 CPU = "max,-xsave,-avx,-avx2,-fma,-f16c,-erms,-fsrm"
-# A panic reboots, which ends QEMU (-no-reboot): the runner sees it at once. smap=0: dom0 dies of a page fault at once under "max". One vCPU for dom0: two hosts share the machine's few cores, and a second one
-# costs a third more CPU per migration. The last three: no work-arounds to emulate, no scrubbing in the background.
+# A panic reboots, which ends QEMU (-no-reboot): the runner sees it at once. smap=0: dom0 dies of a page fault at once under "max".
+# One vCPU for dom0: two hosts share the machine's few cores, and a second one costs a third more CPU per migration.
+# The last three: no work-arounds to emulate, no scrubbing in the background.
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 loglvl=all guest_loglvl=all "
                "conring_size=1M smap=0 xpti=off spec-ctrl=off bootscrub=0")
 # QEMU offers the hosts neither checksum nor segmentation offload without a tap: large frames are what makes the link fast.

@@ -27,6 +27,7 @@ class Runner:
         self.flavours, self.overlay, self.logs, self.progress = flavours, overlay, pathlib.Path(logs), progress
         self.nodes = (nodes, nodes)
         self.pair, self.boots, self.failures = None, 0, 0
+        self.ended_by = None  # a signal's number
         self.begun = 0  # when the scenario of the moment got its hosts
         self.deadline = time.monotonic() + RUN_SECONDS
         self.count = {"passed": 0, "failed": 0, "skipped": 0}
@@ -54,6 +55,12 @@ class Runner:
         if self.pair:
             self.pair.stop()
             self.pair = None
+
+    def end(self, signum):
+        """For a signal: the hosts die first, so that nothing on the way out waits for them."""
+        self.ended_by = signum
+        if self.pair:
+            self.pair.kill()
 
     def _attempt(self, scenario):
         """None, or why it failed. The alarm bounds everything a scenario does, also what waits on its own."""
@@ -86,6 +93,8 @@ class Runner:
         self.begun = time.monotonic()
         self.progress.begin(scenario.name)
         why = self._attempt(scenario)
+        if self.ended_by:
+            raise SystemExit(128 + self.ended_by)  # a clean-up that failed on the way out may have taken its place
         head = f"{scenario.name:<24} {time.monotonic() - self.begun:6.1f} s"
         if why is None:
             self.count["passed"] += 1

@@ -42,5 +42,6 @@ def host_pages(pages_output, info):
     """(total, free, outstanding) pages; the total is checked against xl info, because the layout behind them is Xen's version's."""
     total, free, outstanding = map(int, pages_output.split())
     if total // 256 != int(info["total_memory"]) or free > total or outstanding > total:
-        raise RigError(f"physinfo says {total} pages, {free} free, {outstanding} outstanding, xl info {info['total_memory']} MiB: layout of another Xen")
+        raise RigError(f"physinfo says {total} pages, {free} free, {outstanding} outstanding, xl info {info['total_memory']} MiB: "
+                       "layout of another Xen")
     return total, free, outstanding

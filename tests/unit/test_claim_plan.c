@@ -93,6 +93,9 @@ static void room(void **state)
         host.node[n].distance[0] = 10 + n;
     }
     exclaim_room_from_host(&host, 8, &room);
+    assert_int_equal(room.slack, EXCLAIM_NODE_SLACK);
+    assert_int_equal(exclaim_room_node(&room, 0), 0); /* 25 pages are less than that */
+    room.slack = 0;
     assert_int_equal(room.allowed, 0xb);
     assert_int_equal(exclaim_room_node(&room, 0), 25);
     assert_int_equal(exclaim_room_node(&room, 1), 25); /* claims not known are not invented */

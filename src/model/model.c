@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A host: its nodes, and the end of it. */
+#include "state.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* SLIT values as firmware commonly has them. */
+#define DISTANCE_LOCAL  10u
+#define DISTANCE_REMOTE 21u
+
+static void free_domains(struct model_domain *d)
+{
+    while (d) {
+        struct model_domain *next = d->next;
+
+        free(d);
+        d = next;
+    }
+}
+
+void model_op_close(struct exclaim_hv *hv)
+{
+    struct model *m = model_of(hv);
+
+    free_domains(m->domains);
+    free_domains(m->gone);
+    free(m);
+}
+
+static void fill_node(struct model *m, uint32_t id, const struct model_node_config *config)
+{
+    struct model_node *n = &m->node[id];
+
+    n->online = !config->offline;
+    n->has_cpus = n->online && !config->no_cpus;
+    if (!n->online) {
+        return;
+    }
+    n->initial = config->pages;
+    n->free = config->pages;
+    n->contiguous = config->pages;
+    m->total += config->pages;
+    m->free += config->pages;
+    for (uint32_t i = 0; i < m->nr_nodes; i++) {
+        n->distance[i] = i == id ? DISTANCE_LOCAL : DISTANCE_REMOTE;
+    }
+}
+
+int model_open(const struct model_config *config, struct model **out)
+{
+    struct model *m;
+
+    *out = NULL;
+    if ((unsigned int)config->generation >= MODEL_GENERATIONS || config->nr_nodes == 0 ||
+        config->nr_nodes > MODEL_NODES) {
+        return -EINVAL;
+    }
+    for (uint32_t i = 0; i < config->nr_nodes; i++) {
+        if (config->node[i].pages > EXCLAIM_PAGES_MAX) {
+            return -EINVAL;
+        }
+    }
+    m = calloc(1, sizeof(*m));
+    if (!m) {
+        return -ENOMEM;
+    }
+    m->hv.ops = &model_ops;
+    m->rules = model_rules_of(config->generation);
+    m->nr_nodes = config->nr_nodes;
+    m->colouring = config->colouring && m->rules->has_colouring;
+    m->unprivileged = config->unprivileged;
+    for (uint32_t i = 0; i < config->nr_nodes; i++) {
+        fill_node(m, i, &config->node[i]);
+    }
+    if (!model_online(m)) {
+        free(m);
+        return -EINVAL;
+    }
+    *out = m;
+    return 0;
+}
+
+struct exclaim_hv *model_hv(struct model *m)
+{
+    return &m->hv;
+}
+
+struct model *model_of(struct exclaim_hv *hv)
+{
+    return (struct model *)(void *)hv;
+}
+
+uint64_t model_online(const struct model *m)
+{
+    uint64_t nodes = 0;
+
+    for (uint32_t i = 0; i < m->nr_nodes; i++) {
+        nodes |= m->node[i].online ? 1ull << i : 0;
+    }
+    return nodes;
+}
+
+void model_crash(struct model *m, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (m->crashed[0]) {
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(m->crashed, sizeof(m->crashed), fmt, ap);
+    va_end(ap);
+}
+
+const char *model_crashed(const struct model *m)
+{
+    return m->crashed[0] ? m->crashed : NULL;
+}
+
+uint64_t model_free_pages(const struct model *m, uint32_t node)
+{
+    return node == MODEL_NO_NODE ? m->free : node < m->nr_nodes ? m->node[node].free : 0;
+}
+
+uint64_t model_claimed_pages(const struct model *m, uint32_t node)
+{
+    return node == MODEL_NO_NODE ? m->claimed : node < m->nr_nodes ? m->node[node].claimed : 0;
+}
+
+bool model_oversold(const struct model *m)
+{
+    return m->oversold;
+}

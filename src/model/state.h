@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the model's files share: the state, and the rules of a generation as data and functions. */
+#ifndef MODEL_STATE_H
+#define MODEL_STATE_H
+
+#include "model.h"
+
+#define MODEL_FAULTS    8
+#define MODEL_DOMID_END 0x7ff0u /* xen/include/public/xen.h, DOMID_FIRST_RESERVED */
+
+struct model_domain {
+    struct model_domain *next; /* by ascending domid; among gone ones in any order */
+    uint32_t domid;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    char name[128];
+    bool hvm, dying, paused;
+    bool gone; /* destroyed; kept for what it may have leaked */
+    uint32_t nr_vcpus;
+    uint64_t hard, soft; /* nodes of every vCPU's affinity */
+    bool auto_affinity;
+    uint64_t affinity;
+    uint32_t last_node; /* d->last_alloc_node: 0 at first, as the struct is zeroed */
+    uint64_t max;
+    bool over_max; /* the maximum was lowered below what is owned and claimed */
+    uint64_t pages[MODEL_NODES];
+    uint64_t extra[MODEL_NODES];
+    uint64_t pool[MODEL_NODES];
+    uint64_t hidden[MODEL_NODES];
+    uint64_t shared, paged;
+    uint64_t outstanding;             /* one claim; with sets: that on the host */
+    uint32_t claim_node;              /* XenServer 9: of `outstanding`, and after it is gone */
+    uint64_t node_claim[MODEL_NODES]; /* sets */
+};
+
+struct model_node {
+    bool online, has_cpus;
+    uint64_t initial;
+    uint64_t free;
+    uint64_t contiguous; /* of the free ones, in extents of more than one page */
+    uint64_t offlined;
+    uint64_t xenheap;
+    uint64_t in_flight; /* off the heap, not yet owned */
+    uint64_t claimed;
+    uint32_t distance[MODEL_NODES];
+};
+
+struct model_fault {
+    enum model_op op;
+    uint64_t left; /* 0: slot is free */
+    int errnum;
+};
+
+struct model_request {
+    uint32_t order;
+    uint32_t node; /* or MODEL_NO_NODE */
+    bool exact;
+    bool no_refcount;
+};
+
+enum model_sets { MODEL_NO_SETS, MODEL_V5, MODEL_V7, MODEL_V8 };
+
+struct model_rules {
+    const char *name;
+    uint32_t major, minor;
+    const char *extra;
+    bool redeem_late;       /* when the pages are assigned, not when they leave the heap */
+    bool regrow;            /* freeing pages grows an outstanding claim */
+    bool dying_refused;     /* XENMEM_claim_pages on a dying domain */
+    bool has_colouring;     /* Xen can colour at all */
+    bool colouring_refused; /* no claims with LLC colouring; else the colour allocator is blind */
+    bool node_claims;       /* node in mem_flags; also the count and memory hypercalls */
+    enum model_sets sets;
+    bool owned_twice; /* a set must fit together with what the domain owns already */
+    bool recalls;     /* offlining takes claims back */
+    bool keeps_host;  /* promise: free pages of the host cover all claims */
+    bool keeps_max;   /* promise: owned and claimed together stay within the maximum */
+    /* The test before the heap is looked at, and that of one node. */
+    bool (*host_permits)(const struct model *m, const struct model_domain *d,
+                         const struct model_request *req);
+    bool (*node_permits)(const struct model *m, const struct model_domain *d, uint32_t node,
+                         const struct model_request *req);
+    /* Whether other nodes may be tried after the first. */
+    bool (*may_leave)(const struct model_domain *d, const struct model_request *req);
+    void (*redeem)(struct model *m, struct model_domain *d, uint32_t node, uint64_t pages);
+    void (*release)(struct model *m, struct model_domain *d);
+};
+
+struct model {
+    struct exclaim_hv hv; /* first: see hypervisor.h */
+    const struct model_rules *rules;
+    bool colouring, unprivileged;
+    uint32_t nr_nodes;
+    struct model_node node[MODEL_NODES];
+    uint64_t total;     /* pages of the host at boot */
+    uint64_t free;      /* total_avail_pages */
+    uint64_t claimed;   /* outstanding_claims */
+    uint64_t in_flight; /* sum over the nodes */
+    bool oversold;
+    char crashed[160];
+    struct model_domain *domains;
+    struct model_domain *gone;
+    struct model_fault fault[MODEL_FAULTS];
+    model_hook_fn *hook;
+    void *hook_arg;
+    bool in_hook;
+};
+
+/* rules.c */
+const struct model_rules *model_rules_of(enum model_generation generation);
+
+/* model.c */
+void model_op_close(struct exclaim_hv *hv);
+uint64_t model_online(const struct model *m);
+void model_crash(struct model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* fault.c: 0, a positive errno value, or MODEL_NO_EFFECT */
+int model_enter(struct model *m, enum model_op op, uint32_t domid);
+
+/* domain.c */
+struct model_domain *model_find(const struct model *m, uint32_t domid);
+uint64_t model_owned(const struct model_domain *d);  /* domain_tot_pages() */
+uint64_t model_extras(const struct model_domain *d); /* d->extra_pages */
+uint64_t model_outstanding(const struct model_domain *d);
+
+/* affinity.c */
+void model_update_affinity(const struct model *m, struct model_domain *d);
+
+/* heap.c */
+bool model_heap_take(struct model *m, struct model_domain *d, const struct model_request *req,
+                     uint32_t *node);
+void model_heap_give(struct model *m, uint32_t node, uint64_t pages);
+
+/* memory.c */
+void model_release_pages(struct model *m, struct model_domain *d, uint64_t *owned, uint32_t node,
+                         uint64_t pages);
+
+/* claim_host.c, claim_node.c, claim_set.c: the functions of the rules */
+bool model_any_permits(const struct model *m, const struct model_domain *d, uint32_t node,
+                       const struct model_request *req);
+bool model_any_leaves(const struct model_domain *d, const struct model_request *req);
+bool model_one_permits(const struct model *m, const struct model_domain *d,
+                       const struct model_request *req);
+void model_one_redeem(struct model *m, struct model_domain *d, uint32_t node, uint64_t pages);
+void model_one_release(struct model *m, struct model_domain *d);
+int model_one_stake(struct model *m, struct model_domain *d, uint32_t node, uint64_t pages);
+bool model_xs9_permits(const struct model *m, const struct model_domain *d, uint32_t node,
+                       const struct model_request *req);
+bool model_xs9_leaves(const struct model_domain *d, const struct model_request *req);
+void model_xs9_redeem(struct model *m, struct model_domain *d, uint32_t node, uint64_t pages);
+void model_xs9_release(struct model *m, struct model_domain *d);
+bool model_set_host_permits(const struct model *m, const struct model_domain *d,
+                            const struct model_request *req);
+bool model_set_node_permits(const struct model *m, const struct model_domain *d, uint32_t node,
+                            const struct model_request *req);
+void model_set_redeem(struct model *m, struct model_domain *d, uint32_t node, uint64_t pages);
+void model_set_release(struct model *m, struct model_domain *d);
+uint64_t model_set_drop_node(struct model *m, struct model_domain *d, uint32_t node, uint64_t most);
+uint64_t model_set_drop_host(struct model *m, struct model_domain *d, uint64_t most);
+
+/* ops.c, ops_claim.c, ops_count.c, ops_affinity.c: the table */
+int model_fail(struct model *m, struct exclaim_error *err, int errnum, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+const char *model_errno_meaning(int errnum);
+const char *model_why_no_sets(const struct model *m);
+int model_op_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
+                   struct exclaim_error *err);
+int model_stake(struct model *m, uint32_t domid, const struct model_view *before,
+                const struct exclaim_claim *claim, struct exclaim_error *err);
+int model_stake_set(struct model *m, uint32_t domid, const struct exclaim_claim *claim,
+                    struct exclaim_error *err);
+int model_release_set(struct model *m, uint32_t domid);
+int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
+                   struct exclaim_count *count, struct exclaim_error *err);
+int model_op_get_affinity(struct exclaim_hv *hv, uint32_t domid, struct exclaim_affinity *aff,
+                          struct exclaim_error *err);
+int model_op_set_node_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
+                               struct exclaim_error *err);
+int model_op_set_soft_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
+                               struct exclaim_error *err);
+extern const struct exclaim_hv_ops model_ops;
+
+#endif

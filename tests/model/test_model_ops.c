@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The operations table over the model but for claims: the contract as src/xen keeps it. */
+#include "kit.h"
+
+#define PAGES 100u
+
+static struct model *open_one(enum model_generation generation)
+{
+    struct model *m = kit_open(generation, 2, PAGES);
+
+    kit_domain(m, 1, 4 * PAGES);
+    return m;
+}
+
+/* Every operation can fail, with the kind that its errno stands for. */
+static int call(struct model *m, enum model_op op, struct exclaim_error *err)
+{
+    static struct exclaim_host host;
+    struct exclaim_hv *hv = model_hv(m);
+    const struct exclaim_hv_ops *ops = hv->ops;
+    struct exclaim_affinity aff;
+    struct exclaim_domain dom;
+    struct exclaim_count count;
+    struct exclaim_caps caps;
+    uint64_t bytes;
+    char name[8];
+
+    switch ((int)op) {
+    case MODEL_OP_CAPS:
+        return ops->caps(hv, &caps, err);
+    case MODEL_OP_NEXT_DOMAIN:
+        return ops->next_domain(hv, 1, &dom, err);
+    case MODEL_OP_DOMAIN_NAME:
+        return ops->domain_name(hv, 1, name, sizeof(name), err);
+    case MODEL_OP_COUNT:
+        return ops->count(hv, 1, UINT64_MAX, &count, err);
+    case MODEL_OP_HOST:
+        return ops->host(hv, &host, err);
+    case MODEL_OP_CLAIM:
+        return kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 1, err);
+    case MODEL_OP_GET_AFFINITY:
+        return ops->get_affinity(hv, 1, &aff, err);
+    case MODEL_OP_SET_NODE_AFFINITY:
+        return ops->set_node_affinity(hv, 1, 1, err);
+    case MODEL_OP_SET_SOFT_AFFINITY:
+        return ops->set_soft_affinity(hv, 1, 1, err);
+    default:
+        return ops->paging_pool(hv, 1, &bytes, err);
+    }
+}
+
+static void test_every_operation_can_fail(void **state)
+{
+    static const struct {
+        int errnum;
+        enum exclaim_error_kind kind;
+    } rows[] = { { EIO, EXCLAIM_ERR_SYSTEM },
+                 { EPERM, EXCLAIM_ERR_UNSUPPORTED },
+                 { ENOSYS, EXCLAIM_ERR_UNSUPPORTED },
+                 { EACCES, EXCLAIM_ERR_UNSUPPORTED } };
+
+    (void)state;
+    for (int op = MODEL_OP_CAPS; op <= MODEL_OP_PAGING_POOL; op++) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+            struct model *m = open_one(MODEL_4_21);
+            struct exclaim_error err = { 0 };
+
+            STEP(m, model_fault(m, (enum model_op)op, 1, rows[i].errnum), 0);
+            STEP(m, call(m, (enum model_op)op, &err), -1);
+            STEP(m, err.errnum, rows[i].errnum);
+            /* xenstore's errors are system calls, whatever their number. */
+            STEP(m, err.kind, op == MODEL_OP_DOMAIN_NAME ? EXCLAIM_ERR_SYSTEM : rows[i].kind);
+            STEP(m, kit_outstanding(m, 1), 0);
+            STEP(m, call(m, (enum model_op)op, &err), op == MODEL_OP_NEXT_DOMAIN);
+            kit_close(m);
+        }
+    }
+}
+
+static void test_fault_hits_the_nth(void **state)
+{
+    struct model *m = open_one(MODEL_4_21);
+
+    (void)state;
+    STEP(m, model_fault(m, MODEL_OP_ANY, 3, ENOMEM), 0);
+    STEP(m, model_claim_pages(m, 1, 5, 0), 0);
+    STEP(m, model_populate(m, 1, 1, 0, 0), 1);
+    STEP(m, model_populate(m, 1, 1, 0, 0), -ENOMEM);
+    STEP(m, model_populate(m, 1, 1, 0, 0), 1);
+    for (int i = 0; i < 8; i++) {
+        STEP(m, model_fault(m, MODEL_OP_CAPS, 1, EIO), 0);
+    }
+    STEP(m, model_fault(m, MODEL_OP_CAPS, 1, EIO), -ENOSPC);
+    kit_close(m);
+}
+
+static int count(struct model *m, uint64_t limit, struct exclaim_count *c,
+                 struct exclaim_error *err)
+{
+    return model_hv(m)->ops->count(model_hv(m), 1, limit, c, err);
+}
+
+static void test_count(void **state)
+{
+    struct exclaim_error err;
+    struct exclaim_count c;
+    struct model *m = open_one(MODEL_4_21);
+
+    (void)state;
+    STEP(m, kit_exact(m, 1, 30, 0, 0), 30);
+    STEP(m, kit_exact(m, 1, 12, 0, 1), 12);
+    STEP(m, model_extra(m, 1, 0, 0), 0);
+    STEP(m, count(m, 42, &c, &err), 0);
+    STEP(m, c.exact && c.pages[0] == 30 && c.pages[1] == 12 && c.total_pages == 42, true);
+    STEP(m, c.method, EXCLAIM_COUNT_CONSOLE);
+    STEP(m, count(m, 41, &c, &err), -1);
+    STEP(m, err.kind, EXCLAIM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "walk 42 pages of all domains, the limit is 41"));
+    STEP(m, count(m, 0, &c, &err), -1);
+    STEP(m, model_hide(m, 1, 0, 10), 0); /* PoD cache */
+    STEP(m, count(m, 42, &c, &err), -1);
+    assert_non_null(strstr(err.text, "add up to 32, its total is 42"));
+    kit_close(m);
+
+    m = open_one(MODEL_XS9);
+    STEP(m, kit_exact(m, 1, 30, 0, 0), 30);
+    STEP(m, model_extra(m, 1, 0, MODEL_MEMF_EXACT_NODE(0)), 0);
+    STEP(m, count(m, 0, &c, &err), 0);
+    STEP(m, c.exact && c.pages[0] == 30, true); /* all on one node: the extra page is there, too */
+    STEP(m, kit_exact(m, 1, 12, 0, 1), 12);
+    STEP(m, count(m, 0, &c, &err), 0);
+    STEP(m, c.exact, false);
+    STEP(m, c.extra_pages, 1);
+    STEP(m, model_free_extra(m, 1, 0), 0);
+    STEP(m, count(m, 0, &c, &err), 0);
+    STEP(m, c.exact && c.method == EXCLAIM_COUNT_HYPERCALL && c.pages[1] == 12, true);
+    kit_close(m);
+}
+
+static void test_host_and_caps(void **state)
+{
+    static struct exclaim_host host;
+    struct exclaim_caps caps;
+
+    (void)state;
+    for (int g = 0; g < MODEL_GENERATIONS; g++) {
+        struct model *m = open_one((enum model_generation)g);
+        struct exclaim_hv *hv = model_hv(m);
+
+        STEP(m, model_populate(m, 1, 10, 0, MODEL_MEMF_EXACT_NODE(1)), 10);
+        STEP(m, model_claim_pages(m, 1, 15, g == MODEL_XS9 ? MODEL_MEMF_EXACT_NODE(0) : 0), 0);
+        STEP(m, hv->ops->host(hv, &host, NULL), 0);
+        STEP(m, host.nr_nodes == 2 && host.node[0].online && host.total_pages == 200, true);
+        STEP(m, host.free_pages, 190);
+        STEP(m, host.outstanding_pages, 5);
+        STEP(m, host.node[1].free_pages, 90);
+        STEP(m, host.node[0].claimed_known, g == MODEL_XS9);
+        STEP(m, host.node[0].claimed_pages, g == MODEL_XS9 ? 5 : 0);
+        STEP(m, host.node[0].distance[1] > host.node[0].distance[0], true);
+        STEP(m, hv->ops->caps(hv, &caps, NULL), 0);
+        STEP(m, caps.claim_node, g == MODEL_XS9);
+        STEP(m, caps.count_hypercall, g == MODEL_XS9);
+        STEP(m, caps.claim_set, g >= MODEL_SETS_V5);
+        STEP(m, caps.claim_host && caps.claim_node_known && caps.place_exact_node, true);
+        STEP(m, model_offline_node(m, 1), -EBUSY);
+        STEP(m, model_free(m, 1, 1, 10), 0);
+        STEP(m, model_claim_pages(m, 1, 0, 0), 0);
+        STEP(m, model_offline_node(m, 1), 0);
+        STEP(m, hv->ops->host(hv, &host, NULL), 0);
+        STEP(m, host.nr_nodes, 1);
+        kit_close(m);
+    }
+}
+
+static void test_domains_affinity_and_pool(void **state)
+{
+    struct model *m = open_one(MODEL_4_17);
+    struct model_domain_config config = { .name = "pv" };
+    struct exclaim_hv *hv = model_hv(m);
+    struct exclaim_affinity aff;
+    struct exclaim_domain dom;
+    struct exclaim_error err;
+    uint64_t bytes;
+
+    (void)state;
+    STEP(m, model_create(m, 7, &config), 0);
+    STEP(m, hv->ops->next_domain(hv, 2, &dom, &err), 1);
+    STEP(m, dom.domid == 7 && !dom.hvm && dom.paused, true);
+    STEP(m, hv->ops->next_domain(hv, 8, &dom, &err), 0);
+    STEP(m, exclaim_hv_lookup(hv, "pv", &dom, &err), 0);
+    STEP(m, dom.domid, 7);
+
+    STEP(m, hv->ops->get_affinity(hv, 1, &aff, &err), 0);
+    STEP(m, aff.hard_all && aff.hard_nodes == 3 && aff.nodes == 3, true);
+    STEP(m, model_pin(m, 1, 2), 0);
+    STEP(m, hv->ops->get_affinity(hv, 1, &aff, &err), 0);
+    STEP(m, !aff.hard_all && aff.hard_nodes == 2 && aff.nodes == 2, true);
+    STEP(m, hv->ops->set_node_affinity(hv, 1, 4, &err), -1);
+    STEP(m, err.kind, EXCLAIM_ERR_USAGE);
+    STEP(m, hv->ops->set_node_affinity(hv, 1, 1, &err), 0);
+    STEP(m, kit_view(m, 1).affinity, 1);
+    STEP(m, hv->ops->set_node_affinity(hv, 1, 3, &err), 0); /* the table: all online, automatic */
+    STEP(m, kit_view(m, 1).affinity_auto, true);
+    STEP(m, model_pin(m, 1, 3), 0);
+    STEP(m, hv->ops->set_soft_affinity(hv, 1, 1, &err), 0);
+    STEP(m, kit_view(m, 1).affinity, 1);
+    STEP(m, hv->ops->set_soft_affinity(hv, 1, 8, &err), -1);
+    STEP(m, err.kind, EXCLAIM_ERR_USAGE);
+
+    STEP(m, model_set_pool(m, 1, 12), 0);
+    STEP(m, hv->ops->paging_pool(hv, 1, &bytes, &err), 0);
+    STEP(m, bytes, 12 * 4096);
+    STEP(m, model_free_pages(m, 0), PAGES - 12); /* on the domain's nodes */
+    STEP(m, model_set_pool(m, 1, 2), 0);
+    STEP(m, model_free_pages(m, 0), PAGES - 2);
+    STEP(m, model_set_pool(m, 7, 2), -EOPNOTSUPP);
+    STEP(m, hv->ops->paging_pool(hv, 7, &bytes, &err), 0);
+    STEP(m, bytes, 0);
+    STEP(m, hv->ops->paging_pool(hv, 3, &bytes, &err), -1);
+    STEP(m, err.errnum, ESRCH);
+    kit_close(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_operation_can_fail),
+        cmocka_unit_test(test_fault_hits_the_nth),
+        cmocka_unit_test(test_count),
+        cmocka_unit_test(test_host_and_caps),
+        cmocka_unit_test(test_domains_affinity_and_pool),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
