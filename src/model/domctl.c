@@ -35,7 +35,7 @@ static int read_entry(const struct model *m, const struct model_domain *d,
         set->host = e->pages;
         return 0;
     }
-    if (e->target >= m->nr_nodes || !m->node[e->target].online) {
+    if (e->target >= MODEL_NODES || e->target >= m->nr_nodes || !m->node[e->target].online) {
         return -ENOENT;
     }
     /* d->node_claims has 32 bits. */

@@ -130,7 +130,7 @@ int model_op_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_c
 {
     struct model *m = model_of(hv);
     int errnum = model_enter(m, MODEL_OP_CLAIM, domid);
-    struct model_view before;
+    struct model_view before = { 0 };
     uint64_t total;
     int r;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time of one match from 2 to 64 nodes, in its cheapest and its dearest form: same numbers; nothing keeps its number, with
- * distances to compare; nothing fits whole, all is split.
+ * Time of one match from 2 to 64 nodes, in its cheapest and its dearest form: same numbers; nothing
+ * keeps its number, with distances to compare; nothing fits whole, all is split.
  */
 #include <exclaim/match.h>
 
@@ -23,7 +23,8 @@ static double now_us(void)
 }
 
 /* Parts grow with their number; the destination's nodes are the same sizes the other way round. */
-static void fill(struct exclaim_reservation *res, struct exclaim_room *room, uint32_t nodes, enum form form)
+static void fill(struct exclaim_reservation *res, struct exclaim_room *room, uint32_t nodes,
+                 enum form form)
 {
     memset(res, 0, sizeof(*res));
     memset(room, 0, sizeof(*room));
@@ -34,7 +35,8 @@ static void fill(struct exclaim_reservation *res, struct exclaim_room *room, uin
 
         res->count.pages[i] = pages;
         res->count.total_pages += pages;
-        room->free[form == SAME ? i : nodes - 1 - i] = form == SPLIT ? 1000000 + 500 * (uint64_t)(nodes - 1) : pages;
+        room->free[form == SAME ? i : nodes - 1 - i] =
+            form == SPLIT ? 1000000 + 500 * (uint64_t)(nodes - 1) : pages;
         room->allowed |= 1ull << i;
         for (uint32_t j = 0; j < nodes; j++) {
             res->distance[i][j] = i == j ? 10 : 12 + (i ^ j) % 20;
@@ -60,7 +62,8 @@ static double measure(uint32_t nodes, enum form form, enum exclaim_match_shape w
 
         for (int i = 0; i < rounds; i++) {
             if (exclaim_match(&res, &room, &opt, &match, &err) || match.shape != want) {
-                fprintf(stderr, "bench_match: %u nodes: %s %s\n", nodes, exclaim_match_shape_name(match.shape), err.text);
+                fprintf(stderr, "bench_match: %u nodes: %s %s\n", nodes,
+                        exclaim_match_shape_name(match.shape), err.text);
                 exit(1);
             }
         }
@@ -75,7 +78,8 @@ int main(void)
     puts("\nnodes  same_us  renumbered_us  split_us");
     for (uint32_t nodes = 2; nodes <= EXCLAIM_NODES_MAX; nodes *= 2) {
         printf("%5u  %7.2f  %13.2f  %8.2f\n", nodes, measure(nodes, SAME, EXCLAIM_MATCH_SAME),
-               measure(nodes, RENUMBERED, EXCLAIM_MATCH_RENUMBERED), measure(nodes, SPLIT, EXCLAIM_MATCH_SPLIT));
+               measure(nodes, RENUMBERED, EXCLAIM_MATCH_RENUMBERED),
+               measure(nodes, SPLIT, EXCLAIM_MATCH_SPLIT));
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Encode and decode of the record for 2, 8 and 64 nodes: time per call and size.  The yardstick beside it in the same
- * run is a plain copy of the record's bytes, so that a noisy machine shows in both columns.
+ * Encode and decode of the record for 2, 8 and 64 nodes: time per call and size.  The yardstick
+ * beside it in the same run is a plain copy of the record's bytes, so that a noisy machine shows in
+ * both columns.
  */
 #include <exclaim/record.h>
 
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUNDS 2000
+#define ROUNDS  2000
 #define REPEATS 7
 
 static double now_us(void)
@@ -70,7 +71,9 @@ static void measure(uint32_t nodes)
         double t = now_us();
 
         for (int i = 0; i < ROUNDS; i++) {
-            must(exclaim_prefix_encode(&res, EXCLAIM_GUEST_HVM, 4, 17, buf, sizeof(buf), &len, &err), &err);
+            must(
+                exclaim_prefix_encode(&res, EXCLAIM_GUEST_HVM, 4, 17, buf, sizeof(buf), &len, &err),
+                &err);
         }
         encode = smaller(encode, (now_us() - t) / ROUNDS);
         t = now_us();

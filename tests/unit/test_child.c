@@ -108,7 +108,8 @@ static void cannot_start(void **state)
     assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 127);
-    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), -1); /* there is none any more */
+    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err),
+                     -1); /* there is none any more */
     assert_int_equal(err.errnum, ECHILD);
     sigprocmask(SIG_SETMASK, &before, &now);
     assert_int_equal(sigismember(&now, SIGTERM), 1); /* blocked for the wait, as documented */
