@@ -15,13 +15,16 @@ static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, 
 /*
  * The toolstack's claim stands.  Where Xen knows claims on one node, its kind cannot be read back;
  * and there a node claim must never be turned into a host claim (docs/design.md, stale claim node).
- * So it counts as what it is for certain: the host's.
+ * So it counts as what it is for certain: the host's, if it is large enough.
  */
 static int adopt(struct exclaim_session *s)
 {
-    staked(s, EXCLAIM_GUARANTEE_HOST, s->dom.outstanding_pages);
+    const uint64_t pages = s->report.match.total_pages, have = s->dom.outstanding_pages;
+
+    staked(s, have >= pages ? EXCLAIM_GUARANTEE_HOST : EXCLAIM_GUARANTEE_NONE, have);
     snprintf(s->report.why, sizeof(s->report.why),
-             "adopted the toolstack's claim of %" PRIu64 " pages", s->dom.outstanding_pages);
+             "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed", have,
+             pages);
     return 0;
 }
 
@@ -52,7 +55,12 @@ static int try_claim(struct exclaim_session *s, const struct exclaim_claim *clai
                      struct exclaim_error *err)
 {
     if (!s->dom.outstanding_pages || claim->kind == EXCLAIM_CLAIM_SET) {
-        return s->hv->ops->claim(s->hv, s->dom.domid, claim, err);
+        /* Sets replace what is there, but for the latest draft, which wants it released first. */
+        int rc = s->hv->ops->claim(s->hv, s->dom.domid, claim, err);
+
+        if (!rc || err->errnum != EEXIST) {
+            return rc;
+        }
     }
     return replace(s, claim, err);
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What becomes of a claim that the toolstack staked before us, on each generation: adopted when it
+ * is right, replaced when that makes it better, back in place when replacing fails, and never from
+ * a node to the host on XenServer 9.
+ */
+#include "kit.h"
+
+#include "restore/stake.h"
+
+#define DOMID 7u
+#define NODE  600u /* pages of each of two nodes */
+
+struct fixture {
+    struct model *m;
+    struct exclaim_session s;
+    struct exclaim_error err;
+};
+
+/* A domain that wants @want0 and @want1 pages on the two nodes and has claimed @before already. */
+static void open_fixture(struct fixture *f, enum model_generation generation, uint64_t want0,
+                         uint64_t want1, uint64_t before)
+{
+    memset(f, 0, sizeof(*f));
+    f->m = kit_open(generation, 2, NODE);
+    kit_domain(f->m, DOMID, 1000);
+    if (before) {
+        STEP(f->m, model_claim_pages(f->m, DOMID, before, 0), 0);
+    }
+    f->s.hv = model_hv(f->m);
+    f->s.report.match = (struct exclaim_match){ .nr_nodes = 2,
+                                                .pages = { want0, want1 },
+                                                .total_pages = want0 + want1 };
+    assert_int_equal(f->s.hv->ops->caps(f->s.hv, &f->s.caps, &f->err), 0);
+    assert_int_equal(exclaim_hv_domain(f->s.hv, DOMID, &f->s.dom, &f->err), 0);
+    assert_int_equal(f->s.dom.outstanding_pages, before);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    assert_null(model_crashed(f->m));
+    kit_close(f->m);
+}
+
+static void strongest(void **unused)
+{
+    static const struct {
+        enum model_generation generation;
+        uint64_t node1;
+        enum exclaim_guarantee guarantee;
+    } cases[] = {
+        { MODEL_4_17, 0, EXCLAIM_GUARANTEE_HOST },
+        { MODEL_4_17, 50, EXCLAIM_GUARANTEE_HOST },
+        { MODEL_4_21_0, 50, EXCLAIM_GUARANTEE_HOST },
+        { MODEL_4_21, 50, EXCLAIM_GUARANTEE_HOST },
+        { MODEL_XS9, 0, EXCLAIM_GUARANTEE_NODE },
+        { MODEL_XS9, 50, EXCLAIM_GUARANTEE_HOST }, /* one node per domain */
+        { MODEL_SETS_V5, 0, EXCLAIM_GUARANTEE_NODE_SET },
+        { MODEL_SETS_V5, 50, EXCLAIM_GUARANTEE_NODE_SET },
+        { MODEL_SETS_V7, 50, EXCLAIM_GUARANTEE_NODE_SET },
+        { MODEL_SETS_V8, 50, EXCLAIM_GUARANTEE_NODE_SET },
+    };
+    struct fixture f;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        open_fixture(&f, cases[i].generation, 400, cases[i].node1, 0);
+        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        assert_int_equal(f.s.report.guarantee, cases[i].guarantee);
+        assert_int_equal(f.s.report.claimed_pages, 400 + cases[i].node1);
+        assert_int_equal(kit_outstanding(f.m, DOMID), 400 + cases[i].node1);
+        close_fixture(&f);
+    }
+}
+
+static void adopted(void **unused)
+{
+    static const enum model_generation host_only[] = { MODEL_4_17, MODEL_4_21_0, MODEL_4_21 };
+    struct fixture f;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(host_only); i++) {
+        open_fixture(&f, host_only[i], 300, 150, 450);
+        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+        assert_int_equal(f.s.report.claimed_pages, 450);
+        assert_non_null(strstr(f.s.report.why, "adopted"));
+        close_fixture(&f);
+    }
+}
+
+static void replaced(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_4_17, 300, 150, 200);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 450);
+    close_fixture(&f);
+
+    /* Too small, and there not to be replaced: adopted, but worth nothing. */
+    open_fixture(&f, MODEL_XS9, 300, 150, 200);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 200);
+    close_fixture(&f);
+
+    /* The latest draft sets only where nothing is. */
+    open_fixture(&f, MODEL_SETS_V8, 300, 150, 200);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 450);
+    close_fixture(&f);
+
+    /* Atomically, from the host to the nodes. */
+    open_fixture(&f, MODEL_SETS_V5, 300, 150, 200);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 300);
+    assert_int_equal(kit_view(f.m, DOMID).host_claim, 0);
+    close_fixture(&f);
+}
+
+/* Another domain holds the rest of the host: the new claim fails, the old one must stand. */
+static void put_back(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_4_17, 300, 150, 200);
+    kit_domain(f.m, 8, 2000);
+    STEP(f.m, model_claim_pages(f.m, 8, 2ull * NODE - 200, 0), 0);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 200);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
+    close_fixture(&f);
+}
+
+/* There a node claim that became one on the host stops the hypervisor when it is used. */
+static void never_node_to_host(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 300, 150, 0);
+    STEP(f.m, model_claim_pages(f.m, DOMID, 450, MODEL_MEMF_EXACT_NODE(0)), 0);
+    assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 450); /* untouched */
+    assert_int_equal(f.s.report.claimed_pages, 450);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    STEP(f.m, kit_exact(f.m, DOMID, 300, 0, 0), 300);
+    STEP(f.m, kit_exact(f.m, DOMID, 150, 0, 1), 150);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strongest),          cmocka_unit_test(adopted),
+        cmocka_unit_test(replaced),           cmocka_unit_test(put_back),
+        cmocka_unit_test(never_node_to_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
