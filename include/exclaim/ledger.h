@@ -6,9 +6,10 @@
  * host-wide claims, and it is where the placing object finds its quotas and counts what it placed.
  *
  * An entry belongs to the process that added it (the destination's hook) and to the one that
- * places its pages.  It is dead when both are gone, or its domain is; every reader of the room
- * removes dead ones, so a crash leaves nothing behind that the next use does not clean.  Processes
- * are told apart by pid and start time, domains by domid and handle: a reused number is no owner.
+ * places its pages.  It is dead when both are gone; it owes nothing any more when its domain is.
+ * Every reader of the room removes dead ones, so a crash leaves nothing behind that the next use
+ * does not clean.  Processes are told apart by pid and start time, domains by domid and handle: a
+ * reused number is no owner.
  */
 #ifndef EXCLAIM_LEDGER_H
 #define EXCLAIM_LEDGER_H

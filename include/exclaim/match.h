@@ -80,7 +80,7 @@ struct exclaim_match_options {
 };
 
 /*
- * Matches @res, whose count must be exact, to @room.
+ * Matches @res to @room.  Its count must be exact, or off by no more pages than may be strays.
  *
  * Order: same number where all parts fit so; else every part whole on a node of its own, keeping
  * the largest parts' numbers as far as all still fit, then distances, then the tightest fit; else

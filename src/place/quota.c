@@ -5,9 +5,9 @@
 #include <time.h>
 
 /*
- * Up to Xen 4.20.2 a page is taken from the heap before it is taken off the claim, so that for a
- * moment free memory minus claims is too small and a request that fits is refused (xen
- * common/page_alloc.c, domain_adjust_tot_pages).  Ask again before believing it.
+ * Before Xen 4.19.5, 4.20.3 and 4.21.1 a page is taken from the heap before it is taken off the
+ * claim, so that for a moment free memory minus claims is too small and a request that fits is
+ * refused (xen common/page_alloc.c, domain_adjust_tot_pages).  Ask again before believing it.
  */
 #define RETRIES  3
 #define RETRY_NS 1000000L

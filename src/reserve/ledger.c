@@ -145,10 +145,15 @@ struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *l, uint32_
  */
 static bool process_lives(const struct exclaim_ledger_entry *e)
 {
-    const uint64_t placer = atomic_load(&e->placer_start);
+    uint64_t placer;
 
-    return exclaim_process_start(e->pid) == e->pid_start ||
-           (placer && exclaim_process_start(atomic_load(&e->placer)) == placer);
+    /* In this order: a hook that is gone has started its child before, one that lives may do so
+     * between the two looks. */
+    if (exclaim_process_start(e->pid) == e->pid_start) {
+        return true;
+    }
+    placer = atomic_load(&e->placer_start);
+    return placer && exclaim_process_start(atomic_load(&e->placer)) == placer;
 }
 
 static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv *hv)
@@ -167,10 +172,16 @@ uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         struct exclaim_ledger_entry *e = &l->map->entry[i];
 
-        if (atomic_load(&e->state) != EXCLAIM_ENTRY_FREE &&
-            (!process_lives(e) || (hv && !domain_lives(e, hv)))) {
+        if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
+            continue;
+        }
+        if (!process_lives(e)) {
             atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
             pruned++;
+        } else if (hv && !domain_lives(e, hv)) {
+            /* Nothing is owed to a domain that is gone.  But its processes still write to the
+             * entry, so nobody else may have it yet. */
+            memset(e->target, 0, sizeof(e->target));
         }
     }
     return pruned;

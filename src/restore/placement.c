@@ -65,6 +65,9 @@ void placement_start(struct exclaim_session *s)
     if (s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err)) {
         snprintf(s->report.why, sizeof(s->report.why), "placement: %.490s", err.text);
         s->report.placement = EXCLAIM_PLACEMENT_NONE;
+        if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
+            s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+        }
         return;
     }
     s->steer.saved_nodes = aff.nodes;
