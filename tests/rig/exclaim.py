@@ -42,8 +42,9 @@ def goes_on(pair, guest, *hosts):
     last = pair.check_ticks(guest, *hosts)
     guest.wait_tick(hosts[-1], after=last + 5)
     pair.check_ticks(guest, *hosts)
-    # The same bound as for a migration without exclaim: the scenario `downtime` sets both side by side.
-    pair.check(gap(pair, guest, *hosts) <= pair.plain_gap * 2 + 1,
+    # A hang, not a speed: emulated hosts on a shared machine pause for seconds by themselves. The scenario `downtime` and
+    # tests/bench set the times with and without exclaim side by side.
+    pair.check(gap(pair, guest, *hosts) <= pair.plain_gap + 10,
                f"{guest.name} stood still for {gap(pair, guest, *hosts):.2f} s, without exclaim {pair.plain_gap:.2f} s")
 
 
