@@ -116,7 +116,8 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     affinity = s->report.placement == EXCLAIM_PLACEMENT_AFFINITY;
     placing = exclaim_dest_place_env(s, place, sizeof(place));
     start = exclaim_session_now();
-    if (exclaim_child_start(path, argv, placing ? s->config.place_object : NULL, place, &pid,
+    if (exclaim_child_start(path, argv, placing ? s->config.place_object : NULL, place,
+                            s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL, &pid,
                             &err)) {
         fprintf(stderr, "exclaim: %s\n", err.text);
         exclaim_dest_restored(s, false);

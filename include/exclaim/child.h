@@ -9,6 +9,7 @@
 
 #include <exclaim/config.h>
 #include <exclaim/error.h>
+#include <exclaim/ledger.h>
 
 /*
  * The real libxl-save-helper: @config's, else the one of the running Xen where Debian and the
@@ -28,11 +29,12 @@ void exclaim_inherited_fds(struct exclaim_inherited *inherited);
 
 /*
  * Starts @path with @argv, all inherited descriptors, stdin and stdout.  @preload (or NULL) is
- * loaded into it with @place in EXCLAIM_PLACE.  It dies with us.  Signals that a toolstack sends
- * are blocked in the caller from here on, for exclaim_child_wait().
+ * loaded into it with @place in EXCLAIM_PLACE; it is noted in @entry (or NULL) as the process that
+ * places, before it is anything else.  It dies with us.  Signals that a toolstack sends are blocked
+ * in the caller from here on, for exclaim_child_wait().
  */
 int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
-                        pid_t *pid, struct exclaim_error *err);
+                        struct exclaim_ledger_entry *entry, pid_t *pid, struct exclaim_error *err);
 
 /*
  * Closes our copies of the child's descriptors and of stdin, so that its peer sees its end.  stdout

@@ -25,7 +25,6 @@
 #include <xenctrl.h>
 
 #include "../reserve/ledger_map.h"
-#include "../reserve/process.h"
 #include "quota.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -85,8 +84,7 @@ __attribute__((constructor)) static void place_init(void)
         place.entry = NULL;
     }
     if (place.entry) {
-        atomic_store(&place.entry->placer, getpid());
-        atomic_store(&place.entry->placer_start, exclaim_process_start(getpid()));
+        ledger_note_placer(place.entry);
         atomic_store(&place.entry->state, EXCLAIM_ENTRY_PLACING);
     }
     /* Nothing that this process starts is ours. */

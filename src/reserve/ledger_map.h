@@ -3,7 +3,11 @@
 #ifndef EXCLAIM_LEDGER_MAP_H
 #define EXCLAIM_LEDGER_MAP_H
 
+#include <unistd.h>
+
 #include <exclaim/ledger.h>
+
+#include "process.h"
 
 #define LEDGER_MAGIC 0x5245474445434c58ull
 
@@ -16,5 +20,12 @@ struct ledger_map {
 
 /* What the placing object finds in its environment: "<ledger fd>:<slot>:<domid>". */
 #define EXCLAIM_PLACE_ENV "EXCLAIM_PLACE"
+
+/* The calling process is the one that places; its start time survives exec. */
+static inline void ledger_note_placer(struct exclaim_ledger_entry *e)
+{
+    atomic_store(&e->placer, getpid());
+    atomic_store(&e->placer_start, exclaim_process_start(getpid()));
+}
 
 #endif

@@ -48,12 +48,15 @@ void exclaim_inherited_fds(struct exclaim_inherited *inherited)
 
 /* In the child: only calls that may fail without harm, then exec. */
 static void become(const char *path, char *const *argv, const char *preload, const char *place,
-                   pid_t parent, const sigset_t *old)
+                   struct exclaim_ledger_entry *entry, pid_t parent, const sigset_t *old)
 {
     /* Our death must end the restore: nobody else would release its claim and ledger entry. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
         _exit(127);
+    }
+    if (entry) {
+        ledger_note_placer(entry);
     }
     if (preload) {
         const char *others = getenv("LD_PRELOAD");
@@ -71,7 +74,7 @@ static void become(const char *path, char *const *argv, const char *preload, con
 }
 
 int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
-                        pid_t *pid, struct exclaim_error *err)
+                        struct exclaim_ledger_entry *entry, pid_t *pid, struct exclaim_error *err)
 {
     const pid_t self = getpid();
     sigset_t set, old;
@@ -90,7 +93,7 @@ int exclaim_child_start(const char *path, char *const *argv, const char *preload
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, saved, "start %s", path);
     }
     if (!*pid) {
-        become(path, argv, preload, place, self, &old);
+        become(path, argv, preload, place, entry, self, &old);
     }
     return 0;
 }

@@ -77,13 +77,14 @@ mtype:process hook[RECEIVERS];
 mtype:process child[RECEIVERS];
 bool killed[RECEIVERS]; /* the child has SIGKILL pending */
 byte slot_of[RECEIVERS];
-bool status[RECEIVERS]; /* of the child, which the hook ends with as well: true is 0 */
+bool status[RECEIVERS]; /* the child's, then the hook's: true is 0 */
 bool settled[RECEIVERS]; /* the toolstack has drawn its conclusion */
 
 /* Seen by the properties alone. */
 byte foreign[2];
 byte promise[RECEIVERS * 2]; /* matched, and neither placed nor refused nor given up */
 byte late[RECEIVERS];        /* placed, and not off the claim yet */
+bool calling[RECEIVERS];     /* the child is in Xen: a call that it ends even when killed */
 byte inside;
 mtype:result outcome[RECEIVERS];
 byte kills, destroys;
@@ -101,8 +102,12 @@ byte kills, destroys;
 #define HOST_FREE    (free[0] + free[1])
 #define HOST_FOREIGN (foreign[0] + foreign[1])
 
-/* A page that a full node displaces takes another node's page, as a foreign one does. */
-#ifdef MUTANT_STRICT_NODE
+/*
+ * A page that a full node displaces goes where Xen likes and takes a page there as a foreign one
+ * does, from a node that may be promised to another receiver.  That is a limit, not a fault: it
+ * takes a foreign allocation to begin with.  LIMIT_STRICT_NODE shows it.
+ */
+#ifdef LIMIT_STRICT_NODE
 #define TAKEN(n) foreign[n]
 #else
 #define TAKEN(n) (foreign[n] + SUM(elsewhere, n))
@@ -111,6 +116,12 @@ byte kills, destroys;
 #define NOT_OVERSOLD(n)    (SUM(promise, n) <= free[n] + TAKEN(n))
 #define NOTHING_LOST(n, s) (free[n] + foreign[n] + SUM(exact, n) + SUM(elsewhere, n) == s)
 
+/*
+ * At every step: what we promised of a node is there, but for what foreign allocations took of it;
+ * claims are covered; no page is lost.  Elsewhere: only one holds the lock (LOCK, UNLOCK), a full
+ * node is never our own doing (Child), a slot is its owner's until it is free (RESTORED, REMOVE),
+ * and nothing is left over (Next_use).
+ */
 inline check()
 {
     assert(NOT_OVERSOLD(0) && NOT_OVERSOLD(1));
@@ -127,36 +138,22 @@ inline forget_promise(r)
 #define DONE(s, n)      (entry[s].placed[n] + entry[s].refused[n])
 #define REMAINING(s, n) (entry[s].target[n] > DONE(s, n) -> entry[s].target[n] - DONE(s, n) : 0)
 
-/* exclaim_ledger_prune(); `i`, `lives` and `placer` are the caller's. */
-inline prune()
+/*
+ * process_lives(), then domain_lives().  One step, since what is looked for in vain stays away: the
+ * hook's end, then the placer's, then the domain's.
+ */
+inline prune_slot()
 {
-#ifndef MUTANT_PRUNE_NEVER
-    do
-    :: d_step { i < SLOTS && entry[i].state == ENTRY_FREE -> i++ }
-    :: d_step { i == SLOTS -> i = 0 }; break
-    :: i < SLOTS && entry[i].state != ENTRY_FREE ->
-#ifdef MUTANT_PLACER_FIRST
-        /* As it was: who places was read before the hook was looked for. */
-        placer = entry[i].placer;
-        lives = hook[entry[i].owner] != DEAD;
-#else
-        lives = hook[entry[i].owner] != DEAD;
-        placer = entry[i].placer;
-#endif
+    d_step {
 #ifdef MUTANT_NO_PLACER
         placer = NOBODY;
 #endif
-        d_step {
+        if
+        :: hook[entry[i].owner] == DEAD && (placer == NOBODY || child[placer] == DEAD) ->
+            entry[i].state = ENTRY_FREE
+        :: else ->
             if
-            :: placer != NOBODY -> lives = lives || child[placer] != DEAD
-            :: else
-            fi;
-            placer = NOBODY
-        };
-        d_step {
-            if
-            :: !lives -> entry[i].state = ENTRY_FREE
-            :: lives && dom[entry[i].owner] == GONE ->
+            :: dom[entry[i].owner] == GONE ->
 #ifdef MUTANT_DOMAIN_FREES
                 /* As it was: the slot was anybody's, although its processes still wrote to it. */
                 entry[i].state = ENTRY_FREE
@@ -165,10 +162,26 @@ inline prune()
                 entry[i].target[1] = 0
 #endif
             :: else
-            fi;
-            lives = false;
-            i++
-        }
+            fi
+        fi;
+        placer = NOBODY;
+        i++
+    }
+}
+
+/* exclaim_ledger_prune(); `i` and `placer` are the caller's. */
+inline prune()
+{
+#ifndef MUTANT_PRUNE_NEVER
+    do
+    :: d_step { i < SLOTS && entry[i].state == ENTRY_FREE -> i++ }
+    :: d_step { i == SLOTS -> i = 0 }; break
+#ifdef MUTANT_PLACER_FIRST
+    /* As it was: who places was read before the hook was looked for. */
+    :: i < SLOTS && entry[i].state != ENTRY_FREE -> placer = entry[i].placer; prune_slot()
+#else
+    :: atomic { i < SLOTS && entry[i].state != ENTRY_FREE -> placer = entry[i].placer; prune_slot() }
+#endif
     od
 #else
     skip
@@ -203,13 +216,18 @@ inline read_free()
     host_room = (HOST_FREE > CLAIMS -> HOST_FREE - CLAIMS : 0)
 }
 
+#ifdef LIMIT_XEN_WRAP
+/* As those Xens have it: what is free less what is claimed is unsigned, and was read below zero. */
+#define CAN_CLAIM (CLAIMS + WANT <= HOST_FREE || CLAIMS > HOST_FREE)
+#else
 #define CAN_CLAIM (CLAIMS + WANT <= HOST_FREE)
+#endif
 
 proctype Hook(byte me)
 {
     byte i, slot, host_room, placer = NOBODY;
     byte owed[2], room[2];
-    bool lives, entered;
+    bool entered;
 
 PEEK: /* this migration's stream and domain: nothing that others see */
     {
@@ -301,7 +319,7 @@ STAKE:
         }
         fi;
 UNLOCK:
-        d_step {
+        atomic {
 #ifndef MUTANT_NO_LOCK
             assert(holder == me && inside == 1);
             inside--;
@@ -324,7 +342,7 @@ RESTORED:
             assert(entry[slot].ended == outcome[me])
         };
 REMOVE:
-        d_step {
+        atomic {
             assert(entry[slot].state != ENTRY_FREE && entry[slot].owner == me);
             entry[slot].state = ENTRY_FREE;
             forget_promise(me)
@@ -340,9 +358,10 @@ EXIT:
     d_step {
         /* The parent-death signal comes before anybody can see the zombie. */
         killed[me] = child[me] == RUNNING;
+        status[me] = status[me] && hook[me] == RUNNING;
         hook[me] = DEAD;
         if
-        :: child[me] == RUNNING
+        :: calling[me]
         :: else -> forget_promise(me)
         fi;
         i = 0;
@@ -353,7 +372,6 @@ EXIT:
         room[0] = 0;
         room[1] = 0;
         placer = NOBODY;
-        lives = false;
         entered = false
     }
 }
@@ -371,6 +389,13 @@ inline redeem()
 #endif
 }
 
+inline redeem_late()
+{
+    /* A domain that is killed in between has no claim any more. */
+    claim[me] = (claim[me] > 0 -> claim[me] - late[me] : 0);
+    late[me] = 0
+}
+
 proctype Child(byte me)
 {
     byte n, nr, got, slot, left = WANT;
@@ -386,8 +411,10 @@ MAP:
         :: entry[slot].owner == me
         :: entry[slot].owner != me -> goto EXIT
         fi;
-        entry[slot].placer = me;
-        entry[slot].state = ENTRY_PLACING
+        d_step {
+            entry[slot].placer = me;
+            entry[slot].state = ENTRY_PLACING
+        }
     }
     unless { killed[me] };
 
@@ -398,12 +425,12 @@ NEXT:
             :: REMAINING(slot, 0) > 0 && left > 0 -> n = 0
             :: REMAINING(slot, 0) == 0 && REMAINING(slot, 1) > 0 && left > 0 -> n = 1
             :: REMAINING(slot, 0) == 0 && REMAINING(slot, 1) == 0 && left > 0 -> goto ANYWHERE
-            /* No more pages in the stream, or it breaks. */
+            /* No more pages in the stream.  One that breaks is a child that is killed. */
             :: true -> outcome[me] = GOOD; goto RESULT
-            :: left > 0 -> outcome[me] = BAD; goto RESULT
             fi;
             nr = REMAINING(slot, n);
-            nr = (nr > left -> left : nr)
+            nr = (nr > left -> left : nr);
+            calling[me] = true
         }
     }
     unless { killed[me] -> goto EXIT };
@@ -422,7 +449,7 @@ NEXT:
         check()
     }
 #ifdef LATE
-    :: d_step { late[me] > 0 -> late[me] = 0; claim[me] = (claim[me] > 0 -> claim[me] - 1 : 0); check() }
+    :: d_step { late[me] > 0 -> redeem_late(); check() }
 #endif
     :: d_step {
         nr > 0 && dom[me] == ALIVE && late[me] == 0 && !XEN_GIVES(n) ->
@@ -433,7 +460,7 @@ NEXT:
         nr = 0
     }
     :: d_step { nr > 0 && dom[me] != ALIVE && late[me] == 0 -> refused = true; nr = 0 }
-    :: nr == 0 && late[me] == 0 -> break
+    :: d_step { nr == 0 && late[me] == 0 -> calling[me] = false }; break
     od;
 
 COUNT:
@@ -469,7 +496,7 @@ ANYWHERE:
     :: dom[me] != ALIVE -> outcome[me] = BAD; goto RESULT
     fi;
 #ifdef LATE
-    d_step { claim[me] = claim[me] - late[me]; late[me] = 0; check() };
+    d_step { redeem_late(); check() };
 #endif
     goto NEXT;
 
@@ -482,7 +509,7 @@ RESULT:
     }
     unless { killed[me] -> status[me] = false; outcome[me] = NONE };
 EXIT:
-    d_step {
+    atomic {
         status[me] = status[me] && !killed[me];
         child[me] = DEAD;
         if
@@ -504,13 +531,14 @@ inline destroy(r)
 {
     dom[r] = DYING;
     claim[r] = 0;
+    late[r] = 0;
     forget_promise(r)
 }
 
 proctype Toolstack(byte me)
 {
     if
-    :: hook[me] == DEAD && status[me] && dom[me] == ALIVE -> goto SETTLED
+    :: d_step { hook[me] == DEAD && status[me] && dom[me] == ALIVE -> settled[me] = true }; goto SETTLED
     :: d_step { hook[me] == DEAD && !status[me] -> destroy(me) }
 #if DESTROYS > 0
     :: d_step { hook[me] != DEAD && destroys < DESTROYS -> destroys++; destroy(me) }
@@ -518,7 +546,6 @@ proctype Toolstack(byte me)
     fi;
     /* A page of a call that is still on its way comes back with the others. */
     d_step {
-        late[me] == 0 ->
         free[0] = free[0] + exact[AT(me, 0)] + elsewhere[AT(me, 0)];
         free[1] = free[1] + exact[AT(me, 1)] + elsewhere[AT(me, 1)];
         exact[AT(me, 0)] = 0;
@@ -526,10 +553,11 @@ proctype Toolstack(byte me)
         elsewhere[AT(me, 0)] = 0;
         elsewhere[AT(me, 1)] = 0;
         dom[me] = GONE;
+        settled[me] = true;
         check()
     };
 SETTLED:
-    settled[me] = true
+    skip
 }
 
 /* Another domain's builder, a balloon, Xen's own heap. */
@@ -580,7 +608,6 @@ end:
 active proctype Next_use()
 {
     byte i, placer = NOBODY;
-    bool lives;
 
     ALL(ENDED);
     assert(holder == NOBODY && inside == 0);

@@ -24,7 +24,7 @@ pid_t supervise(const char *script, int in, int out)
         close(out);
         alarm(60);
         exclaim_inherited_fds(&inherited);
-        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, &pid,
+        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, NULL, &pid,
                                 &err)) {
             _exit(99);
         }

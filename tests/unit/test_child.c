@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,7 +104,7 @@ static void cannot_start(void **state)
     (void)state;
     sigprocmask(SIG_SETMASK, NULL, &before);
     assert_int_equal(exclaim_child_start("/no/such/helper", (char *const *)(uintptr_t)argv, NULL,
-                                         NULL, &pid, &err),
+                                         NULL, NULL, &pid, &err),
                      0);
     assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_true(WIFEXITED(status));
@@ -130,7 +131,7 @@ static void preload(void **state)
     setenv("LD_PRELOAD", "/other.so", 1);
     dup2(null, 2); /* ld.so tells that there are no such objects */
     assert_int_equal(exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, "/no/such.so",
-                                         "9:1:7", &pid, &err),
+                                         "9:1:7", NULL, &pid, &err),
                      0);
     dup2(old, 2);
     unsetenv("LD_PRELOAD");
@@ -140,11 +141,37 @@ static void preload(void **state)
     close(old);
 }
 
+/* Before the child is anything else: a hook killed right after the start leaves no unnoticed
+ * placer. */
+static void noted_as_placer(void **state)
+{
+    static const char *const argv[] = { "sh", "-c", ":", NULL };
+    struct exclaim_ledger_entry *e =
+        mmap(NULL, sizeof(*e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct exclaim_error err;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_true(e != MAP_FAILED);
+    assert_int_equal(
+        exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, e, &pid, &err),
+        0);
+    assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
+    assert_int_equal(atomic_load(&e->placer), pid);
+    assert_true(atomic_load(&e->placer_start) > 0);
+    munmap(e, sizeof(*e));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_codes),   cmocka_unit_test(signals), cmocka_unit_test(handed_on),
-        cmocka_unit_test(cannot_start), cmocka_unit_test(preload),
+        cmocka_unit_test(exit_codes),
+        cmocka_unit_test(signals),
+        cmocka_unit_test(handed_on),
+        cmocka_unit_test(cannot_start),
+        cmocka_unit_test(preload),
+        cmocka_unit_test(noted_as_placer), /* last: it leaves signals blocked */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

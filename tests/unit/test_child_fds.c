@@ -77,7 +77,7 @@ static void detached(void **state)
             }
         }
         alarm(60);
-        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, &child,
+        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, NULL, &child,
                                 &err)) {
             _exit(99);
         }
