@@ -189,6 +189,15 @@ int exclaim_hv_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_doma
 int exclaim_hv_lookup(struct exclaim_hv *hv, const char *vm, struct exclaim_domain *dom,
                       struct exclaim_error *err);
 
+/* What @claim adds up to in pages.  USAGE if it is none: no pages, or not one node for a node
+ * claim. */
+int exclaim_claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64_t *total,
+                        struct exclaim_error *err);
+
+/* What the errno of a hypercall means to an operator; as strerror(3) where there is no more to say.
+ */
+const char *exclaim_hv_errno_meaning(int errnum);
+
 const char *exclaim_count_method_name(enum exclaim_count_method method);
 
 #endif

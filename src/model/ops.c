@@ -7,22 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *model_errno_meaning(int errnum)
-{
-    switch (errnum) {
-    case EACCES:
-        return "hypervisor and library disagree on the interface: upgraded without reboot?";
-    case EPERM:
-        return "not permitted: no control domain, or a flask or lockdown filter";
-    case ENOSYS:
-        return "this xen does not have it";
-    case EOPNOTSUPP:
-        return "configured out of this xen, or not for this guest";
-    default:
-        return strerror(errnum);
-    }
-}
-
 int model_fail(struct model *m, struct exclaim_error *err, int errnum, const char *fmt, ...)
 {
     char what[256];
@@ -48,7 +32,7 @@ int model_fail(struct model *m, struct exclaim_error *err, int errnum, const cha
     case ENOSYS:
     case EOPNOTSUPP:
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errnum, "%s: %s", what,
-                            model_errno_meaning(errnum));
+                            exclaim_hv_errno_meaning(errnum));
     default:
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "%s", what);
     }

@@ -5,44 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* What the claim adds up to; USAGE if it is no claim. */
-static int claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64_t *total,
-                       struct exclaim_error *err)
-{
-    uint32_t nodes = 0;
-
-    *total = 0;
-    if (claim->nr_nodes > EXCLAIM_NODES_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: %u nodes, at most %u",
-                            domid, claim->nr_nodes, EXCLAIM_NODES_MAX);
-    }
-    for (uint32_t i = 0; claim->kind != EXCLAIM_CLAIM_HOST && i < claim->nr_nodes; i++) {
-        if (claim->node_pages[i] > EXCLAIM_PAGES_MAX) {
-            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                                "claim for domain %u: %" PRIu64 " pages on node %u", domid,
-                                claim->node_pages[i], i);
-        }
-        nodes += claim->node_pages[i] != 0;
-        *total += claim->node_pages[i];
-    }
-    if (claim->kind != EXCLAIM_CLAIM_NODE) {
-        if (claim->host_pages > EXCLAIM_PAGES_MAX) {
-            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                                "claim for domain %u: %" PRIu64 " pages anywhere", domid,
-                                claim->host_pages);
-        }
-        *total += claim->host_pages;
-    }
-    if (claim->kind == EXCLAIM_CLAIM_NODE && nodes != 1) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "claim for domain %u: a claim on one node names %u", domid, nodes);
-    }
-    if (*total == 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: no pages", domid);
-    }
-    return 0;
-}
-
 static int release(struct model *m, uint32_t domid, uint64_t outstanding, struct exclaim_error *err)
 {
     struct model_view now;
@@ -146,7 +108,7 @@ int model_op_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_c
     if (claim->kind == EXCLAIM_CLAIM_NONE) {
         return release(m, domid, before.outstanding, err);
     }
-    if (claim_total(domid, claim, &total, err) ||
+    if (exclaim_claim_total(domid, claim, &total, err) ||
         check_domain(m, domid, &before, claim, total, err)) {
         return -1;
     }

@@ -160,7 +160,6 @@ uint64_t model_set_drop_host(struct model *m, struct model_domain *d, uint64_t m
 /* ops.c, ops_claim.c, ops_count.c, ops_affinity.c: the table */
 int model_fail(struct model *m, struct exclaim_error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-const char *model_errno_meaning(int errnum);
 const char *model_why_no_sets(const struct model *m);
 int model_op_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
                    struct exclaim_error *err);

@@ -126,22 +126,6 @@ int xen_domain_info(struct exclaim_xen *xen, uint32_t domid, xc_domaininfo_t *in
     return nr == 1 && info->domain == domid ? 0 : ESRCH;
 }
 
-const char *xen_errno_meaning(int errnum)
-{
-    switch (errnum) {
-    case EACCES:
-        return "hypervisor and library disagree on the interface: upgraded without reboot?";
-    case EPERM:
-        return "not permitted: no control domain, or a flask or lockdown filter";
-    case ENOSYS:
-        return "this xen does not have it";
-    case EOPNOTSUPP:
-        return "configured out of this xen, or not for this guest";
-    default:
-        return strerror(errnum);
-    }
-}
-
 int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, const char *fmt, ...)
 {
     char what[256];
@@ -163,7 +147,7 @@ int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, con
     case ENOSYS:
     case EOPNOTSUPP:
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errnum, "%s: %s", what,
-                            xen_errno_meaning(errnum));
+                            exclaim_hv_errno_meaning(errnum));
     default:
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "%s", what);
     }

@@ -15,7 +15,7 @@ static void console_caps(struct exclaim_xen *xen, struct exclaim_caps *caps)
 
     if (xen->lib.readconsolering(xen->xch, &byte, &nr, 0, 1, &index) < 0) {
         snprintf(caps->why_count_console, sizeof(caps->why_count_console),
-                 "reading the console ring: %s", xen_errno_meaning(errno));
+                 "reading the console ring: %s", exclaim_hv_errno_meaning(errno));
         return;
     }
     caps->count_console = true;

@@ -104,17 +104,18 @@ static bool one_dump(struct exclaim_xen *xen, uint32_t domid, uint64_t online, s
     errnum = read_ring(xen, text, false, &lost);
     lost = false; /* what was written until now is of no interest */
     if (errnum) {
-        snprintf(why, why_size, "reading the console ring: %s", xen_errno_meaning(errnum));
+        snprintf(why, why_size, "reading the console ring: %s", exclaim_hv_errno_meaning(errnum));
         return false;
     }
     if (xen->lib.send_debug_keys(xen->xch, "u") < 0) {
-        snprintf(why, why_size, "sending debug key u: %s", xen_errno_meaning(errno));
+        snprintf(why, why_size, "sending debug key u: %s", exclaim_hv_errno_meaning(errno));
         return false;
     }
     for (unsigned int i = 0; i < READS_PER_ATTEMPT; i++) {
         errnum = read_ring(xen, text, true, &lost);
         if (errnum) {
-            snprintf(why, why_size, "reading the console ring: %s", xen_errno_meaning(errnum));
+            snprintf(why, why_size, "reading the console ring: %s",
+                     exclaim_hv_errno_meaning(errnum));
             return false;
         }
         if (lost) {
@@ -143,7 +144,7 @@ static bool allowed(struct exclaim_xen *xen, uint64_t max_pages, struct exclaim_
     errnum = all_pages(xen, &pages);
     if (errnum) {
         snprintf(count->why, sizeof(count->why), "reading all domains: %s",
-                 xen_errno_meaning(errnum));
+                 exclaim_hv_errno_meaning(errnum));
         return false;
     }
     if (pages > max_pages) {
@@ -171,7 +172,7 @@ static bool attempt(struct exclaim_xen *xen, uint32_t domid, uint64_t online, st
     }
     if (errnum) {
         snprintf(count->why, sizeof(count->why), "reading the pages of domain %u: %s", domid,
-                 xen_errno_meaning(errnum));
+                 exclaim_hv_errno_meaning(errnum));
         return false;
     }
 

@@ -111,7 +111,7 @@ void xen_count_hypercall(struct exclaim_xen *xen, uint32_t domid, struct exclaim
         if (errnum) {
             count->nr_nodes = 0;
             snprintf(count->why, sizeof(count->why), "domain %u: %s", domid,
-                     xen_errno_meaning(errnum));
+                     exclaim_hv_errno_meaning(errnum));
             return;
         }
         judge(count, before, after);

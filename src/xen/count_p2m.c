@@ -106,7 +106,7 @@ static bool make_node_map(struct exclaim_xen *xen, struct node_map *map, char *w
     max = xen->lib.memory_op(xen->xch, XENMEM_maximum_ram_page, NULL, 0);
     if (max < 0 || (uint64_t)max >= EXCLAIM_PAGES_MAX) {
         snprintf(why, size, "highest machine page: %s",
-                 xen_errno_meaning(max < 0 ? errno : ERANGE));
+                 exclaim_hv_errno_meaning(max < 0 ? errno : ERANGE));
         return false;
     }
     map->max_mfn = (uint64_t)max;
@@ -190,7 +190,7 @@ static void read_p2m(struct exclaim_xen *xen, uint32_t domid, const struct node_
     }
     if (errnum) {
         snprintf(count->why, sizeof(count->why), "mapping the p2m of domain %u: %s", domid,
-                 xen_errno_meaning(errnum));
+                 exclaim_hv_errno_meaning(errnum));
         return;
     }
     if (!add_up(&info, map, &sum, count)) {
@@ -198,7 +198,8 @@ static void read_p2m(struct exclaim_xen *xen, uint32_t domid, const struct node_
     }
     errnum = xen_total_pages(xen, domid, &after);
     if (errnum) {
-        snprintf(count->why, sizeof(count->why), "domain %u: %s", domid, xen_errno_meaning(errnum));
+        snprintf(count->why, sizeof(count->why), "domain %u: %s", domid,
+                 exclaim_hv_errno_meaning(errnum));
         goto out;
     }
     count->nr_nodes = map->nr_nodes;

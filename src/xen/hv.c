@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 const char *exclaim_count_method_name(enum exclaim_count_method method)
@@ -130,4 +131,59 @@ int exclaim_hv_lookup(struct exclaim_hv *hv, const char *vm, struct exclaim_doma
         return 0;
     }
     return scan(hv, vm, exclaim_uuid_parse(vm, uuid) ? uuid : NULL, dom, err);
+}
+
+int exclaim_claim_total(uint32_t domid, const struct exclaim_claim *claim, uint64_t *total,
+                        struct exclaim_error *err)
+{
+    uint32_t nodes = 0;
+
+    *total = 0;
+    if (claim->nr_nodes > EXCLAIM_NODES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: %u nodes, at most %u",
+                            domid, claim->nr_nodes, EXCLAIM_NODES_MAX);
+    }
+    if (claim->kind != EXCLAIM_CLAIM_HOST) {
+        for (uint32_t i = 0; i < claim->nr_nodes; i++) {
+            if (claim->node_pages[i] > EXCLAIM_PAGES_MAX) {
+                return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "claim for domain %u: %" PRIu64 " pages on node %u", domid,
+                                    claim->node_pages[i], i);
+            }
+            nodes += claim->node_pages[i] != 0;
+            *total += claim->node_pages[i];
+        }
+    }
+    if (claim->kind != EXCLAIM_CLAIM_NODE) {
+        if (claim->host_pages > EXCLAIM_PAGES_MAX) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "claim for domain %u: %" PRIu64 " pages anywhere", domid,
+                                claim->host_pages);
+        }
+        *total += claim->host_pages;
+    }
+    if (claim->kind == EXCLAIM_CLAIM_NODE && nodes != 1) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "claim for domain %u: a claim on one node names %u", domid, nodes);
+    }
+    if (*total == 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "claim for domain %u: no pages", domid);
+    }
+    return 0;
+}
+
+const char *exclaim_hv_errno_meaning(int errnum)
+{
+    switch (errnum) {
+    case EACCES:
+        return "hypervisor and library disagree on the interface: upgraded without reboot?";
+    case EPERM:
+        return "not permitted: no control domain, or a flask or lockdown filter";
+    case ENOSYS:
+        return "this xen does not have it";
+    case EOPNOTSUPP:
+        return "configured out of this xen, or not for this guest";
+    default:
+        return strerror(errnum);
+    }
 }

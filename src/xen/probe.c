@@ -22,7 +22,7 @@ static void probe_numa_op(struct exclaim_xen *xen, struct xen_features *f)
     f->numa_op = errnum == 0 || errnum == ERANGE;
     if (!f->numa_op) {
         snprintf(f->why_numa_op, sizeof(f->why_numa_op), "domctl 1101: %s",
-                 xen_errno_meaning(errnum));
+                 exclaim_hv_errno_meaning(errnum));
     }
 }
 
@@ -34,7 +34,7 @@ static void probe_node_memory(struct exclaim_xen *xen, struct xen_features *f)
     f->node_memory = errnum == 0;
     if (errnum) {
         snprintf(f->why_node_memory, sizeof(f->why_node_memory), "sysctl 1117: %s",
-                 xen_errno_meaning(errnum));
+                 exclaim_hv_errno_meaning(errnum));
     }
 }
 
@@ -69,7 +69,8 @@ static void probe_claim_node(struct exclaim_xen *xen, struct xen_features *f)
     f->claim_node_known = f->claim_node || (errnum == EINVAL && !f->numa_op && !f->node_memory);
     if (!f->claim_node) {
         snprintf(f->why_claim_node, sizeof(f->why_claim_node), "a claim with a node: %s",
-                 f->claim_node_known ? "this xen refuses every node" : xen_errno_meaning(errnum));
+                 f->claim_node_known ? "this xen refuses every node"
+                                     : exclaim_hv_errno_meaning(errnum));
     }
 }
 
@@ -121,7 +122,8 @@ static void probe_claim_sets(struct exclaim_xen *xen, struct xen_features *f)
     errnum = probe_set_command(xen, &f->claim_sets);
     if (errnum) {
         snprintf(f->why_claim_sets, sizeof(f->why_claim_sets), "domctl 91: %s",
-                 errnum == EINVAL ? "holds one claim, not a set" : xen_errno_meaning(errnum));
+                 errnum == EINVAL ? "holds one claim, not a set"
+                                  : exclaim_hv_errno_meaning(errnum));
     }
 }
 

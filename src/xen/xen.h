@@ -83,9 +83,6 @@ int xen_claim_pages(struct exclaim_xen *xen, uint32_t domid, uint64_t pages, uin
 /* ESRCH if there is no such domain. */
 int xen_domain_info(struct exclaim_xen *xen, uint32_t domid, xc_domaininfo_t *info);
 
-/* What an errno value of a hypercall means, in a few words. */
-const char *xen_errno_meaning(int errnum);
-
 /* As exclaim_fail(), with the kind that @errnum stands for and its meaning in the text. */
 int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
