@@ -122,11 +122,15 @@ class Host:
         """xl info as a dictionary of strings."""
         return truth.xl_info(self.run("xl info").out)
 
-    def outstanding_claims(self):
-        """Pages claimed and not yet allocated, of all domains."""
+    def pages(self):
+        """The host's pages: (total, free, claimed and not yet allocated)."""
         done = self.run('pages "$LIBXENCTRL" && xl info')
         first, _, rest = done.out.partition("\n")
-        return truth.host_pages(first, truth.xl_info(rest))[2]
+        return truth.host_pages(first, truth.xl_info(rest))
+
+    def outstanding_claims(self):
+        """Pages claimed and not yet allocated, of all domains."""
+        return self.pages()[2]
 
     def guests(self):
         """{domid: name} of all domains but dom0; a dying one included."""

@@ -34,6 +34,28 @@ def mem_claim(pair):
             pair.check(exclaim(host, f"release {domain.domid}")["released_pages"] == 0, f"{host.name}: released what was not there")
 
 
+@scenario("the peers' cases that need no claims per node, by their ids; tests/model runs the same on the model", nodes=2, **VERBS)
+def peer_cases(pair):
+    """A1-4, A1-6, I1-9 and I2-1 of the claim sets' own test program, as far as they are about claims on the host."""
+    host = pair.dst
+    free, spare = host.pages()[1], 4096
+    with bare(host, 2 * free) as first, bare(host, 2 * free) as second:
+        exclaim(host, f"claim {first.domid} --pages {free // 2}")  # A1-4
+        pair.check(host.outstanding_claims() == free // 2, f"A1-4: {host.outstanding_claims()} of {free // 2} pages claimed")
+        pair.check(first.populate(10) == 10 and host.outstanding_claims() == free // 2 - 10, f"A1-4: {host.outstanding_claims()} left of {free // 2 - 10}")
+        exclaim(host, f"release {first.domid}")
+        exclaim(host, f"claim {first.domid} --pages 8")  # A1-6
+        exclaim(host, f"release {first.domid}")
+        pair.check(host.outstanding_claims() == 0, f"A1-6: {host.outstanding_claims()} pages left")
+        done = host.run(f"exclaim claim {first.domid} --pages {host.pages()[1] + spare}", check=False)  # I1-9
+        pair.check(done.rc == 3, f"I1-9: more than is free: {done}")
+        exclaim(host, f"claim {first.domid} --pages {host.pages()[1] - spare}")  # I2-1
+        done = host.run(f"exclaim claim {second.domid} --pages {2 * spare}", check=False)
+        pair.check(done.rc == 3 and str(2 * spare) in done.err, f"I2-1: twice what is left: {done}")
+        exclaim(host, f"claim {second.domid} --pages {spare // 2}")
+    pair.check(host.outstanding_claims() == 0, f"{host.outstanding_claims()} pages still claimed by dead domains")
+
+
 @scenario("a claim that cannot be kept is refused in numbers", nodes=2, **VERBS)
 def claim_refused(pair):
     host = pair.dst
