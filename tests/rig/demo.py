@@ -100,7 +100,7 @@ def main():
     finally:
         if pair:
             pair.stop()
-        if rc == 0:
+        if rc == 0 or not pair:
             shutil.rmtree(logs, ignore_errors=True)
         else:
             print(f"demo: consoles of both hosts are in {logs}", file=sys.stderr)
