@@ -92,9 +92,10 @@ static void finish(struct exclaim_session *s, int status)
 static int restore(struct exclaim_session *s, const struct libxl_args *args,
                    const struct exclaim_inherited *inherited, const char *path, char **argv)
 {
+    struct exclaim_child_setup setup = { 0 };
     struct exclaim_error err = { 0 };
     char place[64];
-    bool placing, affinity;
+    bool affinity;
     int64_t start;
     int status;
     pid_t pid;
@@ -114,11 +115,13 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     }
 
     affinity = s->report.placement == EXCLAIM_PLACEMENT_AFFINITY;
-    placing = exclaim_dest_place_env(s, place, sizeof(place));
+    if (exclaim_dest_place_env(s, place, sizeof(place))) {
+        setup.preload = s->config.place_object;
+        setup.place = place;
+    }
+    setup.entry = s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL;
     start = exclaim_session_now();
-    if (exclaim_child_start(path, argv, placing ? s->config.place_object : NULL, place,
-                            s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL, &pid,
-                            &err)) {
+    if (exclaim_child_start(path, argv, &setup, &pid, &err)) {
         fprintf(stderr, "exclaim: %s\n", err.text);
         exclaim_dest_restored(s, false);
         exclaim_session_report(s);

@@ -18,6 +18,12 @@
 int exclaim_find_save_helper(const struct exclaim_config *config, char *path, uint32_t size,
                              struct exclaim_error *err);
 
+/* The same for emu-manager and, moved aside for our wrapper, xenguest. */
+int exclaim_find_emu_manager(const struct exclaim_config *config, char *path, uint32_t size,
+                             struct exclaim_error *err);
+int exclaim_find_xenguest(const struct exclaim_config *config, char *path, uint32_t size,
+                          struct exclaim_error *err);
+
 /* The descriptors above 2 that a program was started with. */
 struct exclaim_inherited {
     uint32_t nr;
@@ -27,14 +33,26 @@ struct exclaim_inherited {
 /* Call first thing in main(), before anything is opened. */
 void exclaim_inherited_fds(struct exclaim_inherited *inherited);
 
+/* What a child gets beside its arguments and what we were started with. */
+struct exclaim_child_setup {
+    const char *preload;                /* an object to load into it, or NULL */
+    const char *place;                  /* then: EXCLAIM_PLACE for that object */
+    struct exclaim_ledger_entry *entry; /* where it is noted as the process that places, or NULL */
+    bool outlives; /* it is not killed when we die: it ends by itself, on the end of its input */
+    uint32_t nr_fds;
+    struct {
+        int ours, its; /* our descriptor takes the place of the inherited one of this number */
+    } fd[2];
+};
+
 /*
- * Starts @path with @argv, all inherited descriptors, stdin and stdout.  @preload (or NULL) is
- * loaded into it with @place in EXCLAIM_PLACE; it is noted in @entry (or NULL) as the process that
- * places, before it is anything else.  It dies with us.  Signals that a toolstack sends are blocked
- * in the caller from here on, for exclaim_child_wait().
+ * Starts @path with @argv, all inherited descriptors, stdin and stdout, and @setup (NULL: nothing
+ * more).  It is noted in the ledger before it is anything else.  Signals that a toolstack sends are
+ * blocked in the caller from here on, for exclaim_child_wait() or exclaim_child_signals().
  */
-int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
-                        struct exclaim_ledger_entry *entry, pid_t *pid, struct exclaim_error *err);
+int exclaim_child_start(const char *path, char *const *argv,
+                        const struct exclaim_child_setup *setup, pid_t *pid,
+                        struct exclaim_error *err);
 
 /*
  * Closes our copies of the child's descriptors and of stdin, so that its peer sees its end.  stdout
@@ -48,6 +66,19 @@ void exclaim_child_detach(const struct exclaim_inherited *inherited);
  * called every @tick_ms milliseconds until then. */
 int exclaim_child_wait(pid_t pid, int *status, void (*tick)(void *arg), void *arg,
                        unsigned int tick_ms, struct exclaim_error *err);
+
+/*
+ * For a loop of one's own instead of exclaim_child_wait(): a descriptor that is readable when the
+ * child may have ended, or a signal waits to be handed on; -1 on error.  The caller closes it.
+ */
+int exclaim_child_signals(struct exclaim_error *err);
+
+/* Empties it and hands signals on to @pid (0: to nobody).  True once the child has ended, with its
+ * wait status; not again after that. */
+bool exclaim_child_ended(int signals, pid_t pid, int *status);
+
+/* In a process that a hook leaves behind: closes every descriptor from 3 on. */
+void exclaim_close_inherited(void);
 
 /* Ends this process as the child ended: same exit code, same signal. */
 void exclaim_child_mirror(int status) __attribute__((noreturn));

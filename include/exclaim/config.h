@@ -23,6 +23,8 @@ struct exclaim_config {
     char lock_dir[200];
     char report_file[256];
     char libxl_save_helper[256]; /* the real one; "" = look in the running Xen's usual places */
+    char emu_manager[256];       /* likewise */
+    char xenguest[256];          /* likewise, where our wrapper has taken its place */
     char place_object[256];      /* libexclaim-place.so; "" = no placement */
 };
 

@@ -44,6 +44,8 @@ static const struct key keys[] = {
     PATH(lock_dir),
     PATH(report_file),
     OPTIONAL(libxl_save_helper),
+    OPTIONAL(emu_manager),
+    OPTIONAL(xenguest),
     OPTIONAL(place_object),
 };
 
@@ -74,6 +76,8 @@ void exclaim_config_default(struct exclaim_config *config)
         .lock_dir = "/run/exclaim",
         .report_file = "/var/log/exclaim/migrations.ndjson",
         .libxl_save_helper = "",
+        .emu_manager = "",
+        .xenguest = "",
         .place_object = EXCLAIM_PLACE_OBJECT,
     };
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,25 +47,38 @@ void exclaim_inherited_fds(struct exclaim_inherited *inherited)
     }
 }
 
+/* Also where both numbers are the same, which dup2(2) leaves to be closed on exec. */
+static bool put_fd(int ours, int its)
+{
+    return ours == its ? !fcntl(ours, F_SETFD, 0) : dup2(ours, its) == its;
+}
+
 /* In the child: only calls that may fail without harm, then exec. */
-static void become(const char *path, char *const *argv, const char *preload, const char *place,
-                   struct exclaim_ledger_entry *entry, pid_t parent, const sigset_t *old)
+static void become(const char *path, char *const *argv, const struct exclaim_child_setup *setup,
+                   pid_t parent, const sigset_t *old)
 {
     /* Our death must end the restore: nobody else would release its claim and ledger entry. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-        _exit(127);
+    if (!setup->outlives) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) {
+            _exit(127);
+        }
     }
-    if (entry) {
-        ledger_note_placer(entry);
+    if (setup->entry) {
+        ledger_note_placer(setup->entry);
     }
-    if (preload) {
+    for (uint32_t i = 0; i < setup->nr_fds; i++) {
+        if (!put_fd(setup->fd[i].ours, setup->fd[i].its)) {
+            _exit(127);
+        }
+    }
+    if (setup->preload) {
         const char *others = getenv("LD_PRELOAD");
         char list[1024];
 
-        if (snprintf(list, sizeof(list), "%s%s%s", preload, others && *others ? " " : "",
+        if (snprintf(list, sizeof(list), "%s%s%s", setup->preload, others && *others ? " " : "",
                      others ? others : "") >= (int)sizeof(list) ||
-            setenv("LD_PRELOAD", list, 1) || setenv(EXCLAIM_PLACE_ENV, place, 1)) {
+            setenv("LD_PRELOAD", list, 1) || setenv(EXCLAIM_PLACE_ENV, setup->place, 1)) {
             _exit(127);
         }
     }
@@ -73,9 +87,11 @@ static void become(const char *path, char *const *argv, const char *preload, con
     _exit(127);
 }
 
-int exclaim_child_start(const char *path, char *const *argv, const char *preload, const char *place,
-                        struct exclaim_ledger_entry *entry, pid_t *pid, struct exclaim_error *err)
+int exclaim_child_start(const char *path, char *const *argv,
+                        const struct exclaim_child_setup *setup, pid_t *pid,
+                        struct exclaim_error *err)
 {
+    static const struct exclaim_child_setup nothing;
     const pid_t self = getpid();
     sigset_t set, old;
 
@@ -93,7 +109,7 @@ int exclaim_child_start(const char *path, char *const *argv, const char *preload
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, saved, "start %s", path);
     }
     if (!*pid) {
-        become(path, argv, preload, place, entry, self, &old);
+        become(path, argv, setup ? setup : &nothing, self, &old);
     }
     return 0;
 }
@@ -139,6 +155,41 @@ int exclaim_child_wait(pid_t pid, int *status, void (*tick)(void *arg), void *ar
             kill(pid, sig);
         }
     }
+}
+
+int exclaim_child_signals(struct exclaim_error *err)
+{
+    sigset_t set;
+    int fd;
+
+    handled_signals(&set);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "signalfd") : fd;
+}
+
+bool exclaim_child_ended(int signals, pid_t pid, int *status)
+{
+    struct signalfd_siginfo info;
+
+    while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+        if (pid > 0 && info.ssi_signo != SIGCHLD) {
+            kill(pid, (int)info.ssi_signo);
+        }
+    }
+    return pid > 0 && waitpid(pid, status, WNOHANG) == pid;
+}
+
+void exclaim_close_inherited(void)
+{
+    struct exclaim_inherited inherited;
+
+    /* The list holds as many as it holds: again until nothing is left. */
+    do {
+        exclaim_inherited_fds(&inherited);
+        for (uint32_t i = 0; i < inherited.nr; i++) {
+            close(inherited.fd[i]);
+        }
+    } while (inherited.nr);
 }
 
 void exclaim_child_mirror(int status)

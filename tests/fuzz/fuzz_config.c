@@ -56,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_path(c.lock_dir, sizeof(c.lock_dir));
     check_path(c.report_file, sizeof(c.report_file));
     check_path(c.libxl_save_helper, sizeof(c.libxl_save_helper));
+    check_path(c.emu_manager, sizeof(c.emu_manager));
+    check_path(c.xenguest, sizeof(c.xenguest));
     check_path(c.place_object, sizeof(c.place_object));
     return 0;
 }

@@ -75,5 +75,7 @@ void assert_config_equal(const struct exclaim_config *a, const struct exclaim_co
     assert_string_equal(a->lock_dir, b->lock_dir);
     assert_string_equal(a->report_file, b->report_file);
     assert_string_equal(a->libxl_save_helper, b->libxl_save_helper);
+    assert_string_equal(a->emu_manager, b->emu_manager);
+    assert_string_equal(a->xenguest, b->xenguest);
     assert_string_equal(a->place_object, b->place_object);
 }

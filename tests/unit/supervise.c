@@ -24,8 +24,7 @@ pid_t supervise(const char *script, int in, int out)
         close(out);
         alarm(60);
         exclaim_inherited_fds(&inherited);
-        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, NULL, &pid,
-                                &err)) {
+        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, &pid, &err)) {
             _exit(99);
         }
         exclaim_child_detach(&inherited);

@@ -103,9 +103,9 @@ static void cannot_start(void **state)
 
     (void)state;
     sigprocmask(SIG_SETMASK, NULL, &before);
-    assert_int_equal(exclaim_child_start("/no/such/helper", (char *const *)(uintptr_t)argv, NULL,
-                                         NULL, NULL, &pid, &err),
-                     0);
+    assert_int_equal(
+        exclaim_child_start("/no/such/helper", (char *const *)(uintptr_t)argv, NULL, &pid, &err),
+        0);
     assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 127);
@@ -123,6 +123,7 @@ static void preload(void **state)
                            "test \"$EXCLAIM_PLACE\" = 9:1:7 && test \"$LD_PRELOAD\" = "
                            "'/no/such.so /other.so'",
                            NULL };
+    const struct exclaim_child_setup setup = { .preload = "/no/such.so", .place = "9:1:7" };
     struct exclaim_error err;
     int status, null = open("/dev/null", O_WRONLY), old = dup(2);
     pid_t pid;
@@ -130,9 +131,8 @@ static void preload(void **state)
     (void)state;
     setenv("LD_PRELOAD", "/other.so", 1);
     dup2(null, 2); /* ld.so tells that there are no such objects */
-    assert_int_equal(exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, "/no/such.so",
-                                         "9:1:7", NULL, &pid, &err),
-                     0);
+    assert_int_equal(
+        exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, &setup, &pid, &err), 0);
     dup2(old, 2);
     unsetenv("LD_PRELOAD");
     assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
@@ -148,6 +148,7 @@ static void noted_as_placer(void **state)
     static const char *const argv[] = { "sh", "-c", ":", NULL };
     struct exclaim_ledger_entry *e =
         mmap(NULL, sizeof(*e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const struct exclaim_child_setup setup = { .entry = e };
     struct exclaim_error err;
     int status;
     pid_t pid;
@@ -155,8 +156,7 @@ static void noted_as_placer(void **state)
     (void)state;
     assert_true(e != MAP_FAILED);
     assert_int_equal(
-        exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, e, &pid, &err),
-        0);
+        exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, &setup, &pid, &err), 0);
     assert_int_equal(exclaim_child_wait(pid, &status, NULL, NULL, 0, &err), 0);
     assert_int_equal(atomic_load(&e->placer), pid);
     assert_true(atomic_load(&e->placer_start) > 0);

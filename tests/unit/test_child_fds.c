@@ -77,8 +77,7 @@ static void detached(void **state)
             }
         }
         alarm(60);
-        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, NULL, NULL, &child,
-                                &err)) {
+        if (exclaim_child_start("/bin/sh", (char *const *)(uintptr_t)argv, NULL, &child, &err)) {
             _exit(99);
         }
         exclaim_child_detach(&inherited);

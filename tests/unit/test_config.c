@@ -73,6 +73,8 @@ static const struct {
     PATH(lock_dir, 200, false),
     PATH(report_file, 256, false),
     PATH(libxl_save_helper, 256, true),
+    PATH(emu_manager, 256, true),
+    PATH(xenguest, 256, true),
     PATH(place_object, 256, true),
 };
 
