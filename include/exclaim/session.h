@@ -28,8 +28,17 @@ struct exclaim_session {
     struct exclaim_ledger *ledger;
     bool have_entry;
     uint32_t slot;
-    bool watch;   /* there is a match to compare with when the emulator has ended */
-    bool claimed; /* by us: leftovers are ours to release */
+    /* What a hook knows from its toolstack; nothing unless it says so. */
+    struct {
+        bool type;           /* the guest's type is `hvm` */
+        bool hvm;            /* HVM or PVH */
+        bool soft_automatic; /* it lets no user choose a soft affinity */
+        int claim_node;      /* it has claimed on this one node; -1: not known */
+        pid_t emulator;      /* started already; 0: we start it when all is prepared */
+    } known;
+    bool preloaded; /* known.emulator has loaded the placing object */
+    bool watch;     /* there is a match to compare with when the emulator has ended */
+    bool claimed;   /* by us: leftovers are ours to release */
     struct {
         bool active;
         uint32_t node;        /* where pages go now */
@@ -60,8 +69,22 @@ void exclaim_session_ready(struct exclaim_session *s);
 int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir);
 
 /*
+ * The same in two steps, for a hook that must not wait for either.  Counts; -1 if no record is to
+ * be sent, for the reason in report.why.
+ */
+int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir);
+
+/*
+ * Writes headers and record, in at most @timeout_ms (-1: as long as it takes) or until @cancel_fd
+ * (or -1) is readable.  Whether @fd blocks is not touched: others share it.  Returns as
+ * exclaim_source_send() does.
+ */
+int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int cancel_fd);
+
+/*
  * Destination.  Returns 0 if the emulator should be started, -1 if the policy refuses: then nothing
- * is claimed and report.error has the reason.  @cancel_fd (or -1) ends the wait for the stream.
+ * is claimed and report.error has the reason.  Once @cancel_fd (or -1) is readable nothing more is
+ * waited for or claimed; what was, exclaim_dest_restored() gives back.
  */
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
 
@@ -80,7 +103,8 @@ void exclaim_dest_restored(struct exclaim_session *s, bool result);
 bool exclaim_dest_verify_is_quick(struct exclaim_session *s);
 void exclaim_dest_verify(struct exclaim_session *s, bool paused);
 
-/* Verifies and reports in a process of its own, so that the guest need not wait. */
+/* Verifies and reports in a process of its own, with none of our descriptors, so that neither the
+ * guest nor whoever reads from us has to wait. */
 void exclaim_dest_verify_later(struct exclaim_session *s);
 
 /* Appends the report line; failures go to syslog only. */

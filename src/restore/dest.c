@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "fault.h"
 #include "placement.h"
 #include "reserve.h"
+#include "type.h"
 
 /* A suspend image on disk is no migration; whoever restores it decides alone. */
 static bool is_file(int fd)
@@ -21,6 +23,13 @@ static bool is_file(int fd)
     struct stat st;
 
     return !fstat(fd, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+static bool cancelled(int cancel_fd)
+{
+    struct pollfd p = { .fd = cancel_fd, .events = POLLIN };
+
+    return cancel_fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
 /* Peeks and checks.  *go is false when there is nothing to reserve and nothing to refuse. */
@@ -37,6 +46,11 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
                              &why, err);
     s->report.ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
     exclaim_fault("PEEKED");
+    if (cancelled(cancel_fd)) {
+        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
+        snprintf(s->report.why, sizeof(s->report.why), "cancelled");
+        return 0;
+    }
     if (rc) {
         return -1;
     }
@@ -60,14 +74,24 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %" PRIu32 " is dying",
                             s->dom.domid);
     }
+    if (session_other_type(s, err)) {
+        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
+        snprintf(s->report.why, sizeof(s->report.why), "%s", err->text);
+        return 0;
+    }
+    if (exclaim_reservation_check_domain(&s->report.res, &s->dom, err)) {
+        return -1;
+    }
+    /* While it arrives, xenopsd's domain has another uuid; the VM's own is what people look for. */
+    memcpy(s->report.uuid, s->report.res.uuid, sizeof(s->report.uuid));
     *go = true;
-    return exclaim_reservation_check_domain(&s->report.res, &s->dom, err);
+    return 0;
 }
 
 /*
- * libxl places a new domain's vCPUs on nodes of its own choice, before it has seen the stream.
- * Memory and vCPUs go together: where that choice was automatic on the source as well, it follows
- * the match.
+ * Both toolstacks place a new domain's vCPUs on nodes of their own choice, before they have seen
+ * the stream.  Memory and vCPUs go together: where that choice was automatic on the source as well,
+ * it follows the match.  libxl lets users choose, too; xenopsd does not: its users pin (hard_all).
  */
 static void follow_vcpus(struct exclaim_session *s)
 {
@@ -76,7 +100,8 @@ static void follow_vcpus(struct exclaim_session *s)
     struct exclaim_host host;
     uint64_t homes = 0, online = 0;
 
-    if (s->report.res.soft_affinity != EXCLAIM_SOFT_AUTOMATIC ||
+    if (!(s->report.res.soft_affinity == EXCLAIM_SOFT_AUTOMATIC ||
+          (s->report.res.soft_affinity == EXCLAIM_SOFT_UNKNOWN && s->known.soft_automatic)) ||
         s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err) ||
         s->hv->ops->host(s->hv, &host, &err)) {
         return;
@@ -104,6 +129,11 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
         return dest_settle(s, "record", &err);
     }
     if (!go) {
+        return 0;
+    }
+    placement_look(s, cancel_fd);
+    if (cancelled(cancel_fd)) {
+        snprintf(s->report.why, sizeof(s->report.why), "cancelled");
         return 0;
     }
     if (dest_reserve(s)) {

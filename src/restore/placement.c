@@ -30,6 +30,14 @@ enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclai
         exclaim_fail(why, EXCLAIM_ERR_UNSUPPORTED, errno, "%s", s->config.place_object);
         return EXCLAIM_PLACEMENT_AFFINITY;
     }
+    if (s->known.emulator) {
+        /* It finds its entry by itself, see src/place/place.c. */
+        if (!s->preloaded) {
+            exclaim_fail(why, EXCLAIM_ERR_UNSUPPORTED, 0, "%s is not in the restoring process",
+                         s->config.place_object);
+        }
+        return s->preloaded ? EXCLAIM_PLACEMENT_PRELOAD : EXCLAIM_PLACEMENT_AFFINITY;
+    }
     s->place_fd = exclaim_ledger_fd(s->ledger, why);
     return s->place_fd >= 0 ? EXCLAIM_PLACEMENT_PRELOAD : EXCLAIM_PLACEMENT_AFFINITY;
 }

@@ -3,22 +3,19 @@
 #include <exclaim/session.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <exclaim/record.h>
 
 #include "libxl.h"
-
-static int passed(struct exclaim_session *s, const struct exclaim_error *err)
-{
-    s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-    snprintf(s->report.why, sizeof(s->report.why), "%s", err->text);
-    return 0;
-}
+#include "type.h"
 
 static int build(struct exclaim_session *s, const char *userdata_dir, struct exclaim_error *err)
 {
@@ -33,6 +30,9 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
     }
     memcpy(s->report.uuid, s->dom.uuid, sizeof(s->report.uuid));
     s->report.have_uuid = true;
+    if (session_other_type(s, err)) {
+        return -1;
+    }
 
     if (s->hv->ops->count(s->hv, s->dom.domid, s->config.count_console_max_pages, &count,
                           &count_err)) {
@@ -55,23 +55,68 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
     return 0;
 }
 
-/* All of it, or *written says how far it came. */
-static int write_all(int fd, const uint8_t *buf, size_t len, size_t *written,
-                     struct exclaim_error *err)
+int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir)
 {
+    struct exclaim_error err = { 0 };
+
+    if (build(s, userdata_dir, &err)) {
+        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
+        snprintf(s->report.why, sizeof(s->report.why), "%s", err.text);
+        return -1;
+    }
+    return 0;
+}
+
+/* Waits until something can be written.  -1 for an error, a time-out or a cancel. */
+static int wait_writable(int fd, int cancel_fd, int64_t deadline, struct exclaim_error *err)
+{
+    struct pollfd p[2] = { { .fd = fd, .events = POLLOUT }, { .fd = cancel_fd, .events = POLLIN } };
+    int64_t left = deadline < 0 ? -1 : deadline - exclaim_session_now();
+    int r = poll(p, 2, left < 0 && deadline >= 0 ? 0 : (int)left);
+
+    if (r < 0 && errno != EINTR) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "poll stream %d", fd);
+    }
+    if (r > 0 && p[1].revents) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ECANCELED, "stream %d", fd);
+    }
+    if (deadline >= 0 && exclaim_session_now() >= deadline) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT, "stream %d", fd);
+    }
+    return 0;
+}
+
+/*
+ * One write that does not wait, although others have the same open file description and rely on it
+ * to block.  A pipe that is ready takes PIPE_BUF bytes; a file is always ready.
+ */
+static ssize_t write_some(int fd, mode_t type, const uint8_t *buf, size_t len)
+{
+    if (S_ISSOCK(type)) {
+        return send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return write(fd, buf, S_ISFIFO(type) && len > PIPE_BUF ? PIPE_BUF : len);
+}
+
+/* All of it, or *written says how far it came. */
+static int write_all(int fd, const uint8_t *buf, size_t len, int timeout_ms, int cancel_fd,
+                     size_t *written, struct exclaim_error *err)
+{
+    const int64_t deadline = timeout_ms < 0 ? -1 : exclaim_session_now() + timeout_ms;
+    struct stat st;
+
     *written = 0;
+    if (fstat(fd, &st)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "stream %d", fd);
+    }
     while (*written < len) {
-        ssize_t r = write(fd, buf + *written, len - *written);
+        ssize_t r;
 
-        if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-            if (poll(&p, 1, -1) < 0 && errno != EINTR) {
-                return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "poll stream %d", fd);
-            }
-            continue;
+        if (wait_writable(fd, cancel_fd, deadline, err)) {
+            return exclaim_error_wrap(err, "record: %zu of %zu bytes written", *written, len);
         }
-        if (r < 0 && errno == EINTR) {
+        r = write_some(fd, st.st_mode, buf + *written, len - *written);
+        if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             continue;
         }
         if (r < 0) {
@@ -83,7 +128,7 @@ static int write_all(int fd, const uint8_t *buf, size_t len, size_t *written,
     return 0;
 }
 
-int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir)
+int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int cancel_fd)
 {
     uint8_t buf[EXCLAIM_PREFIX_MAX];
     struct exclaim_error err = { 0 };
@@ -93,17 +138,16 @@ int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_
     int64_t start;
     int rc;
 
-    if (build(s, userdata_dir, &err)) {
-        return passed(s, &err);
-    }
     if (exclaim_prefix_encode(&s->report.res, s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
                               s->caps.xen_major, s->caps.xen_minor, buf, sizeof(buf), &len, &err)) {
-        return passed(s, &err);
+        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
+        snprintf(s->report.why, sizeof(s->report.why), "%s", err.text);
+        return 0;
     }
     start = exclaim_session_now();
     /* A dead peer is the emulator's to report; ours is only not to die of it without a report. */
     sigaction(SIGPIPE, &ignore, &before);
-    rc = write_all(fd, buf, len, &written, &err);
+    rc = write_all(fd, buf, len, timeout_ms, cancel_fd, &written, &err);
     sigaction(SIGPIPE, &before, NULL);
     if (rc) {
         s->report.outcome = written ? EXCLAIM_OUTCOME_FAILED : EXCLAIM_OUTCOME_PASSED;
@@ -114,4 +158,9 @@ int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_
     s->report.record_bytes = (uint32_t)len;
     s->report.outcome = EXCLAIM_OUTCOME_SENT;
     return 0;
+}
+
+int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir)
+{
+    return exclaim_source_count(s, userdata_dir) ? 0 : exclaim_source_write(s, fd, -1, -1);
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stands where xenopsd expects emu-manager, on both sides of a live migration, and starts the real
+ * one with the same arguments and descriptors but for the two control pipes.  Those it hands on,
+ * line by line; the stream it never relays.
+ *
+ * -mode save, hvm_save, with -live true:
+ *   at `done`, xenopsd's answer to `prepare:xenguest`, before it is handed on:
+ *   1. count the domain's pages per node
+ *   2. write image header, domain header and our record to the stream
+ *
+ * -mode restore, hvm_restore:
+ *   at `restore:xenguest`, before it is handed on:
+ *   1. peek at the stream; nothing is consumed
+ *   2. check, match, claim, under the ledger's lock
+ *   at `result:xenguest` or `error:`, before it is handed on:
+ *   3. release leftovers, read the counts back, append the report
+ *
+ * In every mode a manager that ends without a word becomes an `error:` line.
+ *
+ * Invocation: by xenopsd.  Arguments that we do not understand are the real manager's alone.  Exit:
+ * the real manager's own; 3 when policy `strict` refuses before the first page; 5 when the real
+ * manager cannot be started or the stream was spoilt half-way through the record.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <exclaim/child.h>
+#include <exclaim/log.h>
+
+#include "../src/restore/emu_supervise.h"
+
+#define HOOK "emu-manager"
+
+static int run_real(const char *path, char **argv)
+{
+    execv(path, argv);
+    exclaim_log(LOG_ERR, "start %s: %m", path);
+    return 5;
+}
+
+/* There is no manager that could. */
+static int say_error(const struct emu_args *args, const char *text)
+{
+    char line[128];
+    int len = snprintf(line, sizeof(line), "error:%.*s\n", (int)sizeof(line) - 8, text);
+
+    exclaim_log(LOG_ERR, "%s", text);
+    if (args->known && write(args->control_out, line, (size_t)len) != len) {
+        exclaim_log(LOG_ERR, "write to control descriptor %d: %m", args->control_out);
+    }
+    return 5;
+}
+
+int main(int argc, char **argv)
+{
+    struct exclaim_inherited inherited;
+    struct exclaim_error err = { 0 };
+    struct exclaim_session s;
+    struct emu_args args;
+    int code, status;
+    char path[512];
+
+    exclaim_inherited_fds(&inherited);
+    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
+    emu_parse_args(argc, argv, &args);
+    exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
+                         args.domid);
+    if (exclaim_find_emu_manager(&s.config, path, sizeof(path), &err)) {
+        return say_error(&args, err.text);
+    }
+    argv[0] = path;
+    if (!args.known) {
+        exclaim_log(LOG_NOTICE, "arguments of an unknown form: handed to %s", path);
+        return run_real(path, argv);
+    }
+    s.known.type = true;
+    s.known.hvm = args.hvm;
+    s.known.soft_automatic = true;
+    s.known.claim_node = args.node;
+    if (emu_not_ours(&args)) {
+        snprintf(s.report.why, sizeof(s.report.why), "%s", emu_not_ours(&args));
+        exclaim_session_report(&s);
+    }
+    if (emu_supervise(&s, &args, path, argv, &inherited, &code, &status, &err)) {
+        exclaim_log(LOG_ERR, "domain %u: %s: handed to %s", args.domid, err.text, path);
+        return run_real(path, argv);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    exclaim_child_mirror(status);
+}
