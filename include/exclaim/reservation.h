@@ -58,8 +58,8 @@ int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reser
  */
 int exclaim_reservation_check(const struct exclaim_reservation *res, struct exclaim_error *err);
 
-/* Whether it may be used for @dom, the domain under construction: same uuid, total within the
- * domain's max_pages.  STREAM otherwise, with both values in the text. */
+/* Whether it may be used for @dom, the domain under construction: its VM (exclaim_uuid_arrives()),
+ * total within the domain's max_pages.  STREAM otherwise, with both values in the text. */
 int exclaim_reservation_check_domain(const struct exclaim_reservation *res,
                                      const struct exclaim_domain *dom, struct exclaim_error *err);
 

@@ -33,8 +33,9 @@ struct exclaim_session {
         bool type;           /* the guest's type is `hvm` */
         bool hvm;            /* HVM or PVH */
         bool soft_automatic; /* it lets no user choose a soft affinity */
-        int claim_node;      /* it has claimed on this one node; -1: not known */
-        pid_t emulator;      /* started already; 0: we start it when all is prepared */
+        bool node_claimed;   /* it has claimed on one node, `claim_node` */
+        uint32_t claim_node;
+        pid_t emulator; /* started already; 0: we start it when all is prepared */
     } known;
     bool preloaded; /* known.emulator has loaded the placing object */
     bool watch;     /* there is a match to compare with when the emulator has ended */

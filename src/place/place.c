@@ -5,6 +5,8 @@
  *
  * 1. At load it finds "<ledger fd>:<slot>:<domid>" in EXCLAIM_PLACE, maps the ledger and closes the
  *    descriptor.  Whatever is wrong with that, it does nothing and the restore goes on without us.
+ *    Or it finds "@<ledger file>:<domid>": xenopsd's restoring process is started before anything
+ * is known of what it will restore, so the domain's entry is looked for when the restore begins.
  * 2. It stands in front of xc_domain_populate_physmap_exact(), through which libxenguest asks for
  *    every page of a restore (xen tools/libs/guest/xg_sr_restore.c, populate_pfns), and adds
  *    XENMEMF_exact_node() by the quotas of the ledger's entry.
@@ -15,11 +17,14 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xenctrl.h>
@@ -49,24 +54,83 @@ static struct {
     pthread_mutex_t lock;
     struct exclaim_ledger_entry *entry; /* NULL: hands off */
     uint32_t domid;
+    char ledger[256]; /* to be looked into when the restore begins; "" = not */
 } place = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static struct exclaim_ledger_entry *map_entry(int fd, uint32_t slot)
+static struct ledger_map *map_ledger(int fd)
 {
     struct ledger_map *map;
+    struct stat st;
 
-    if (slot >= EXCLAIM_LEDGER_SLOTS) {
+    if (fstat(fd, &st) || st.st_size < (off_t)sizeof(*map)) {
         return NULL;
     }
     map = mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) {
         return NULL;
     }
-    if (map->magic != LEDGER_MAGIC || map->entry_size != sizeof(map->entry[0])) {
+    if (map->magic != LEDGER_MAGIC || map->slots != EXCLAIM_LEDGER_SLOTS ||
+        map->entry_size != sizeof(map->entry[0])) {
         munmap(map, sizeof(*map));
         return NULL;
     }
-    return &map->entry[slot];
+    return map;
+}
+
+/* We are the one that places this entry's pages. */
+static void take_entry(struct exclaim_ledger_entry *entry)
+{
+    place.entry = entry;
+    ledger_note_placer(entry);
+    atomic_store(&entry->state, EXCLAIM_ENTRY_PLACING);
+}
+
+/* An entry whose hook is gone is nobody's order any more. */
+static bool waits_for_us(const struct exclaim_ledger_entry *e)
+{
+    return atomic_load(&e->state) == EXCLAIM_ENTRY_STAKED && e->domid == place.domid && e->steer &&
+           exclaim_process_start(e->pid) == e->pid_start;
+}
+
+static void find_entry(void)
+{
+    int fd = open(place.ledger, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct ledger_map *map;
+
+    if (fd < 0) {
+        return;
+    }
+    map = map_ledger(fd);
+    close(fd);
+    for (uint32_t i = 0; map && i < EXCLAIM_LEDGER_SLOTS && !place.entry; i++) {
+        if (waits_for_us(&map->entry[i])) {
+            take_entry(&map->entry[i]);
+        }
+    }
+    if (map && !place.entry) {
+        munmap(map, sizeof(*map));
+    }
+}
+
+/* "<ledger file>:<domid>" */
+static void remember_ledger(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (colon && (size_t)(colon - text) < sizeof(place.ledger) &&
+        sscanf(colon, ":%" SCNu32, &place.domid) == 1) {
+        memcpy(place.ledger, text, (size_t)(colon - text));
+    }
+}
+
+static void use_slot(int fd, uint32_t slot)
+{
+    struct ledger_map *map = slot < EXCLAIM_LEDGER_SLOTS ? map_ledger(fd) : NULL;
+
+    close(fd);
+    if (map && map->entry[slot].domid == place.domid) {
+        take_entry(&map->entry[slot]);
+    }
 }
 
 __attribute__((constructor)) static void place_init(void)
@@ -75,17 +139,15 @@ __attribute__((constructor)) static void place_init(void)
     uint32_t slot;
     int fd;
 
-    if (!env || sscanf(env, "%d:%" SCNu32 ":%" SCNu32, &fd, &slot, &place.domid) != 3) {
+    if (!env) {
         return;
     }
-    place.entry = map_entry(fd, slot);
-    close(fd);
-    if (place.entry && place.entry->domid != place.domid) {
-        place.entry = NULL;
-    }
-    if (place.entry) {
-        ledger_note_placer(place.entry);
-        atomic_store(&place.entry->state, EXCLAIM_ENTRY_PLACING);
+    if (env[0] == '@') {
+        remember_ledger(env + 1);
+    } else if (sscanf(env, "%d:%" SCNu32 ":%" SCNu32, &fd, &slot, &place.domid) == 3) {
+        use_slot(fd, slot);
+    } else {
+        return;
     }
     /* Nothing that this process starts is ours. */
     unsetenv(EXCLAIM_PLACE_ENV);
@@ -158,6 +220,9 @@ EXPORT int xc_domain_restore(xc_interface *xch, int io_fd, uint32_t dom, unsigne
     if (!real) {
         errno = ENOSYS;
         return -1;
+    }
+    if (place.ledger[0] && dom == place.domid) {
+        find_entry();
     }
     rc = real(xch, io_fd, dom, store_evtchn, store_mfn, store_domid, console_evtchn, console_mfn,
               console_domid, stream_type, callbacks, send_back_fd, memflags);

@@ -53,3 +53,13 @@ bool exclaim_uuid_parse(const char *text, uint8_t uuid[EXCLAIM_UUID_BYTES])
     }
     return true;
 }
+
+bool exclaim_uuid_arrives(const uint8_t vm[EXCLAIM_UUID_BYTES],
+                          const uint8_t handle[EXCLAIM_UUID_BYTES])
+{
+    static const uint8_t temporary[] = { 0, 0, 0, 0, 0, 1 };
+    const size_t kept = EXCLAIM_UUID_BYTES - sizeof(temporary);
+
+    return !memcmp(vm, handle, EXCLAIM_UUID_BYTES) ||
+           (!memcmp(vm, handle, kept) && !memcmp(handle + kept, temporary, sizeof(temporary)));
+}

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <exclaim/limits.h>
+
 enum { CONTROL_IN = 256, CONTROL_OUT, STREAM, DOMID, LIVE, MODE, DM, NODE, COMPRESS, ASKS, OTHER };
 
 /*
@@ -100,7 +102,7 @@ void emu_parse_args(int argc, char *const *argv, struct emu_args *args)
             }
             break;
         case NODE:
-            args->node = number(optarg, INT_MAX);
+            args->node = number(optarg, (int)EXCLAIM_NODES_MAX - 1);
             break;
         case COMPRESS:
             args->compress = strcmp(optarg, "false") != 0;

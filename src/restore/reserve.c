@@ -22,6 +22,22 @@ int dest_settle(struct exclaim_session *s, const char *step, const struct exclai
     return -1;
 }
 
+/* A claim on one node holds the domain's pages there, and those that it promises are the domain's
+ * own. */
+static void bind_to_claim(struct exclaim_session *s, struct exclaim_room *room)
+{
+    const uint32_t node = s->known.claim_node;
+    uint64_t *claimed = &room->claimed[node];
+
+    if (exclaim_stake_before(s) != STAKE_NODE) {
+        return;
+    }
+    room->allowed &= 1ull << node;
+    if (s->caps.node_memory) {
+        *claimed -= s->dom.outstanding_pages < *claimed ? s->dom.outstanding_pages : *claimed;
+    }
+}
+
 /* With the ledger's lock held: what is free, what is promised, what fits. */
 static int match(struct exclaim_session *s, struct exclaim_error *err)
 {
@@ -34,6 +50,7 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
     if (exclaim_room_read(s->hv, s->ledger, &s->dom, s->config.headroom_pages, &room, err)) {
         return -1;
     }
+    bind_to_claim(s, &room);
     if (exclaim_match(&s->report.res, &room, &opt, &s->report.match, err)) {
         return -1;
     }

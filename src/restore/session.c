@@ -22,7 +22,6 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
 
     memset(s, 0, sizeof(*s));
     s->place_fd = -1;
-    s->known.claim_node = -1;
     s->started_ms = exclaim_session_now();
     exclaim_report_init(&s->report, role, hook);
     s->report.domid = domid;

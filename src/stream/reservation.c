@@ -72,7 +72,7 @@ int exclaim_reservation_check(const struct exclaim_reservation *res, struct excl
 int exclaim_reservation_check_domain(const struct exclaim_reservation *res,
                                      const struct exclaim_domain *dom, struct exclaim_error *err)
 {
-    if (memcmp(res->uuid, dom->uuid, sizeof(res->uuid)) != 0) {
+    if (!exclaim_uuid_arrives(res->uuid, dom->uuid)) {
         char got[EXCLAIM_UUID_TEXT], want[EXCLAIM_UUID_TEXT];
 
         exclaim_uuid_format(res->uuid, got);

@@ -99,13 +99,6 @@ static void replaced(void **unused)
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 
-    /* Too small, and there not to be replaced: adopted, but worth nothing. */
-    open_fixture(&f, MODEL_XS9, 300, 150, 200);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
-    assert_int_equal(kit_outstanding(f.m, DOMID), 200);
-    close_fixture(&f);
-
     /* The latest draft sets only where nothing is. */
     open_fixture(&f, MODEL_SETS_V8, 300, 150, 200);
     STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
@@ -138,6 +131,144 @@ static void put_back(void **unused)
     close_fixture(&f);
 }
 
+/* More than is needed is as good, and not let go for less. */
+static void more_than_enough(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_4_17, 300, 150, 600);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 600);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_true(f.s.claimed);
+    close_fixture(&f);
+}
+
+/* XenServer 9 tells what is claimed on each node: a claim that is on none of them is the host's. */
+static void host_to_node(void **unused)
+{
+    static const uint64_t before[] = { 200, 400, 500 };
+    struct fixture f;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+        open_fixture(&f, MODEL_XS9, 400, 0, before[i]);
+        assert_int_equal(exclaim_stake_before(&f.s), STAKE_HOST);
+        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+        assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 400);
+        close_fixture(&f);
+    }
+    /* The VM needs two nodes, of which no claim there can hold both. */
+    open_fixture(&f, MODEL_XS9, 300, 150, 200);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 450);
+    close_fixture(&f);
+}
+
+/* The node is full: the claim on the host is back as it was, and still good enough. */
+static void host_stays(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 400, 0, 400);
+    kit_domain(f.m, 8, 2000);
+    STEP(f.m, model_claim_pages(f.m, 8, NODE - 300, MODEL_MEMF_EXACT_NODE(0)), 0);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.report.claimed_pages, 400);
+    assert_int_equal(kit_view(f.m, DOMID).host_claim, 400);
+    assert_non_null(strstr(f.s.report.why, "adopted"));
+    close_fixture(&f);
+}
+
+/* What xenopsd says with -mem_pnode. */
+static void on_its_node(void **unused)
+{
+    static const struct {
+        uint64_t before, after;
+    } cases[] = { { 400, 400 }, { 450, 450 }, { 200, 400 } };
+    struct fixture f;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        open_fixture(&f, MODEL_XS9, 0, 400, 0);
+        STEP(f.m, model_claim_pages(f.m, DOMID, cases[i].before, MODEL_MEMF_EXACT_NODE(1)), 0);
+        assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
+        f.s.known.node_claimed = true;
+        f.s.known.claim_node = 1;
+        assert_int_equal(exclaim_stake_before(&f.s), STAKE_NODE);
+        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+        assert_int_equal(f.s.report.claimed_pages, cases[i].after);
+        assert_int_equal(kit_view(f.m, DOMID).node_claim[1], cases[i].after);
+        STEP(f.m, kit_exact(f.m, DOMID, 400, 0, 1), 400);
+        close_fixture(&f);
+    }
+}
+
+/* Too small, the node has no more: as it was, and not enough for anything. */
+static void node_stays(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 0, 400, 0);
+    STEP(f.m, model_claim_pages(f.m, DOMID, 200, MODEL_MEMF_EXACT_NODE(1)), 0);
+    kit_domain(f.m, 8, 2000);
+    STEP(f.m, model_claim_pages(f.m, 8, NODE - 300, MODEL_MEMF_EXACT_NODE(1)), 0);
+    assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
+    f.s.known.node_claimed = true;
+    f.s.known.claim_node = 1;
+    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 200);
+    assert_true(f.s.claimed);
+    close_fixture(&f);
+}
+
+/* A toolstack that names another node than Xen has the claim on is not believed. */
+static void not_believed(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 400, 0, 0);
+    STEP(f.m, model_claim_pages(f.m, DOMID, 400, MODEL_MEMF_EXACT_NODE(1)), 0);
+    assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
+    f.s.known.node_claimed = true;
+    f.s.known.claim_node = 0;
+    assert_int_equal(exclaim_stake_before(&f.s), STAKE_UNKNOWN);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 400);
+    close_fixture(&f);
+
+    /* Where Xen has no claims on a node, whatever is claimed is the host's. */
+    open_fixture(&f, MODEL_4_17, 400, 0, 400);
+    f.s.known.node_claimed = true;
+    assert_int_equal(exclaim_stake_before(&f.s), STAKE_HOST);
+    close_fixture(&f);
+}
+
+/* Of unknown origin and too small: left alone, and worth nothing. */
+static void unknown_too_small(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 300, 150, 0);
+    STEP(f.m, model_claim_pages(f.m, DOMID, 200, MODEL_MEMF_EXACT_NODE(0)), 0);
+    assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 200);
+    close_fixture(&f);
+}
+
 /* There a node claim that became one on the host stops the hypervisor when it is used. */
 static void never_node_to_host(void **unused)
 {
@@ -161,7 +292,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strongest),          cmocka_unit_test(adopted),
         cmocka_unit_test(replaced),           cmocka_unit_test(put_back),
-        cmocka_unit_test(never_node_to_host),
+        cmocka_unit_test(never_node_to_host), cmocka_unit_test(more_than_enough),
+        cmocka_unit_test(host_to_node),       cmocka_unit_test(host_stays),
+        cmocka_unit_test(on_its_node),        cmocka_unit_test(node_stays),
+        cmocka_unit_test(not_believed),       cmocka_unit_test(unknown_too_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

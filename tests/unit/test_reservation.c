@@ -166,6 +166,15 @@ static void for_domain(void **state)
         assert_non_null(strstr(err.text, "domain 42"));
         dom.uuid[i] ^= 0x80;
     }
+    /* Under xenopsd a VM arrives with the end of its uuid replaced; no other end will do. */
+    memcpy(dom.uuid + 10, "\0\0\0\0\0\1", 6);
+    assert_int_equal(exclaim_reservation_check_domain(&res, &dom, &err), 0);
+    dom.uuid[15] = 0;
+    assert_int_equal(exclaim_reservation_check_domain(&res, &dom, &err), -1);
+    dom.uuid[15] = 1;
+    dom.uuid[9] ^= 1;
+    assert_int_equal(exclaim_reservation_check_domain(&res, &dom, &err), -1);
+    dom.uuid[9] ^= 1;
     /* A domain that has no limit yet has room for nothing. */
     dom.max_pages = 0;
     assert_int_equal(exclaim_reservation_check_domain(&res, &dom, &err), -1);
