@@ -61,6 +61,9 @@ int main(int argc, char **argv)
     struct emu_args args;
     int code, status;
     char path[512];
+    const struct emu_start start = {
+        .args = &args, .path = path, .argv = argv, .inherited = &inherited, .limits = &emu_limits
+    };
 
     exclaim_inherited_fds(&inherited);
     exclaim_log_open("exclaim-" HOOK, LOG_INFO);
@@ -84,7 +87,7 @@ int main(int argc, char **argv)
         snprintf(s.report.why, sizeof(s.report.why), "%s", emu_not_ours(&args));
         exclaim_session_report(&s);
     }
-    if (emu_supervise(&s, &args, path, argv, &inherited, &code, &status, &err)) {
+    if (emu_supervise(&s, &start, &code, &status, &err)) {
         exclaim_log(LOG_ERR, "domain %u: %s: handed to %s", args.domid, err.text, path);
         return run_real(path, argv);
     }

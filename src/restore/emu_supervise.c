@@ -341,15 +341,15 @@ static void keep_only(const struct emu *e, const struct exclaim_inherited *inher
     exclaim_child_detach(&others);
 }
 
-int emu_supervise(struct exclaim_session *s, const struct emu_args *args, const char *path,
-                  char *const *argv, const struct exclaim_inherited *inherited, int *code,
-                  int *status, struct exclaim_error *err)
+int emu_supervise(struct exclaim_session *s, const struct emu_start *start, int *code, int *status,
+                  struct exclaim_error *err)
 {
+    const struct emu_args *args = start->args;
     int in[2] = { -1, -1 }, out[2] = { -1, -1 }, rc = -1;
     struct exclaim_child_setup setup = { .outlives = true, .nr_fds = 2 };
     struct emu e = {
         .args = args,
-        .limits = &emu_limits,
+        .limits = start->limits,
         .s = s,
         .signals = -1,
         .down = { .from = args->control_in, .to = -1 },
@@ -369,7 +369,7 @@ int emu_supervise(struct exclaim_session *s, const struct emu_args *args, const 
     setup.fd[1].ours = out[1];
     setup.fd[1].its = args->control_out;
     e.signals = exclaim_child_signals(err);
-    if (e.signals < 0 || exclaim_child_start(path, argv, &setup, &e.pid, err)) {
+    if (e.signals < 0 || exclaim_child_start(start->path, start->argv, &setup, &e.pid, err)) {
         goto out;
     }
     e.down.to = in[1];
@@ -382,7 +382,7 @@ int emu_supervise(struct exclaim_session *s, const struct emu_args *args, const 
         exclaim_log(LOG_WARNING, "domain %u: control pipes: %m", args->domid);
     }
     signal(SIGPIPE, SIG_IGN); /* as xenopsd has it, whoever starts us */
-    keep_only(&e, inherited, e.due);
+    keep_only(&e, start->inherited, e.due);
     run(&e, status);
     *code = e.code;
     rc = 0;

@@ -59,12 +59,20 @@ struct emu {
     int code;             /* our exit code, -1: as the manager ended */
 };
 
-/* Starts the manager at @path and stands between it and the toolstack until it has ended.  -1, with
- * nothing done, if it could not be started; otherwise *code is our exit code, or -1 to end as
- * *status says. */
-int emu_supervise(struct exclaim_session *s, const struct emu_args *args, const char *path,
-                  char *const *argv, const struct exclaim_inherited *inherited, int *code,
-                  int *status, struct exclaim_error *err);
+struct emu_start {
+    const struct emu_args *args;
+    const char *path;  /* of the real manager */
+    char *const *argv; /* for it */
+    const struct exclaim_inherited *inherited;
+    const struct emu_limits *limits;
+};
+
+/*
+ * Starts the manager and stands between it and the toolstack until it has ended.  -1, with nothing
+ * done, if it could not be started; otherwise *code is our exit code, or -1 to end as *status says.
+ */
+int emu_supervise(struct exclaim_session *s, const struct emu_start *start, int *code, int *status,
+                  struct exclaim_error *err);
 
 /* --- between emu_supervise.c and emu_work.c --- */
 
