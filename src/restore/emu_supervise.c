@@ -32,7 +32,8 @@ const struct emu_limits emu_limits = {
     .last_word = 5000,
 };
 
-static void say(struct emu *e, size_t max, const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void say(struct emu *e, size_t max, const char *prefix,
+                                                      const char *fmt, va_list ap)
 {
     char line[INFO_LINE_MAX];
     size_t len = strlen(prefix);
@@ -115,6 +116,9 @@ static void from_toolstack(struct emu *e)
         if (word == EMU_ABORT) {
             e->aborted = true;
         } else if (!emu_void(e) && emu_begin(e, word)) {
+            if (e->hold) {
+                leave_hold(e); /* an abort may have come with it */
+            }
             return;
         }
         if (word == EMU_DONE) {
