@@ -36,9 +36,8 @@ __attribute__((format(printf, 4, 0))) static void say(struct emu *e, size_t max,
                                                       const char *fmt, va_list ap)
 {
     char line[INFO_LINE_MAX];
-    size_t len = strlen(prefix);
+    size_t len = (size_t)snprintf(line, max, "%s", prefix);
 
-    memcpy(line, prefix, len);
     vsnprintf(line + len, max - len, fmt, ap);
     len = strlen(line);
     if (len > max - 2) {

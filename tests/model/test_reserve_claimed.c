@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A destination where xenopsd has claimed one node of XenServer 9 before: the match goes there. */
+#include "kit.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "restore/reserve.h"
+
+#define DOMID 7u
+#define NODE  600u /* pages of each of two nodes */
+
+struct fixture {
+    struct model *m;
+    struct exclaim_session s;
+    char dir[32];
+};
+
+static void open_fixture(struct fixture *f, uint64_t on0, uint64_t on1, uint64_t claimed)
+{
+    struct exclaim_reservation *res = &f->s.report.res;
+    struct exclaim_error err = { 0 };
+
+    memset(f, 0, sizeof(*f));
+    strcpy(f->dir, "/tmp/exclaim-claimed-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    f->m = kit_open(MODEL_XS9, 2, NODE);
+    kit_domain(f->m, DOMID, 1000);
+    STEP(f->m, model_claim_pages(f->m, DOMID, claimed, MODEL_MEMF_EXACT_NODE(1)), 0);
+    f->s.hv = model_hv(f->m);
+    f->s.place_fd = -1;
+    strcpy(f->s.config.lock_dir, f->dir);
+    f->s.known.node_claimed = true;
+    f->s.known.claim_node = 1;
+    res->count = (struct exclaim_count){
+        .nr_nodes = 2, .pages = { on0, on1 }, .total_pages = on0 + on1, .exact = true
+    };
+    assert_int_equal(f->s.hv->ops->caps(f->s.hv, &f->s.caps, &err), 0);
+    assert_int_equal(exclaim_hv_domain(f->s.hv, DOMID, &f->s.dom, &err), 0);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    char file[64];
+
+    snprintf(file, sizeof(file), "%s/" EXCLAIM_LEDGER_FILE, f->dir);
+    exclaim_ledger_close(f->s.ledger);
+    unlink(file);
+    rmdir(f->dir);
+    assert_null(model_crashed(f->m));
+    kit_close(f->m);
+}
+
+/* 500 of the node's 600 pages are its own claim: they count as free for it. */
+static void one_home(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, 500, 0, 500);
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_RENUMBERED);
+    assert_int_equal(f.s.report.match.pages[1], 500);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 500);
+    close_fixture(&f);
+}
+
+static void several_homes(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, 300, 200, 500);
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_MERGED);
+    assert_int_equal(f.s.report.match.pages[1], 500);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    close_fixture(&f);
+
+    open_fixture(&f, 300, 200, 500);
+    f.s.config.policy = EXCLAIM_POLICY_STRICT;
+    STEP(f.m, dest_reserve(&f.s), -1);
+    assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_REFUSED);
+    assert_non_null(strstr(f.s.report.error, "source node 1 needs 200 pages, no node is left"));
+    close_fixture(&f);
+}
+
+/* The VM is larger than the node: said, and the claim is as it was. */
+static void too_large(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, 700, 0, 500);
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_false(f.s.report.have_match);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
+    assert_non_null(strstr(f.s.report.why, "best is node 1"));
+    assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 500);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_home),
+        cmocka_unit_test(several_homes),
+        cmocka_unit_test(too_large),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
