@@ -245,7 +245,7 @@ static void wait_for_more(struct emu *e)
         { .fd = read_down ? e->down.from : -1, .events = POLLIN },
         { .fd = read_up ? e->up.from : -1, .events = POLLIN },
         { .fd = e->down.out_len ? e->down.to : -1, .events = POLLOUT },
-        { .fd = e->up.out_len ? e->up.to : -1, .events = POLLOUT },
+        { .fd = e->up.to, .events = e->up.out_len ? POLLOUT : 0 },
     };
 
     if (poll(p, sizeof(p) / sizeof(p[0]), patience(e, exclaim_session_now())) < 0) {
@@ -256,6 +256,9 @@ static void wait_for_more(struct emu *e)
     }
     if (p[1].revents || (e->hold_until && exclaim_session_now() >= e->hold_until)) {
         emu_continue(e);
+    }
+    if ((p[5].revents & POLLERR) && !e->up.out_len) {
+        emu_way_close(&e->up.to); /* xenopsd does not read any more */
     }
     if (p[2].revents) {
         emu_way_read(&e->down);

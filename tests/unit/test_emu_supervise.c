@@ -338,6 +338,26 @@ static void closes_its_output(void **state)
     assert_int_equal(WTERMSIG(st.status), SIGKILL);
 }
 
+/* Cancelled, everything closed, and a manager that does not care: the toolstack waits for our end
+ * without a limit. */
+static void deserted(void **state)
+{
+    struct stage st;
+    int status;
+
+    (void)state;
+    configure("prefer");
+    start(&st, false, "trap '' TERM; echo info:up; while :; do sleep 1; done");
+    expect(&st, "info:up\n");
+    tell(&st, "abort\n");
+    close(st.to);
+    close(st.from);
+    assert_int_equal(waitpid(st.pid, &status, 0), st.pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    close(st.stream);
+}
+
 /* As long as it gets: the same bytes. */
 static void long_lines(void **state)
 {
@@ -402,8 +422,8 @@ int main(void)
         cmocka_unit_test(spoken_ends),       cmocka_unit_test(abort_passes),
         cmocka_unit_test(other_way_is_free), cmocka_unit_test(toolstack_gone),
         cmocka_unit_test(refused),           cmocka_unit_test(goes_on),
-        cmocka_unit_test(closes_its_output), cmocka_unit_test(long_lines),
-        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(closes_its_output), cmocka_unit_test(deserted),
+        cmocka_unit_test(long_lines),        cmocka_unit_test(nobody_listens),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
