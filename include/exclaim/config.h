@@ -20,6 +20,7 @@ struct exclaim_config {
     uint64_t count_console_max_pages; /* pages a console dump may walk; 0 forbids it */
     uint64_t verify_paused_max_pages; /* up to so many the guest waits for the check by console */
     uint64_t peek_timeout_ms;         /* how long the destination waits for the stream to begin */
+    uint32_t superpages;              /* 1: whole runs of pages are placed as 2 MiB, 0: not */
     char lock_dir[200];
     char report_file[256];
     char libxl_save_helper[256]; /* the real one; "" = look in the running Xen's usual places */

@@ -20,7 +20,7 @@
 #include <exclaim/match.h>
 
 #define EXCLAIM_LEDGER_SLOTS 128
-#define EXCLAIM_LEDGER_FILE  "ledger.1" /* the number is the layout's version */
+#define EXCLAIM_LEDGER_FILE  "ledger.2" /* the number is the layout's version */
 
 enum exclaim_ledger_state {
     EXCLAIM_ENTRY_FREE = 0,
@@ -30,7 +30,7 @@ enum exclaim_ledger_state {
 
 /*
  * One migration.  The first part is written under the ledger's lock by its owner; the second only
- * by the restoring process, whose numbers only ever grow.
+ * by the restoring process, whose numbers only ever grow; the third is that process's own.
  */
 struct exclaim_ledger_entry {
     _Atomic uint32_t state;
@@ -43,6 +43,7 @@ struct exclaim_ledger_entry {
     uint32_t nr_nodes;
     uint32_t steer;                     /* 0: count only, do not steer */
     uint64_t target[EXCLAIM_NODES_MAX]; /* pages to be placed per node */
+    uint32_t join; /* single pages become extents of this order where they can; 0: never */
 
     _Atomic uint64_t placer_start; /* the restoring process's, written after its pid */
     _Atomic int32_t placer;        /* its pid; 0 before it has mapped this */
@@ -52,8 +53,17 @@ struct exclaim_ledger_entry {
     _Atomic uint64_t placed[EXCLAIM_NODES_MAX];
     _Atomic uint64_t refused[EXCLAIM_NODES_MAX];
     _Atomic uint64_t elsewhere;
-    _Atomic uint64_t extents[3]; /* of order 0, 9 and 18 */
-    _Atomic uint64_t calls;      /* populate calls */
+    /* Extents that Xen put exactly on the node, by size; and those put elsewhere. */
+    _Atomic uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS];
+    _Atomic uint64_t extents_elsewhere[EXCLAIM_EXTENTS];
+    _Atomic uint64_t lacking[EXCLAIM_NODES_MAX]; /* times that the node had no large extent */
+    _Atomic uint64_t broken;      /* whole runs that could be joined nowhere: single pages */
+    _Atomic uint64_t calls;       /* populate calls */
+    _Atomic uint64_t populate_ns; /* time spent in them */
+
+    /* Large extents for which the node is not asked again, and for how many the next time. */
+    uint32_t rest[EXCLAIM_NODES_MAX];
+    uint32_t next_rest[EXCLAIM_NODES_MAX];
 };
 
 struct exclaim_ledger;

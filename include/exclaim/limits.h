@@ -12,6 +12,16 @@
 #define EXCLAIM_PAGE_SIZE  (1u << EXCLAIM_PAGE_SHIFT)
 
 /*
+ * Xen allocates extents of 2^order pages; libxenguest asks for those of 4 KiB, 2 MiB and 1 GiB, for
+ * which x86 has page table entries (xen/include/asm-x86/page.h, PAGE_ORDER_*).
+ */
+#define EXCLAIM_ORDER_2M 9u
+#define EXCLAIM_ORDER_1G 18u
+#define EXCLAIM_PAGES_2M (1u << EXCLAIM_ORDER_2M)
+
+enum exclaim_extent { EXCLAIM_EXTENT_4K, EXCLAIM_EXTENT_2M, EXCLAIM_EXTENT_1G, EXCLAIM_EXTENTS };
+
+/*
  * More pages than any host has: 2^40 pages are 4 PiB.  Numbers from the wire above it are refused
  * before they are added up.
  */

@@ -57,8 +57,12 @@ struct exclaim_report {
     uint64_t placed[EXCLAIM_NODES_MAX];  /* put exactly there by the placing object */
     uint64_t refused[EXCLAIM_NODES_MAX]; /* the node had no memory for */
     uint64_t elsewhere;
-    uint64_t extents[3]; /* of order 0, 9, 18 */
+    uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS]; /* put exactly there, by size */
+    uint64_t extents_elsewhere[EXCLAIM_EXTENTS];
+    uint64_t lacking[EXCLAIM_NODES_MAX]; /* times that the node had no large extent */
+    uint64_t broken; /* whole runs of pages that became no large extent for want of one */
     uint64_t populate_calls;
+    uint64_t populate_us; /* spent in them */
     bool have_got;
     struct exclaim_count got; /* read back from Xen */
     bool verified_paused;     /* before the guest ran again */

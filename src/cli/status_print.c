@@ -38,10 +38,20 @@ static uint64_t sum_placed(const struct exclaim_ledger_entry *e, uint64_t *targe
     return placed;
 }
 
+static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
+{
+    uint64_t sum = atomic_load(&e->extents_elsewhere[EXCLAIM_EXTENT_2M]);
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        sum += atomic_load(&e->extents[n][EXCLAIM_EXTENT_2M]);
+    }
+    return sum;
+}
+
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
     static const char *const head[] = {
-        "DOMID", "UUID", "GUARANTEE", ">PLACED", ">OF", ">PID", NULL
+        "DOMID", "UUID", "GUARANTEE", ">PLACED", ">OF", ">2MIB", ">PID", NULL
     };
     uint32_t nr = 0;
     struct table t;
@@ -65,6 +75,7 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%s", exclaim_guarantee_name((enum exclaim_guarantee)e->guarantee));
         table_cell(&t, "%" PRIu64, placed);
         table_cell(&t, "%" PRIu64, target);
+        table_cell(&t, "%" PRIu64, sum_2m(e));
         table_cell(&t, "%" PRId32, e->pid);
     }
     printf("migrations in flight: %" PRIu32 "\n", nr);
@@ -131,6 +142,7 @@ void status_print_json(const struct status *st)
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
         uint64_t placed[EXCLAIM_NODES_MAX];
+        uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS];
         char uuid[EXCLAIM_UUID_TEXT];
 
         if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
@@ -139,6 +151,9 @@ void status_print_json(const struct status *st)
         exclaim_uuid_format(e->uuid, uuid);
         for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
             placed[n] = atomic_load(&e->placed[n]);
+            for (unsigned int k = 0; k < EXCLAIM_EXTENTS; k++) {
+                extents[n][k] = atomic_load(&e->extents[n][k]);
+            }
         }
         item = exclaim_json_item(list);
         exclaim_json_u64(item, "domid", e->domid);
@@ -148,6 +163,7 @@ void status_print_json(const struct status *st)
                          exclaim_guarantee_name((enum exclaim_guarantee)e->guarantee));
         exclaim_json_nodes(item, "target", EXCLAIM_NODES_MAX, e->target);
         exclaim_json_nodes(item, "placed", EXCLAIM_NODES_MAX, placed);
+        exclaim_json_extents(item, "extents", EXCLAIM_NODES_MAX, extents);
         exclaim_json_u64(item, "started_unix_ms", e->started_ms);
     }
     list = exclaim_json_array(o, "reports");

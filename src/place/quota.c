@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <time.h>
 
+_Static_assert(EXCLAIM_NODES_MAX <= 64, "nodes that were tried are bits of a uint64_t");
+
 /*
  * Before Xen 4.19.5, 4.20.3 and 4.21.1 a page is taken from the heap before it is taken off the
  * claim, so that for a moment free memory minus claims is too small and a request that fits is
@@ -12,6 +14,17 @@
 #define RETRIES  3
 #define RETRY_NS 1000000L
 
+/*
+ * A node without large extents is asked again after 1, 2, 4, ... of them: others may have got in
+ * between for a moment only, but on a node in pieces each question costs all retries.
+ */
+#define REST_MAX 64u
+
+static uint32_t nr_nodes(const struct exclaim_ledger_entry *e)
+{
+    return e->nr_nodes < EXCLAIM_NODES_MAX ? e->nr_nodes : EXCLAIM_NODES_MAX;
+}
+
 static uint64_t remaining(const struct exclaim_ledger_entry *e, uint32_t node)
 {
     uint64_t done = atomic_load(&e->placed[node]) + atomic_load(&e->refused[node]);
@@ -19,96 +32,276 @@ static uint64_t remaining(const struct exclaim_ledger_entry *e, uint32_t node)
     return e->target[node] > done ? e->target[node] - done : 0;
 }
 
-/* The first node whose quota still takes an extent of @pages; QUOTA_ANY_NODE if none does.
- * *left says whether any quota is left at all. */
-static uint32_t node_with(const struct exclaim_ledger_entry *e, uint64_t pages, bool *left)
+static bool any_remaining(const struct exclaim_ledger_entry *e)
 {
-    *left = false;
-    for (uint32_t n = 0; n < e->nr_nodes && n < EXCLAIM_NODES_MAX; n++) {
-        uint64_t r = remaining(e, n);
+    for (uint32_t n = 0; n < nr_nodes(e); n++) {
+        if (remaining(e, n)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-        *left |= r != 0;
-        if (r >= pages) {
+static unsigned int large_order(const struct exclaim_ledger_entry *e)
+{
+    return e->join ? e->join : EXCLAIM_ORDER_2M;
+}
+
+static bool rests(const struct exclaim_ledger_entry *e, uint32_t node, unsigned int order)
+{
+    return order == large_order(e) && e->rest[node];
+}
+
+/* The first node outside of @tried whose quota takes an extent of this order. */
+static uint32_t node_for_large(const struct exclaim_ledger_entry *e, unsigned int order,
+                               uint64_t tried)
+{
+    for (uint32_t n = 0; n < nr_nodes(e); n++) {
+        if (remaining(e, n) >> order && !(tried & 1ull << n) && !rests(e, n, order)) {
             return n;
         }
     }
     return QUOTA_ANY_NODE;
 }
 
-static void count_extents(struct exclaim_ledger_entry *e, unsigned int order, unsigned long nr)
+/*
+ * Single pages go where they cost no large extent: what is over in a quota, or a node that has no
+ * large ones.  A whole extent's worth of quota is begun only when there is nothing else, so no more
+ * runs are broken than the quotas themselves break.
+ */
+static uint32_t node_for_pages(const struct exclaim_ledger_entry *e, uint64_t *most)
 {
-    atomic_fetch_add(&e->extents[order >= 18 ? 2 : order >= 9 ? 1 : 0], nr);
+    uint32_t first = QUOTA_ANY_NODE;
+
+    for (uint32_t n = 0; n < nr_nodes(e); n++) {
+        uint64_t r = remaining(e, n), over = r & ((1ull << large_order(e)) - 1);
+
+        if (r && (over || rests(e, n, large_order(e)))) {
+            *most = rests(e, n, large_order(e)) ? r : over;
+            return n;
+        }
+        if (r && first == QUOTA_ANY_NODE) {
+            first = n;
+            *most = r;
+        }
+    }
+    return first;
 }
 
 /* Populates as much of @run as Xen gives, asking again a few times; -1 only for a real error. */
 static long populate_run(struct quota_run run, quota_populate_fn *populate, void *arg)
 {
     const struct timespec pause = { .tv_nsec = RETRY_NS };
+    const unsigned int shift = run.joined ? run.order : 0;
+    unsigned int in_vain = 0;
     long done = 0;
 
-    for (unsigned int i = 0; i < RETRIES; i++) {
+    while (run.nr && in_vain < RETRIES) {
         long r = populate(arg, &run);
 
         if (r < 0) {
             return done ? done : -1;
         }
         done += r;
-        if ((unsigned long)r >= run.nr) {
-            return done;
-        }
-        run.first += (unsigned long)r;
+        run.first += (unsigned long)r << shift;
         run.nr -= (unsigned long)r;
-        if (r == 0) {
+        if (r == 0 && ++in_vain < RETRIES) {
             nanosleep(&pause, NULL);
         }
     }
     return done;
 }
 
-int quota_populate(struct exclaim_ledger_entry *e, unsigned long nr, unsigned int order,
-                   quota_populate_fn *populate, void *arg)
+static long place_run(struct exclaim_ledger_entry *e, const struct quota_run *run,
+                      quota_populate_fn *populate, void *arg)
 {
-    const uint64_t size = 1ull << order;
-    struct quota_run run = { .order = order };
+    const unsigned int size = run->order >= EXCLAIM_ORDER_1G ? EXCLAIM_EXTENT_1G
+                              : run->order >= EXCLAIM_ORDER_2M ? EXCLAIM_EXTENT_2M
+                                                               : EXCLAIM_EXTENT_4K;
+    long got = populate_run(*run, populate, arg);
 
-    while (run.first < nr) {
-        bool left;
+    if (got <= 0) {
+        return got;
+    }
+    if (run->node == QUOTA_ANY_NODE) {
+        atomic_fetch_add(&e->elsewhere, (uint64_t)got << run->order);
+        atomic_fetch_add(&e->extents_elsewhere[size], (uint64_t)got);
+    } else {
+        atomic_fetch_add(&e->placed[run->node], (uint64_t)got << run->order);
+        atomic_fetch_add(&e->extents[run->node][size], (uint64_t)got);
+    }
+    return got;
+}
+
+/* The node had no large extent, or has given @given of them. */
+static void learn(struct exclaim_ledger_entry *e, uint32_t node, unsigned int order, bool lacks)
+{
+    if (lacks) {
+        atomic_fetch_add(&e->lacking[node], 1);
+    }
+    if (order == large_order(e)) {
+        uint32_t next = e->next_rest[node] ? e->next_rest[node] : 1;
+
+        e->rest[node] = lacks ? next : 0;
+        e->next_rest[node] = !lacks ? 0 : next < REST_MAX ? 2 * next : REST_MAX;
+    }
+}
+
+/*
+ * Places as many of the run's extents as there are nodes for, and sets run->first to the first that
+ * is left.  Returns how many are left, -1 for a real error.
+ */
+static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
+                        quota_populate_fn *populate, void *arg)
+{
+    const unsigned int shift = run->joined ? run->order : 0;
+    unsigned long left = run->nr;
+    uint64_t tried = 0;
+
+    while (left) {
+        const bool any = !e->steer || !any_remaining(e);
         long got;
 
-        run.nr = nr - run.first;
-        run.node = e->steer ? node_with(e, size, &left) : QUOTA_ANY_NODE;
-        if (run.node != QUOTA_ANY_NODE) {
-            uint64_t fits = remaining(e, run.node) / size;
-
-            run.nr = fits < run.nr ? (unsigned long)fits : run.nr;
-        } else if (order && e->steer && left) {
-            errno = ENOMEM;
-            return -1;
+        run->nr = left;
+        run->node = any ? QUOTA_ANY_NODE : node_for_large(e, run->order, tried);
+        if (!any) {
+            if (run->node == QUOTA_ANY_NODE) {
+                break;
+            }
+            if (remaining(e, run->node) >> run->order < left) {
+                run->nr = (unsigned long)(remaining(e, run->node) >> run->order);
+            }
         }
-
-        got = populate_run(run, populate, arg);
+        got = place_run(e, run, populate, arg);
         if (got < 0) {
             return -1;
         }
-        if (run.node == QUOTA_ANY_NODE) {
-            atomic_fetch_add(&e->elsewhere, (uint64_t)got * size);
-        } else {
-            atomic_fetch_add(&e->placed[run.node], (uint64_t)got * size);
+        run->first += (unsigned long)got << shift;
+        left -= (unsigned long)got;
+        if (any && (unsigned long)got < run->nr) {
+            break;
         }
-        count_extents(e, order, (unsigned long)got);
-        run.first += (unsigned long)got;
+        if (!any) {
+            learn(e, run->node, run->order, (unsigned long)got < run->nr);
+            tried |= (unsigned long)got < run->nr ? 1ull << run->node : 0;
+        }
+    }
+    return (long)left;
+}
 
+static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsigned long nr,
+                       quota_populate_fn *populate, void *arg)
+{
+    while (nr) {
+        struct quota_run run = { .first = first, .nr = nr, .node = QUOTA_ANY_NODE };
+        uint64_t most = nr;
+        long got;
+
+        if (e->steer) {
+            run.node = node_for_pages(e, &most);
+        }
+        run.nr = most < nr ? (unsigned long)most : nr;
+        got = place_run(e, &run, populate, arg);
+        if (got < 0) {
+            return -1;
+        }
+        first += (unsigned long)got;
+        nr -= (unsigned long)got;
         if ((unsigned long)got == run.nr) {
             continue;
         }
-        if (order || run.node == QUOTA_ANY_NODE) {
-            /* No such extent, or no memory at all: the caller's to handle, as without us.  EBUSY is
-             * what libxenctrl says when some of the extents were populated. */
-            errno = run.first ? EBUSY : ENOMEM;
+        if (run.node == QUOTA_ANY_NODE) {
+            /* No memory at all: the caller's to handle, as without us.  EBUSY is what libxenctrl
+             * says when some of the extents were populated. */
+            errno = first ? EBUSY : ENOMEM;
             return -1;
         }
         /* The node is full: what it still owes is placed where Xen finds memory, and reported. */
         atomic_fetch_add(&e->refused[run.node], remaining(e, run.node));
     }
     return 0;
+}
+
+/* Whether the 2^order pages from index @at on are one extent of the guest. */
+static bool whole(const unsigned long *extents, unsigned long at, unsigned long nr,
+                  unsigned int order)
+{
+    const unsigned long size = 1ul << order;
+
+    if (nr - at < size || extents[at] & (size - 1)) {
+        return false;
+    }
+    for (unsigned long i = 1; i < size; i++) {
+        if (extents[at + i] != extents[at] + i) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nodes that rest are asked again when so many large extents have come by. */
+static void wake(struct exclaim_ledger_entry *e, unsigned long nr)
+{
+    for (uint32_t n = 0; n < nr_nodes(e); n++) {
+        e->rest[n] -= e->rest[n] < nr ? e->rest[n] : (uint32_t)nr;
+    }
+}
+
+/* Single pages, some of which may be joined. */
+static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
+                          const unsigned long *extents, quota_populate_fn *populate, void *arg)
+{
+    const unsigned long size = 1ul << e->join;
+    unsigned long at = 0;
+
+    while (at < nr) {
+        struct quota_run run = { .first = at, .order = e->join, .joined = true };
+        unsigned long single = at;
+
+        while (run.nr < QUOTA_JOINED_MAX && whole(extents, at + run.nr * size, nr, e->join)) {
+            run.nr++;
+        }
+        if (run.nr) {
+            long left;
+
+            wake(e, run.nr);
+            left = place_large(e, &run, populate, arg);
+            at = run.first;
+            if (left == 0) {
+                continue;
+            }
+            /* Whatever was wrong with the extent (no memory, or -1): pages know it better. */
+            atomic_fetch_add(&e->broken, 1);
+            single = at;
+            at += size;
+        } else {
+            do {
+                at++;
+            } while (at < nr && !whole(extents, at, nr, e->join));
+        }
+        if (place_pages(e, single, at - single, populate, arg)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int quota_populate(struct exclaim_ledger_entry *e, unsigned long nr, unsigned int order,
+                   const unsigned long *extents, quota_populate_fn *populate, void *arg)
+{
+    struct quota_run run = { .nr = nr, .order = order };
+    long left;
+
+    if (!order) {
+        return e->join && e->steer && extents ? populate_pages(e, nr, extents, populate, arg)
+                                              : place_pages(e, 0, nr, populate, arg);
+    }
+    if (order == large_order(e)) {
+        wake(e, nr);
+    }
+    left = place_large(e, &run, populate, arg);
+    if (left > 0) {
+        errno = run.first ? EBUSY : ENOMEM;
+    }
+    return left ? -1 : 0;
 }

@@ -15,7 +15,7 @@
 #error "the build says where libexclaim-place.so is installed"
 #endif
 
-enum key_type { KEY_NUMBER, KEY_PATH, KEY_PATH_OR_NONE, KEY_POLICY };
+enum key_type { KEY_NUMBER, KEY_PATH, KEY_PATH_OR_NONE, KEY_POLICY, KEY_SWITCH };
 
 struct key {
     const char *name;
@@ -41,6 +41,7 @@ static const struct key keys[] = {
     NUMBER(count_console_max_pages, EXCLAIM_PAGES_MAX),
     NUMBER(verify_paused_max_pages, EXCLAIM_PAGES_MAX),
     NUMBER(peek_timeout_ms, 600000),
+    FIELD(superpages, KEY_SWITCH, 0),
     PATH(lock_dir),
     PATH(report_file),
     OPTIONAL(libxl_save_helper),
@@ -73,6 +74,7 @@ void exclaim_config_default(struct exclaim_config *config)
         .count_console_max_pages = 16u << 20,
         .verify_paused_max_pages = 1u << 20,
         .peek_timeout_ms = 30000, /* a source that counts a large host begins late */
+        .superpages = 1,
         .lock_dir = "/run/exclaim",
         .report_file = "/var/log/exclaim/migrations.ndjson",
         .libxl_save_helper = "",
@@ -111,6 +113,17 @@ static int set_policy(uint32_t *field, const char *value, struct exclaim_error *
                         "policy: \"%s\" is not prefer, strict or observe", value);
 }
 
+static int set_switch(const struct key *key, uint32_t *field, const char *value,
+                      struct exclaim_error *err)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s: \"%s\" is not yes or no", key->name,
+                            value);
+    }
+    *field = value[0] == 'y';
+    return 0;
+}
+
 int exclaim_config_set(struct exclaim_config *config, const char *name, const char *value,
                        struct exclaim_error *err)
 {
@@ -126,6 +139,8 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
             return set_number(key, (uint64_t *)(void *)field, value, err);
         case KEY_POLICY:
             return set_policy((uint32_t *)(void *)field, value, err);
+        case KEY_SWITCH:
+            return set_switch(key, (uint32_t *)(void *)field, value, err);
         case KEY_PATH:
         case KEY_PATH_OR_NONE:
             if (strlen(value) >= key->size) {

@@ -68,6 +68,25 @@ void exclaim_json_nodes(json_object *o, const char *key, uint32_t nr_nodes, cons
     }
 }
 
+void exclaim_json_extents(json_object *o, const char *key, uint32_t nr_nodes,
+                          const uint64_t (*extents)[EXCLAIM_EXTENTS])
+{
+    json_object *array = exclaim_json_array(o, key);
+
+    for (uint32_t n = 0; n < nr_nodes; n++) {
+        const uint64_t *e = extents[n];
+
+        if (e[EXCLAIM_EXTENT_4K] || e[EXCLAIM_EXTENT_2M] || e[EXCLAIM_EXTENT_1G]) {
+            json_object *item = exclaim_json_item(array);
+
+            exclaim_json_u64(item, "node", n);
+            exclaim_json_u64(item, "4k", e[EXCLAIM_EXTENT_4K]);
+            exclaim_json_u64(item, "2m", e[EXCLAIM_EXTENT_2M]);
+            exclaim_json_u64(item, "1g", e[EXCLAIM_EXTENT_1G]);
+        }
+    }
+}
+
 void exclaim_json_count(json_object *o, const struct exclaim_count *count)
 {
     exclaim_json_nodes(o, "nodes", count->nr_nodes, count->pages);

@@ -21,6 +21,10 @@ json_object *exclaim_json_item(json_object *array);
 /* "key": [{"node": 0, "pages": 17}, ...]; nodes without pages are left out. */
 void exclaim_json_nodes(json_object *o, const char *key, uint32_t nr_nodes, const uint64_t *pages);
 
+/* "key": [{"node": 0, "4k": 200, "2m": 14, "1g": 0}, ...]; nodes without any are left out. */
+void exclaim_json_extents(json_object *o, const char *key, uint32_t nr_nodes,
+                          const uint64_t (*extents)[EXCLAIM_EXTENTS]);
+
 /* nodes, total_pages, method, exact and, if not, why. */
 void exclaim_json_count(json_object *o, const struct exclaim_count *count);
 

@@ -79,6 +79,31 @@ static void add_plan(json_object *o, const struct exclaim_report *r)
     }
 }
 
+static uint64_t sum_extents(const struct exclaim_report *r, enum exclaim_extent size)
+{
+    uint64_t sum = r->extents_elsewhere[size];
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        sum += r->extents[n][size];
+    }
+    return sum;
+}
+
+/* How often each node was asked for a large extent in vain; nodes that never were are left out. */
+static void add_lacking(json_object *o, const struct exclaim_report *r)
+{
+    json_object *array = exclaim_json_array(o, "lacking_2m");
+
+    for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
+        if (r->lacking[n]) {
+            json_object *item = exclaim_json_item(array);
+
+            exclaim_json_u64(item, "node", n);
+            exclaim_json_u64(item, "times", r->lacking[n]);
+        }
+    }
+}
+
 static void add_placed(json_object *o, const struct exclaim_report *r)
 {
     json_object *p = exclaim_json_child(o, "placed");
@@ -88,10 +113,14 @@ static void add_placed(json_object *o, const struct exclaim_report *r)
     exclaim_json_nodes(p, "nodes", r->match.nr_nodes, r->placed);
     exclaim_json_nodes(p, "refused", r->match.nr_nodes, r->refused);
     exclaim_json_u64(p, "elsewhere_pages", r->elsewhere);
-    exclaim_json_u64(p, "extents_4k", r->extents[0]);
-    exclaim_json_u64(p, "extents_2m", r->extents[1]);
-    exclaim_json_u64(p, "extents_1g", r->extents[2]);
+    exclaim_json_u64(p, "extents_4k", sum_extents(r, EXCLAIM_EXTENT_4K));
+    exclaim_json_u64(p, "extents_2m", sum_extents(r, EXCLAIM_EXTENT_2M));
+    exclaim_json_u64(p, "extents_1g", sum_extents(r, EXCLAIM_EXTENT_1G));
+    exclaim_json_extents(p, "extents", r->match.nr_nodes, r->extents);
+    exclaim_json_u64(p, "broken_2m", r->broken);
+    add_lacking(p, r);
     exclaim_json_u64(p, "populate_calls", r->populate_calls);
+    exclaim_json_u64(p, "populate_us", r->populate_us);
 }
 
 static void add_destination(json_object *o, const struct exclaim_report *r)

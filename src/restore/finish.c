@@ -19,12 +19,18 @@ static void read_entry(struct exclaim_session *s, bool *result)
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         s->report.placed[n] = atomic_load(&e->placed[n]);
         s->report.refused[n] = atomic_load(&e->refused[n]);
+        s->report.lacking[n] = atomic_load(&e->lacking[n]);
+        for (unsigned int i = 0; i < EXCLAIM_EXTENTS; i++) {
+            s->report.extents[n][i] = atomic_load(&e->extents[n][i]);
+        }
     }
     s->report.elsewhere = atomic_load(&e->elsewhere);
-    for (unsigned int i = 0; i < 3; i++) {
-        s->report.extents[i] = atomic_load(&e->extents[i]);
+    for (unsigned int i = 0; i < EXCLAIM_EXTENTS; i++) {
+        s->report.extents_elsewhere[i] = atomic_load(&e->extents_elsewhere[i]);
     }
+    s->report.broken = atomic_load(&e->broken);
     s->report.populate_calls = atomic_load(&e->calls);
+    s->report.populate_us = atomic_load(&e->populate_ns) / 1000;
     if (!e->steer) {
         return;
     }

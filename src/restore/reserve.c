@@ -110,6 +110,9 @@ int dest_reserve(struct exclaim_session *s)
         goto out;
     }
     s->have_entry = true;
+    /* Not for PV: its restore wants every page's own machine address back. */
+    exclaim_ledger_at(s->ledger, s->slot)->join =
+        s->config.superpages && s->dom.hvm ? EXCLAIM_ORDER_2M : 0;
     exclaim_fault("ENTERED");
     start = exclaim_session_now();
     rc = exclaim_stake(s, &err) ? dest_settle(s, "claim", &err) : 0;

@@ -14,6 +14,7 @@
 #include "restore/reserve.h"
 
 #define FOREIGN_DOMID 900u
+#define SIM_BATCH     1024u /* libxenguest's MAX_BATCH_SIZE */
 
 enum phase { NEW, PLACING, ARRIVED, GONE };
 
@@ -222,6 +223,7 @@ static void reserve_step(struct sim *sim, uint32_t who)
     atomic_store(&entry_of(r)->placer, getpid());
     atomic_store(&entry_of(r)->placer_start, exclaim_process_start(getpid()));
     atomic_store(&entry_of(r)->state, EXCLAIM_ENTRY_PLACING);
+    entry_of(r)->join = SIM_ORDER;
     r->left = r->s.report.res.count.total_pages;
     r->phase = PLACING;
 }
@@ -239,21 +241,28 @@ static long populate(void *arg, const struct quota_run *run)
                           run->node == QUOTA_ANY_NODE ? 0 : MODEL_MEMF_EXACT_NODE(run->node));
 }
 
-/* Restore from Xen 4.21 on tries a large extent first and takes its pages one by one if it fails.
+/*
+ * Restore up to Xen 4.20 asks for a batch's pages in one call, and quota_populate() joins them.  From
+ * 4.21 on it tries a large extent first and takes its pages one by one if it fails.
  */
 static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
 {
     struct run *r = &sim->run[who];
     struct populate_arg to = { sim->m, domid_of(who) };
-    const uint64_t large = 1u << SIM_ORDER;
+    const bool joins = sim->plan->config.generation == MODEL_4_17;
+    const uint64_t most = joins ? SIM_BATCH : 1u << SIM_ORDER;
 
     pages = pages < r->left ? pages : r->left;
     while (pages) {
-        uint64_t chunk = pages < large ? pages : large;
+        const uint64_t chunk = pages < most ? pages : most;
+        unsigned long start[SIM_BATCH];
 
-        if (chunk < large || sim->plan->config.generation == MODEL_4_17 ||
-            quota_populate(entry_of(r), 1, SIM_ORDER, populate, &to)) {
-            if (quota_populate(entry_of(r), (unsigned long)chunk, 0, populate, &to)) {
+        for (uint64_t i = 0; i < chunk; i++) {
+            start[i] = (unsigned long)(r->s.report.res.count.total_pages - r->left + i);
+        }
+        if (joins || chunk < most ||
+            quota_populate(entry_of(r), 1, SIM_ORDER, start, populate, &to)) {
+            if (quota_populate(entry_of(r), (unsigned long)chunk, 0, start, populate, &to)) {
                 return false;
             }
         }

@@ -107,10 +107,10 @@ static void test_trap_25_superpages_end_in_small_pages(void **state)
     struct model_place place = { .m = m, .domid = 1 };
 
     (void)state;
-    STEP(m, quota_populate(&e, 2, 9, model_place_run, &place), 0);
-    STEP(m, quota_populate(&e, 1, 9, model_place_run, &place), 0); /* node 1: 1000 - 512 */
-    STEP(m, quota_populate(&e, 1, 9, model_place_run, &place), -1);
-    STEP(m, quota_populate(&e, 2300 - 3 * 512, 0, model_place_run, &place), 0);
+    STEP(m, quota_populate(&e, 2, 9, NULL, model_place_run, &place), 0);
+    STEP(m, quota_populate(&e, 1, 9, NULL, model_place_run, &place), 0); /* node 1: 1000 - 512 */
+    STEP(m, quota_populate(&e, 1, 9, NULL, model_place_run, &place), -1);
+    STEP(m, quota_populate(&e, 2300 - 3 * 512, 0, NULL, model_place_run, &place), 0);
     STEP(m, kit_view(m, 1).pages[0], 1300);
     STEP(m, kit_view(m, 1).pages[1], 1000);
     STEP(m, e.placed[0], 1300);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <exclaim/ledger.h>
+
 #include "sim.h"
 
 /* xorshift64*: the same numbers everywhere. */
@@ -137,10 +139,7 @@ static void random_hosts(void **unused)
         unclaimed += result.unclaimed;
         killed += result.killed;
     }
-    snprintf(file, sizeof(file),
-             "%s/"
-             "ledger.1",
-             dir);
+    snprintf(file, sizeof(file), "%s/" EXCLAIM_LEDGER_FILE, dir);
     unlink(file);
     rmdir(dir);
     printf("%llu hosts: %llu migrations exact, %llu refused, %llu without a claim, %llu killed\n",

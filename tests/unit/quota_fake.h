@@ -21,11 +21,28 @@ struct fake {
     unsigned int fail_at; /* ... after so many that work */
     int errnum;           /* 0: answer "none populated" instead */
     unsigned long most;   /* extents populated per call at most; 0: all */
-    unsigned int supers;  /* order 9 extents there are; */
+    uint64_t supers[N];   /* order 9 extents that the node has */
     unsigned int calls;
     bool crossed; /* an extent was asked for that is larger than the node's quota left */
+    const unsigned long *list; /* of the call, with single pages; NULL: nobody looks */
+    uint8_t *seen;             /* [page]: how often it was populated */
     const struct exclaim_ledger_entry *entry;
 };
+
+static inline void see(struct fake *f, const struct quota_run *run, unsigned long extent)
+{
+    const unsigned long pages = run->joined ? 1ul << run->order : 1;
+
+    if (f->list && (run->joined || !run->order)) {
+        const unsigned long *from = f->list + run->first + extent * pages;
+
+        assert_true(!run->joined || *from % pages == 0);
+        for (unsigned long i = 0; i < pages; i++) {
+            assert_int_equal(from[i], *from + i);
+            f->seen[from[i]]++;
+        }
+    }
+}
 
 static inline long populate(void *arg, const struct quota_run *run)
 {
@@ -51,13 +68,14 @@ static inline long populate(void *arg, const struct quota_run *run)
         uint32_t n = run->node;
 
         if (n == QUOTA_ANY_NODE) {
-            for (n = 0; n < N && f->free[n] < size; n++) {
+            for (n = 0; n < N && (f->free[n] < size || (run->order && !f->supers[n])); n++) {
             }
         }
-        if (n == N || f->free[n] < size || (run->order && !f->supers)) {
+        if (n == N || f->free[n] < size || (run->order && !f->supers[n])) {
             break;
         }
-        f->supers -= run->order != 0;
+        see(f, run, done);
+        f->supers[n] -= run->order != 0;
         f->free[n] -= size;
         f->got[n] += size;
         done++;
@@ -73,8 +91,8 @@ static inline void start(struct exclaim_ledger_entry *e, struct fake *f, const u
     e->steer = 1;
     memcpy(e->target, target, N * sizeof(*target));
     f->entry = e;
-    f->supers = 1000000;
     for (uint32_t n = 0; n < N; n++) {
+        f->supers[n] = 1000000;
         f->free[n] = 1u << 20;
     }
 }
@@ -85,7 +103,7 @@ static inline int restore_4k(struct exclaim_ledger_entry *e, struct fake *f, uin
     while (pages) {
         unsigned long nr = pages < 1024 ? (unsigned long)pages : 1024;
 
-        if (quota_populate(e, nr, 0, populate, f)) {
+        if (quota_populate(e, nr, 0, NULL, populate, f)) {
             return -1;
         }
         pages -= nr;
@@ -98,7 +116,7 @@ static inline int restore_4k(struct exclaim_ledger_entry *e, struct fake *f, uin
 static inline int restore_2m(struct exclaim_ledger_entry *e, struct fake *f, uint64_t pages)
 {
     for (; pages >= SUPER; pages -= SUPER) {
-        if (quota_populate(e, 1, 9, populate, f) && restore_4k(e, f, SUPER)) {
+        if (quota_populate(e, 1, 9, NULL, populate, f) && restore_4k(e, f, SUPER)) {
             return -1;
         }
     }

@@ -72,6 +72,7 @@ void assert_config_equal(const struct exclaim_config *a, const struct exclaim_co
     assert_int_equal(a->count_console_max_pages, b->count_console_max_pages);
     assert_int_equal(a->verify_paused_max_pages, b->verify_paused_max_pages);
     assert_int_equal(a->peek_timeout_ms, b->peek_timeout_ms);
+    assert_int_equal(a->superpages, b->superpages);
     assert_string_equal(a->lock_dir, b->lock_dir);
     assert_string_equal(a->report_file, b->report_file);
     assert_string_equal(a->libxl_save_helper, b->libxl_save_helper);

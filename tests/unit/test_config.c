@@ -110,7 +110,7 @@ static void every_key(void **state)
     while (exclaim_config_key(nr)) {
         nr++;
     }
-    assert_int_equal(nr, ARRAY_SIZE(keys) + 1); /* and policy */
+    assert_int_equal(nr, ARRAY_SIZE(keys) + 2); /* and policy, superpages */
 }
 
 static void policies(void **state)
@@ -129,6 +129,28 @@ static void policies(void **state)
     assert_int_equal(exclaim_config_set(&c, "policy", "Strict", &err), -1);
     assert_non_null(strstr(err.text, "prefer, strict or observe"));
     assert_int_equal(c.policy, EXCLAIM_POLICY_OBSERVE);
+}
+
+static void superpages(void **state)
+{
+    static const char *const bad[] = { "", "Yes", "1", "true", "yes ", "noo" };
+    struct exclaim_config c;
+    struct exclaim_error err;
+
+    (void)state;
+    exclaim_config_default(&c);
+    assert_int_equal(c.superpages, 1);
+    put_text(path, "superpages = no\n");
+    assert_int_equal(exclaim_config_load(&c, &err), 0);
+    assert_int_equal(c.superpages, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(exclaim_config_set(&c, "superpages", bad[i], &err), -1);
+        assert_int_equal(err.kind, EXCLAIM_ERR_USAGE);
+        assert_non_null(strstr(err.text, "yes or no"));
+        assert_int_equal(c.superpages, 0);
+    }
+    assert_int_equal(exclaim_config_set(&c, "superpages", "yes", &err), 0);
+    assert_int_equal(c.superpages, 1);
 }
 
 /* A value out of range changes nothing and says what is allowed. */
@@ -180,6 +202,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_key),
         cmocka_unit_test(policies),
+        cmocka_unit_test(superpages),
         cmocka_unit_test(ranges),
     };
 
