@@ -17,6 +17,10 @@ class Bare:
         got = 512 * int(self._bare(f"populate {self.domid} {node} 9 {large}")) if large else 0
         return got + (int(self._bare(f"populate {self.domid} {node} 0 {pages - got}")) if pages > got else 0)
 
+    def shatter(self, node, pages):
+        """Take single pages on a node and give every other one back, so that what is free of them has no neighbour."""
+        return int(self._bare(f"shatter {self.domid} {node} {pages}"))
+
     def destroy(self):
         self._bare(f"destroy {self.domid}")
 

@@ -43,13 +43,15 @@ def show(source, report, got):
     """Source, claimed and got per node, each from where it is known best: Xen on either side, our report between."""
     claimed = nodes_of(report["claimed"]) if report["claimed_pages"] else {}
     placed = report["placed"]
-    rows = [("node", "source", "claimed", "got")]
+    extents = {item["node"]: item for item in placed["extents"]}
+    rows = [("node", "source", "claimed", "got", "as 2 MiB", "as 4 KiB")]
     for node in sorted({*source["nodes"], *claimed, *got["nodes"]}):
-        rows.append((node, source["nodes"].get(node, 0), claimed.get(node, 0), got["nodes"].get(node, 0)))
-    rows.append(("total", source["total"], report["claimed_pages"], got["total"]))
+        sizes = extents.get(node, {"2m": 0, "4k": 0})
+        rows.append((node, source["nodes"].get(node, 0), claimed.get(node, 0), got["nodes"].get(node, 0), sizes["2m"], sizes["4k"]))
+    rows.append(("total", source["total"], report["claimed_pages"], got["total"], placed["extents_2m"], placed["extents_4k"]))
     print()
     table(rows)
-    print(f"\npages of 4 KiB; placed as {placed['extents_4k']} × 4 KiB, {placed['extents_2m']} × 2 MiB in {placed['populate_calls']} calls")
+    print(f"\npages of 4 KiB; placed in {placed['populate_calls']} calls")
 
 
 def run(pair, step):

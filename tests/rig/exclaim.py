@@ -89,6 +89,17 @@ def arrived_as(pair, guest, nodes, shape):
     return report
 
 
+def kept_large(pair, report, whole, at_least):
+    """So many of the source's whole regions of 2 MiB are one extent again, and the report's numbers of extents add up."""
+    placed = report["placed"]
+    extents = {item["node"]: item for item in placed["extents"]}
+    pair.check({n: e["4k"] + 512 * e["2m"] + 512 * 512 * e["1g"] for n, e in extents.items()} == nodes_of(placed["nodes"]),
+               f"extents {placed['extents']} are not the pages {placed['nodes']}")
+    pair.check(sum(e["2m"] for e in extents.values()) == placed["extents_2m"], f"report says {placed}")
+    pair.check(placed["extents_2m"] >= at_least, f"{placed['extents_2m']} extents of 2 MiB for {whole} whole regions: {placed}")
+    pair.note(f"{placed['extents_2m']} of {whole} whole regions came as 2 MiB, {placed['broken_2m']} broken")
+
+
 def nothing_left(pair, host):
     """No claim, no ledger entry, no process of ours."""
     pair.check(host.outstanding_claims() == 0, f"{host.name}: {host.outstanding_claims()} pages still claimed")

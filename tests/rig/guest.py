@@ -8,6 +8,7 @@ import uuid as uuids
 from cache import RigError
 
 TICK = re.compile(r"^tick (\d+) ([\d.]+)\s*$", re.M)
+WALK = re.compile(r"^walk ([\d.]+) ([\d.]+)\s*$", re.M)
 MIB = 80  # 72 does not boot: the kernel alone needs 62
 # clearcpuid=tsc: the kernel would look for 2 s for a timer chip that a PVH guest lacks, to find the TSC's frequency; it does not need it, its
 # clock is Xen's. lpj: then it need not measure that either. Together 6.5 s to the first tick become 4.
@@ -17,7 +18,7 @@ KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off clearcpuid=tsc lpj=5000000 
 @dataclasses.dataclass
 class Guest:
     """spread: {node: pages}, filled in this order; the last node takes all that is over, its number is not read; None: as xl places it.
-    type: "pvh" or "pv"; extra: further lines of xl's configuration."""
+    type: "pvh" or "pv"; extra: further lines of xl's configuration; options: of the guest's kernel, walk=MIB starts dom0/walk.c."""
     name: str = "guest"
     mib: int = MIB
     type: str = "pvh"
@@ -25,6 +26,7 @@ class Guest:
     spread: dict = None
     uuid: str = ""
     extra: str = ""
+    options: str = ""
 
     def __post_init__(self):
         self.uuid = self.uuid or str(uuids.uuid4())
@@ -33,7 +35,7 @@ class Guest:
         # tsc_mode: RDTSCP is not emulated under nested SVM, a PVH guest would crash.
         return (f'name="{self.name}"\nuuid="{self.uuid}"\ntype="{self.type}"\nmemory={self.mib}\nvcpus={self.vcpus}\n'
                 'kernel="/rig/guest/kernel"\nramdisk="/rig/guest/initrd"\n'
-                f'extra="{KERNEL_OPTIONS}"\n'
+                f'extra="{KERNEL_OPTIONS} {self.options}"\n'
                 f'tsc_mode="native"\non_crash="preserve"\n{self.extra}\n')
 
     def create(self, host, timeout=60):
@@ -59,12 +61,23 @@ class Guest:
             raise RigError(f"{host.name}: no domain {self.name}")
         return counts[domid]
 
-    def ticks(self, host):
-        """[(number, uptime)] that its console showed on that host."""
+    def regions(self, host):
+        """Of its memory there, by Xen's own p2m: regions of 2 MiB that are whole, that are in part, and pages."""
+        whole, broken, pages = map(int, host.run(f'regions "$LIBXENCTRL" {self.domid(host)}').out.split())
+        return whole, broken, pages
+
+    def _console(self, host):
         # A guest that came by migration is still called --incoming when its console is opened.
         logs = " ".join(f"/var/log/xen/console/guest-{self.name}{suffix}.log" for suffix in ("", "--incoming"))
-        text = host.run(f"cat {logs} 2>/dev/null", check=False).out
-        return [(int(n), float(up)) for n, up in TICK.findall(text.replace("\r", ""))]
+        return host.run(f"cat {logs} 2>/dev/null", check=False).out.replace("\r", "")
+
+    def ticks(self, host):
+        """[(number, uptime)] that its console showed on that host."""
+        return [(int(n), float(up)) for n, up in TICK.findall(self._console(host))]
+
+    def walks(self, host):
+        """[(4 KiB, 2 MiB)]: nanoseconds per read that walk.c showed on that host, by size of the guest's own pages."""
+        return [(float(small), float(large)) for small, large in WALK.findall(self._console(host))]
 
     def wait_tick(self, host, after=-1, timeout=60):
         """The first tick later than number after."""

@@ -88,6 +88,7 @@ def guest_initrd():
     archive = cpio.Archive()
     _skeleton(archive)
     archive.file("init", HERE / "dom0" / "guest-init", 0o755)
+    archive.file("usr/bin/walk", compiled("walk.c", "-static"), 0o755)
     for name in ("proc", "sys", "dev"):
         archive.folder(name)
     return archive.dump()
@@ -169,7 +170,7 @@ def _base(root, trees, kernel):
     archive.file("init", HERE / "dom0" / "init", 0o755)
     for name in ("agent", "wire"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c", "-static"), 0o755)
-    for name in ("pages", "bare"):
+    for name in ("pages", "bare", "regions"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c"), 0o755)
     archive.file("rig/lib/spread.so", compiled("spread.c", "-shared", "-fPIC"), 0o755)
     archive.text("rig/env", f'PATH={":".join(["/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/rig/bin", *folders])}\n'

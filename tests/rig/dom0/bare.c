@@ -5,6 +5,8 @@
  *
  * usage: bare LIBXENCTRL create MAX_PAGES                    prints the domid
  *        bare LIBXENCTRL populate DOMID NODE|any ORDER NR    extents of 2^ORDER pages, exactly on NODE; prints how many
+ *        bare LIBXENCTRL shatter DOMID NODE NR               NR single pages on NODE, then every other one back: what is free
+ *                                                            there is in pieces; prints how many it keeps
  *        bare LIBXENCTRL destroy DOMID
  */
 #include <dlfcn.h>
@@ -23,6 +25,8 @@ struct create {
 };
 
 #define EXACT_NODE(n) ((((uint32_t)(n) + 1) << 8) | (1u << 17)) /* public/memory.h, XENMEMF_exact_node */
+
+typedef int reservation_fn(void *, uint32_t, unsigned long, unsigned, unsigned, unsigned long *);
 
 static void *library, *xch;
 
@@ -61,8 +65,7 @@ static int create(unsigned long max_pages)
 
 static int populate(uint32_t domid, const char *node, unsigned order, unsigned long nr)
 {
-    int (*physmap)(void *, uint32_t, unsigned long, unsigned, unsigned, unsigned long *) =
-        (int (*)(void *, uint32_t, unsigned long, unsigned, unsigned, unsigned long *))symbol("xc_domain_populate_physmap");
+    reservation_fn *physmap = (reservation_fn *)symbol("xc_domain_populate_physmap");
     unsigned flags = strcmp(node, "any") ? EXACT_NODE(atoi(node)) : 0;
     unsigned long done = 0;
 
@@ -78,6 +81,39 @@ static int populate(uint32_t domid, const char *node, unsigned order, unsigned l
         done += (unsigned long)r;
     }
     printf("%lu\n", done);
+    return 0;
+}
+
+static int shatter(uint32_t domid, int node, unsigned long nr)
+{
+    reservation_fn *physmap = (reservation_fn *)symbol("xc_domain_populate_physmap");
+    int (*decrease)(void *, uint32_t, unsigned long, unsigned, unsigned long *) =
+        (int (*)(void *, uint32_t, unsigned long, unsigned, unsigned long *))symbol("xc_domain_decrease_reservation");
+    unsigned long *mfn = malloc(nr * sizeof(*mfn)), done = 0, odd = 0;
+
+    if (!mfn)
+        return failed("bare: shatter");
+    for (unsigned long i = 0; i < nr; i++)
+        mfn[i] = i;
+    while (done < nr) {
+        unsigned long batch = nr - done < 1024 ? nr - done : 1024;
+        int r = physmap(xch, domid, batch, 0, EXACT_NODE(node), mfn + done); /* a PV domain gets its machine pages */
+
+        if (r <= 0)
+            break;
+        done += (unsigned long)r;
+    }
+    for (unsigned long i = 0; i < done; i++)
+        if (mfn[i] & 1)
+            mfn[odd++] = mfn[i];
+    for (unsigned long i = 0; i < odd; i += 1024) {
+        unsigned long batch = odd - i < 1024 ? odd - i : 1024;
+
+        if (decrease(xch, domid, batch, 0, mfn + i) != (int)batch)
+            return failed("bare: decrease_reservation");
+    }
+    free(mfn);
+    printf("%lu\n", done - odd);
     return 0;
 }
 
@@ -102,6 +138,8 @@ int main(int argc, char **argv)
         return create(strtoul(argv[3], NULL, 10));
     if (!strcmp(argv[2], "populate") && argc == 7)
         return populate((uint32_t)atoi(argv[3]), argv[4], (unsigned)atoi(argv[5]), strtoul(argv[6], NULL, 10));
+    if (!strcmp(argv[2], "shatter") && argc == 6)
+        return shatter((uint32_t)atoi(argv[3]), atoi(argv[4]), strtoul(argv[5], NULL, 10));
     if (!strcmp(argv[2], "destroy"))
         return destroy((uint32_t)atoi(argv[3]));
     fprintf(stderr, "bare: unknown verb %s\n", argv[2]);
