@@ -149,7 +149,7 @@ static void troubles(void **state)
         for (uint32_t n = 0; n < N; n++) {
             f.supers[n] = dice(&seed) % 3 ? dice(&seed) % 24 : 0;
         }
-        f.most = dice(&seed) % 2 ? 1 + dice(&seed) % 300 : 0;
+        f.most = (unsigned long[]){ 0, 1, 1 + dice(&seed) % 300 }[dice(&seed) % 3];
         f.fail_at = dice(&seed) % 40;
         f.fail = dice(&seed) % 2 * 2;
         told = f.fail != 0;
