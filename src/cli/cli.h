@@ -63,8 +63,14 @@ int cli_match(struct cli *cli, struct exclaim_hv *hv, const struct exclaim_domai
               const struct exclaim_reservation *res, struct exclaim_room *room,
               struct exclaim_match *match, struct exclaim_error *err);
 
-/* Prints @o with a newline and frees it. */
 struct json_object;
+
+/* For each report at the end of @path, oldest first; what it keeps of @report it must hold
+ * (json_object_get()).  No file: no reports. */
+typedef void cli_report_fn(struct json_object *report, void *arg);
+int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim_error *err);
+
+/* Prints @o with a newline and frees it. */
 void cli_print_json(struct json_object *o);
 
 double cli_mib(uint64_t pages);

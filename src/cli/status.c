@@ -2,9 +2,7 @@
 #include "status.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli.h"
 
@@ -38,33 +36,12 @@ static int find_leftovers(struct status *st, struct exclaim_hv *hv, struct excla
     return r;
 }
 
-/* The last lines only: the file grows with every migration. */
-static int read_reports(struct status *st, const char *path, struct exclaim_error *err)
+static void keep_report(json_object *report, void *arg)
 {
-    FILE *f = fopen(path, "re");
-    char *line = NULL;
-    size_t size = 0;
+    struct status *st = arg;
 
-    if (!f) {
-        return errno == ENOENT ? 0 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
-    }
-    if (!fseek(f, -REPORT_BYTES, SEEK_END)) {
-        (void)!getline(&line, &size, f); /* the rest of a line */
-    } else {
-        rewind(f);
-    }
-    while (getline(&line, &size, f) >= 0) {
-        json_object *o = json_tokener_parse(line);
-
-        if (!o) {
-            continue; /* a line cut by a full disk */
-        }
-        json_object_put(st->report[st->nr_reports % LAST_REPORTS]);
-        st->report[st->nr_reports++ % LAST_REPORTS] = o;
-    }
-    free(line);
-    fclose(f);
-    return 0;
+    json_object_put(st->report[st->nr_reports % LAST_REPORTS]);
+    st->report[st->nr_reports++ % LAST_REPORTS] = json_object_get(report);
 }
 
 int verb_status(struct cli *cli, struct exclaim_error *err)
@@ -83,7 +60,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     }
     st->pruned = exclaim_ledger_prune(st->ledger, hv);
     exclaim_ledger_unlock(st->ledger);
-    if (read_reports(st, cli->config.report_file, err) || find_leftovers(st, hv, err)) {
+    if (cli_reports(cli->config.report_file, keep_report, st, err) || find_leftovers(st, hv, err)) {
         goto out;
     }
     rc = 0;

@@ -8,7 +8,6 @@
 
 #define LAST_REPORTS  10
 #define MAX_LEFTOVERS 64
-#define REPORT_BYTES  (256 * 1024L) /* of the report file's end */
 
 struct status {
     struct exclaim_ledger *ledger;

@@ -3,14 +3,75 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <exclaim/uuid.h>
+
 #include "../report/json.h"
 #include "../report/table.h"
 #include "cli.h"
 
-static int print_table(const struct exclaim_count *count, const uint64_t *want,
-                       struct exclaim_error *err)
+/*
+ * Xen does not tell what size a domain's pages are mapped in.  What is known is how the last
+ * migration to this host placed them.
+ */
+struct placed {
+    const struct exclaim_domain *dom;
+    char uuid[EXCLAIM_UUID_TEXT];
+    json_object *report; /* NULL: none */
+};
+
+static bool says(json_object *o, const char *key, const char *text)
 {
-    static const char *const head[] = { "NODE", ">WANTED", ">GOT", ">DIFFERENCE", NULL };
+    json_object *value;
+
+    return json_object_object_get_ex(o, key, &value) &&
+           json_object_is_type(value, json_type_string) &&
+           !strcmp(json_object_get_string(value), text);
+}
+
+static void find_placed(json_object *report, void *arg)
+{
+    struct placed *p = arg;
+    json_object *domid, *member, *extents;
+
+    if (says(report, "role", "destination") && says(report, "outcome", "done") &&
+        says(report, "uuid", p->uuid) && json_object_object_get_ex(report, "domid", &domid) &&
+        (uint64_t)json_object_get_int64(domid) == p->dom->domid &&
+        json_object_object_get_ex(report, "placed", &member) &&
+        json_object_object_get_ex(member, "extents", &extents) &&
+        json_object_is_type(extents, json_type_array)) {
+        json_object_put(p->report);
+        p->report = json_object_get(report);
+    }
+}
+
+/* Extents of that size on the node, as text; "" if there is no report. */
+static const char *extents_of(const struct placed *p, uint32_t node, const char *size)
+{
+    json_object *placed, *list, *id, *nr;
+
+    if (!p->report) {
+        return "";
+    }
+    json_object_object_get_ex(p->report, "placed", &placed);
+    json_object_object_get_ex(placed, "extents", &list);
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+
+        if (json_object_object_get_ex(item, "node", &id) &&
+            (uint64_t)json_object_get_int64(id) == node &&
+            json_object_object_get_ex(item, size, &nr)) {
+            return json_object_get_string(nr);
+        }
+    }
+    return "0";
+}
+
+static int print_table(const struct exclaim_count *count, const uint64_t *want,
+                       const struct placed *p, struct exclaim_error *err)
+{
+    static const char *const head[] = {
+        "NODE", ">WANTED", ">GOT", ">DIFFERENCE", ">4KIB", ">2MIB", ">1GIB", NULL
+    };
     struct table t;
 
     if (table_init(&t, head)) {
@@ -22,22 +83,32 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want,
             table_cell(&t, "%" PRIu64, want[n]);
             table_cell(&t, "%" PRIu64, count->pages[n]);
             table_cell(&t, "%+" PRId64, (int64_t)count->pages[n] - (int64_t)want[n]);
+            table_cell(&t, "%s", extents_of(p, n, "4k"));
+            table_cell(&t, "%s", extents_of(p, n, "2m"));
+            table_cell(&t, "%s", extents_of(p, n, "1g"));
         }
     }
     table_print(&t, stdout);
     table_free(&t);
+    puts(p->report ? "4KIB, 2MIB, 1GIB: extents, as its last migration to this host placed them"
+                   : "4KIB, 2MIB, 1GIB: not known, no report of its migration to this host");
     return 0;
 }
 
 static void print_json(const struct exclaim_domain *dom, const struct exclaim_count *count,
-                       const uint64_t *want, bool exact)
+                       const uint64_t *want, bool exact, const struct placed *p)
 {
-    json_object *o = exclaim_json_schema("verify");
+    json_object *o = exclaim_json_schema("verify"), *placed, *time;
 
     exclaim_json_u64(o, "domid", dom->domid);
     exclaim_json_nodes(o, "wanted", EXCLAIM_NODES_MAX, want);
     exclaim_json_count(exclaim_json_child(o, "got"), count);
     exclaim_json_bool(o, "exact", exact);
+    if (p->report && json_object_object_get_ex(p->report, "placed", &placed) &&
+        json_object_object_get_ex(p->report, "time_unix_ms", &time)) {
+        json_object_object_add(o, "placed", json_object_get(placed));
+        json_object_object_add(o, "placed_unix_ms", json_object_get(time));
+    }
     cli_print_json(o);
 }
 
@@ -68,6 +139,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     uint64_t want[EXCLAIM_NODES_MAX] = { 0 };
     struct exclaim_domain dom;
     struct exclaim_count count;
+    struct placed placed = { .dom = &dom };
     struct exclaim_hv *hv;
     bool same;
     int rc = -1;
@@ -83,10 +155,13 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
                      dom.domid, count.why);
         goto out;
     }
+    exclaim_uuid_format(dom.uuid, placed.uuid);
+    /* A file that cannot be read is no reason to say nothing of the pages. */
+    (void)cli_reports(cli->config.report_file, find_placed, &placed, NULL);
     same = !memcmp(want, count.pages, sizeof(count.pages));
     if (cli->json) {
-        print_json(&dom, &count, want, same);
-    } else if (print_table(&count, want, err)) {
+        print_json(&dom, &count, want, same, &placed);
+    } else if (print_table(&count, want, &placed, err)) {
         goto out;
     }
     rc = same ? 0
@@ -94,6 +169,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
                              "domain %" PRIu32 " does not lie as it should", dom.domid);
 
 out:
+    json_object_put(placed.report);
     hv->ops->close(hv);
     return rc;
 }

@@ -52,6 +52,14 @@ static void fill(struct exclaim_report *r)
     r->got.method = EXCLAIM_COUNT_CONSOLE;
     memcpy(r->got.pages, r->match.pages, sizeof(r->got.pages));
     r->got.total_pages = 51216;
+    r->extents[0][EXCLAIM_EXTENT_4K] = 369;
+    r->extents[0][EXCLAIM_EXTENT_2M] = 34;
+    r->extents[1][EXCLAIM_EXTENT_4K] = 671;
+    r->extents[1][EXCLAIM_EXTENT_2M] = 64;
+    r->extents_elsewhere[EXCLAIM_EXTENT_2M] = 2;
+    r->lacking[1] = 5;
+    r->broken = 1;
+    r->populate_us = 1234;
     r->ms[EXCLAIM_STEP_RESTORE] = 0;
     r->ms[EXCLAIM_STEP_CLAIM] = 3;
 }
@@ -128,7 +136,7 @@ static json_object *append_and_parse(const struct exclaim_report *r)
 static void line(void **state)
 {
     struct exclaim_report r;
-    json_object *o, *got;
+    json_object *o, *got, *placed;
     struct stat st;
 
     (void)state;
@@ -151,6 +159,16 @@ static void line(void **state)
     assert_int_equal(json_object_array_length(got), 2);
     assert_int_equal(json_object_get_int64(member(json_object_array_get_idx(got, 1), "pages")),
                      33439);
+    placed = member(o, "placed");
+    assert_int_equal(json_object_get_int64(member(placed, "extents_2m")), 100);
+    assert_int_equal(json_object_get_int64(member(placed, "extents_4k")), 1040);
+    assert_int_equal(json_object_get_int64(member(placed, "broken_2m")), 1);
+    assert_int_equal(json_object_get_int64(member(placed, "populate_us")), 1234);
+    assert_string_equal(json_object_to_json_string_ext(member(placed, "extents"), 0),
+                        "[{\"node\":0,\"4k\":369,\"2m\":34,\"1g\":0},"
+                        "{\"node\":1,\"4k\":671,\"2m\":64,\"1g\":0}]");
+    assert_string_equal(json_object_to_json_string_ext(member(placed, "lacking_2m"), 0),
+                        "[{\"node\":1,\"times\":5}]");
     /* A step that took no time was done, one at -1 was not. */
     assert_int_equal(json_object_get_int64(member(member(o, "ms"), "restore")), 0);
     assert_int_equal(json_object_get_int64(member(member(o, "ms"), "claim")), 3);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Live migrations by xl with our save helper on both sides: where the pages come to lie."""
+import json
+
 from bare import ballast
 from exclaim import arrived_as, configure, gap, goes_on, kept_large, last_report, measure_plain, migrate, nothing_left
 from scenario import scenario
@@ -13,7 +15,12 @@ def one_node(pair):
     before, (whole, _, _) = guest.counts(pair.src)["nodes"], guest.regions(pair.src)
     done = migrate(pair, guest)
     pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
-    kept_large(pair, arrived_as(pair, guest, before, "same"), whole, whole)
+    report = arrived_as(pair, guest, before, "same")
+    kept_large(pair, report, whole, whole)
+    verified = json.loads(pair.dst.run(f"exclaim verify {guest.name} --json --node 1={before[1]}").out)
+    pair.check(verified["placed"] == report["placed"] and verified["exact"], f"verify says {verified}")
+    shown = pair.dst.run(f"exclaim verify {guest.name} --node 1={before[1]}").out.split("\n")[2].split()
+    pair.check(shown == ["1", str(before[1]), str(before[1]), "+0", str(report["placed"]["extents_4k"]), str(whole), "0"], f"verify shows {shown}")
     sent = last_report(pair, pair.src, guest, "source")
     pair.check(sent["outcome"] == "sent" and sent["source"]["exact"], f"source reports {sent}")
     goes_on(pair, guest, pair.src, pair.dst)
