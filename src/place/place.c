@@ -9,10 +9,7 @@
  * is known of what it will restore, so the domain's entry is looked for when the restore begins.
  * 2. It stands in front of xc_domain_populate_physmap_exact(), through which libxenguest asks for
  *    every page of a restore (xen tools/libs/guest/xg_sr_restore.c, populate_pfns), and adds
- *    XENMEMF_exact_node() by the quotas of the ledger's entry.  Up to Xen 4.20 restore asks for single
- *    pages only: where the entry says so, those of one call that make a whole extent become one.
- *    Xen writes nothing back into the list of a guest with a p2m of its own (xen common/memory.c,
- *    populate_physmap), so restore finds it as it would without us.
+ *    XENMEMF_exact_node() by the quotas of the ledger's entry.
  * 3. It stands in front of xc_domain_restore() only to note the result, which the helper tells
  * nobody but its toolstack.
  *
@@ -28,7 +25,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xenctrl.h>
@@ -158,23 +154,19 @@ __attribute__((constructor)) static void place_init(void)
     unsetenv("LD_PRELOAD");
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* quota.h calls this for one run of extents; the answer is how many Xen populated, or -1. */
+/*
+ * quota.h calls this for one run of extents; the answer is how many Xen populated, or -1.
+ *
+ * Up to Xen 4.20 restore asks for single pages only: where the entry says so, those of one call
+ * that make a whole extent become one.  Xen writes nothing back into the list of a guest with a p2m
+ * of its own (xen common/memory.c, populate_physmap), so restore finds it as it would without us.
+ */
 static long populate(void *arg, const struct quota_run *run)
 {
     static populate_fn *real;
     const struct quota_call *call = arg;
     unsigned int flags = call->mem_flags;
     xen_pfn_t joined[QUOTA_JOINED_MAX], *extents = call->extents + run->first;
-    uint64_t start;
-    long done;
 
     if (!real) {
         real = (populate_fn *)dlsym(RTLD_NEXT, "xc_domain_populate_physmap");
@@ -192,11 +184,8 @@ static long populate(void *arg, const struct quota_run *run)
         }
         extents = joined;
     }
-    start = now_ns();
-    done = real(call->xch, call->domid, run->nr, run->order, flags, extents);
-    atomic_fetch_add(&place.entry->populate_ns, now_ns() - start);
     atomic_fetch_add(&place.entry->calls, 1);
-    return done;
+    return real(call->xch, call->domid, run->nr, run->order, flags, extents);
 }
 
 EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,

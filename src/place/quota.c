@@ -88,8 +88,17 @@ static uint32_t node_for_pages(const struct exclaim_ledger_entry *e, uint64_t *m
     return first;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* Populates as much of @run as Xen gives, asking again a few times; -1 only for a real error. */
-static long populate_run(struct quota_run run, quota_populate_fn *populate, void *arg)
+static long populate_run(struct exclaim_ledger_entry *e, struct quota_run run,
+                         quota_populate_fn *populate, void *arg)
 {
     const struct timespec pause = { .tv_nsec = RETRY_NS };
     const unsigned int shift = run.joined ? run.order : 0;
@@ -97,8 +106,10 @@ static long populate_run(struct quota_run run, quota_populate_fn *populate, void
     long done = 0;
 
     while (run.nr && in_vain < RETRIES) {
+        const uint64_t start = now_ns();
         long r = populate(arg, &run);
 
+        atomic_fetch_add(&e->populate_ns, now_ns() - start);
         if (r < 0) {
             return done ? done : -1;
         }
@@ -118,7 +129,7 @@ static long place_run(struct exclaim_ledger_entry *e, const struct quota_run *ru
     const unsigned int size = run->order >= EXCLAIM_ORDER_1G ? EXCLAIM_EXTENT_1G
                               : run->order >= EXCLAIM_ORDER_2M ? EXCLAIM_EXTENT_2M
                                                                : EXCLAIM_EXTENT_4K;
-    long got = populate_run(*run, populate, arg);
+    long got = populate_run(e, *run, populate, arg);
 
     if (got <= 0) {
         return got;
