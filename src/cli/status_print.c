@@ -50,9 +50,8 @@ static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
 
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = {
-        "DOMID", "UUID", "GUARANTEE", ">PLACED", ">OF", ">2MIB", ">PID", NULL
-    };
+    static const char *const head[] = { "DOMID", "UUID",  "GUARANTEE", ">PLACED",
+                                        ">OF",   ">2MIB", ">PID",      NULL };
     uint32_t nr = 0;
     struct table t;
 

@@ -69,9 +69,8 @@ static const char *extents_of(const struct placed *p, uint32_t node, const char 
 static int print_table(const struct exclaim_count *count, const uint64_t *want,
                        const struct placed *p, struct exclaim_error *err)
 {
-    static const char *const head[] = {
-        "NODE", ">WANTED", ">GOT", ">DIFFERENCE", ">4KIB", ">2MIB", ">1GIB", NULL
-    };
+    static const char *const head[] = { "NODE",  ">WANTED", ">GOT",  ">DIFFERENCE",
+                                        ">4KIB", ">2MIB",   ">1GIB", NULL };
     struct table t;
 
     if (table_init(&t, head)) {

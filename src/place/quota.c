@@ -126,7 +126,7 @@ static long populate_run(struct exclaim_ledger_entry *e, struct quota_run run,
 static long place_run(struct exclaim_ledger_entry *e, const struct quota_run *run,
                       quota_populate_fn *populate, void *arg)
 {
-    const unsigned int size = run->order >= EXCLAIM_ORDER_1G ? EXCLAIM_EXTENT_1G
+    const unsigned int size = run->order >= EXCLAIM_ORDER_1G   ? EXCLAIM_EXTENT_1G
                               : run->order >= EXCLAIM_ORDER_2M ? EXCLAIM_EXTENT_2M
                                                                : EXCLAIM_EXTENT_4K;
     long got = populate_run(e, *run, populate, arg);

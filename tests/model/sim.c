@@ -242,8 +242,8 @@ static long populate(void *arg, const struct quota_run *run)
 }
 
 /*
- * Restore up to Xen 4.20 asks for a batch's pages in one call, and quota_populate() joins them.  From
- * 4.21 on it tries a large extent first and takes its pages one by one if it fails.
+ * Restore up to Xen 4.20 asks for a batch's pages in one call, and quota_populate() joins them.
+ * From 4.21 on it tries a large extent first and takes its pages one by one if it fails.
  */
 static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
 {

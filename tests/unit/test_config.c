@@ -199,11 +199,8 @@ static void ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(every_key),
-        cmocka_unit_test(policies),
-        cmocka_unit_test(superpages),
-        cmocka_unit_test(ranges),
+        cmocka_unit_test(defaults),   cmocka_unit_test(every_key), cmocka_unit_test(policies),
+        cmocka_unit_test(superpages), cmocka_unit_test(ranges),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

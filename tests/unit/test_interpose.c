@@ -131,9 +131,9 @@ static void make_plan(struct plan *plan, bool join)
     unsigned long whole;
     const uint64_t pages = guest_pages(&whole);
 
-    *plan = (struct plan){
-        .target = { 12345, pages - 12345 - 1000, 1000 }, .free = FAKE_PAGES, .join = join
-    };
+    *plan = (struct plan){ .target = { 12345, pages - 12345 - 1000, 1000 },
+                           .free = FAKE_PAGES,
+                           .join = join };
 }
 
 static void exact(void **state)

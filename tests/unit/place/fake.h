@@ -5,8 +5,9 @@
 
 #define FAKE_NODES   3
 #define FAKE_THREADS 4
-#define FAKE_PAGES   40960u /* of the guest's address space; every 11th region has a hole, every 7th is missing */
-#define FAKE_DOMID   7u
+#define FAKE_PAGES                                                                                 \
+    40960u /* of the guest's address space; every 11th region has a hole, every 7th is missing */
+#define FAKE_DOMID 7u
 
 /* Whether restore asks for this page. */
 static inline int fake_wants(unsigned long page)
@@ -17,8 +18,8 @@ static inline int fake_wants(unsigned long page)
 }
 
 /*
- * The process prints one line: what xc_domain_restore() returned and its errno, pages per node, then
- * those populated twice, never, and without being asked for, and the pages of another domain.
+ * The process prints one line: what xc_domain_restore() returned and its errno, pages per node,
+ * then those populated twice, never, and without being asked for, and the pages of another domain.
  */
 #define FAKE_LINE "%d %d %lu %lu %lu %lu %lu %lu %lu\n"
 
