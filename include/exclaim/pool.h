@@ -6,11 +6,15 @@
  * nothing of XAPI.  Hosts and VMs are named by their index.  Units: pages of 4 KiB; nodes by Xen's
  * node id on the host in question.  Everything that a pointer here shows belongs to the pool and
  * goes with it.
+ *
+ * Whatever gives out a pool (below, and xapi.h) has checked it: indices, node ids, sums and every
+ * number against EXCLAIM_PAGES_MAX; no text is NULL.
  */
 #ifndef EXCLAIM_POOL_H
 #define EXCLAIM_POOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <exclaim/hypervisor.h>
@@ -33,10 +37,13 @@ enum exclaim_number_source {
 
 const char *exclaim_number_source_name(enum exclaim_number_source source);
 
-/* Hosts compare by these in order, as XAPI does for migrations (newer may receive from older, never
- * the reverse): platform version, XAPI build, Xen version. */
+/*
+ * Hosts compare by these in order, as XAPI does for migrations (newer may receive from older, never
+ * the reverse): platform version, XAPI build, Xen version, four numbers each, absent ones 0.  From
+ * files only Xen's version is known.
+ */
 struct exclaim_host_version {
-    uint32_t part[8]; /* up to eight numbers, most significant first; absent ones 0 */
+    uint32_t part[12];
 };
 
 struct exclaim_pool_host {
@@ -65,6 +72,7 @@ struct exclaim_pool_host {
     const char *why; /* what is missing and why, one line; "" if nothing */
 };
 
+/* A running or paused VM.  Control domains and halted VMs are not in a pool. */
 struct exclaim_pool_vm {
     const char *uuid;
     const char *name;
@@ -77,7 +85,8 @@ struct exclaim_pool_vm {
     const uint64_t *pages;
     uint64_t total_pages;
     enum exclaim_number_source pages_source;
-    bool exact; /* the count was exact when it was read */
+    bool exact;      /* the count was exact when it was read */
+    const char *why; /* not exact: why not, one line; "" if it is */
 
     uint64_t max_pages;
     uint32_t vcpus;
@@ -85,9 +94,13 @@ struct exclaim_pool_vm {
     uint64_t arrival_pages;     /* beyond its own, see exclaim_arrival_pages() */
     enum exclaim_number_source arrival_source;
 
-    /* Agility: bit h of word h / 64: host h may run it (SRs, networks, PCI devices, version). */
+    /*
+     * Agility: bit h of word h / 64: host h may run it (SRs, networks, devices), whether or not it
+     * is enabled.  Its own host is always among them.  Not in it is what changes while a pool is
+     * upgraded: see exclaim_host_version_compare() and `enabled`.
+     */
     uint64_t allowed[EXCLAIM_POOL_HOSTS / 64];
-    const char *why_not_agile; /* "" if it may run on all enabled hosts */
+    const char *why_not_agile; /* "" if it may run on all hosts */
     bool pinned;               /* hard affinity set by a user */
     uint32_t apart; /* VMs of the same number other than 0 should be on different hosts */
 };
@@ -101,12 +114,51 @@ struct exclaim_pool {
     void *memory; /* what owns all of the above */
 };
 
+/* False for a host out of range. */
 bool exclaim_pool_may_run(const struct exclaim_pool_vm *vm, uint32_t host);
 
 /* <0, 0, >0 as @a is older than, as old as, newer than @b. */
 int exclaim_host_version_compare(const struct exclaim_host_version *a,
                                  const struct exclaim_host_version *b);
 
+/* A host by name or uuid; EXCLAIM_NO_HOST if none or several have that name.  A uuid goes first. */
+uint32_t exclaim_pool_find_host(const struct exclaim_pool *pool, const char *name);
+
+/* Gives back what the pool's pointers show and zeroes *pool, which stays the caller's.  A pool
+ * whose `memory` is NULL owns nothing. */
 void exclaim_pool_free(struct exclaim_pool *pool);
+
+/* --- taking and keeping one host's part: a pool of one host --- */
+
+struct exclaim_config;
+
+/*
+ * Takes this host's part: its memory with the ledger's entries charged, and the exact count of
+ * every domain but dom0, dying ones and those under construction that own nothing yet.  All domains
+ * that need the console share one debug key.  A domain whose count fails is in it with its total
+ * and `why`; one that vanishes meanwhile is left out.  @room is what exclaim_room_read() gave.
+ */
+int exclaim_pool_take(struct exclaim_hv *hv, const struct exclaim_config *config,
+                      const struct exclaim_room *room, struct exclaim_pool *pool,
+                      struct exclaim_error *err);
+
+/* The part of host @host as it is written: protobuf (free() *data), or one line of JSON.  SYSTEM
+ * when memory is gone. */
+int exclaim_pool_pack(const struct exclaim_pool *pool, uint32_t host, uint8_t **data, size_t *size,
+                      struct exclaim_error *err);
+int exclaim_pool_json(const struct exclaim_pool *pool, uint32_t host, char **text,
+                      struct exclaim_error *err);
+
+/* Reads either form.  STREAM: what is wrong, with value and limit. */
+#define EXCLAIM_SNAPSHOT_MAX (64u << 20)
+int exclaim_pool_unpack(const void *data, size_t size, struct exclaim_pool *pool,
+                        struct exclaim_error *err);
+
+/*
+ * A pool from files, one host's part each.  Every VM may run on every host: files know nothing of
+ * storage and networks.  USAGE: two files of one host; a VM on two hosts; too many of either.
+ */
+int exclaim_pool_read(const char *const *path, uint32_t nr_paths, struct exclaim_pool *pool,
+                      struct exclaim_error *err);
 
 #endif

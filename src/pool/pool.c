@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool as data: its memory, its names, versions and agility. */
+#include "work.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One allocation; they are given back together. */
+struct block {
+    struct block *next;
+    max_align_t data[];
+};
+
+void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size)
+{
+    struct block *block;
+    size_t bytes;
+
+    if (__builtin_mul_overflow(nr, size, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(*block), &bytes)) {
+        return NULL;
+    }
+    block = calloc(1, bytes);
+    if (!block) {
+        return NULL;
+    }
+    block->next = pool->memory;
+    pool->memory = block;
+    return block->data;
+}
+
+const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len)
+{
+    char *copy = pool_alloc(pool, strnlen(text, len) + 1, 1);
+
+    for (size_t i = 0; copy && i < len && text[i]; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        copy[i] = c < ' ' || c == 0x7f ? '?' : text[i];
+    }
+    return copy;
+}
+
+const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    int len;
+
+    va_start(ap, fmt);
+    len = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return pool_text(pool, len < 0 ? "" : text, sizeof(text));
+}
+
+int pool_no_memory(struct exclaim_error *err)
+{
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "pool snapshot");
+}
+
+void exclaim_pool_free(struct exclaim_pool *pool)
+{
+    struct block *block = pool->memory, *next;
+
+    for (; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    memset(pool, 0, sizeof(*pool));
+}
+
+const char *exclaim_number_source_name(enum exclaim_number_source source)
+{
+    switch (source) {
+    case EXCLAIM_FROM_HYPERCALL:
+        return "hypercall";
+    case EXCLAIM_FROM_CONSOLE:
+        return "console";
+    case EXCLAIM_FROM_XAPI:
+        return "xapi";
+    case EXCLAIM_FROM_ESTIMATE:
+        return "estimate";
+    case EXCLAIM_FROM_NOWHERE:
+        break;
+    }
+    return "none";
+}
+
+enum exclaim_number_source pool_source_of(enum exclaim_count_method method)
+{
+    switch (method) {
+    case EXCLAIM_COUNT_HYPERCALL:
+    case EXCLAIM_COUNT_P2M: /* read and resolved by hypercalls too */
+        return EXCLAIM_FROM_HYPERCALL;
+    case EXCLAIM_COUNT_CONSOLE:
+        return EXCLAIM_FROM_CONSOLE;
+    case EXCLAIM_COUNT_NONE:
+        break;
+    }
+    return EXCLAIM_FROM_NOWHERE;
+}
+
+void pool_version(const char *text, uint32_t part[4])
+{
+    for (unsigned int i = 0; i < 4; i++) {
+        char *end;
+        unsigned long n;
+
+        if (*text < '0' || *text > '9') {
+            return;
+        }
+        n = strtoul(text, &end, 10);
+        part[i] = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+        text = *end == '.' || *end == '-' ? end + 1 : end;
+    }
+}
+
+int exclaim_host_version_compare(const struct exclaim_host_version *a,
+                                 const struct exclaim_host_version *b)
+{
+    for (unsigned int i = 0; i < sizeof(a->part) / sizeof(a->part[0]); i++) {
+        if (a->part[i] != b->part[i]) {
+            return a->part[i] < b->part[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+bool exclaim_pool_may_run(const struct exclaim_pool_vm *vm, uint32_t host)
+{
+    return host < EXCLAIM_POOL_HOSTS && (vm->allowed[host / 64] >> (host % 64) & 1);
+}
+
+void pool_allow(struct exclaim_pool_vm *vm, uint32_t host)
+{
+    vm->allowed[host / 64] |= 1ull << (host % 64);
+}
+
+void pool_allow_all(const struct exclaim_pool *pool, struct exclaim_pool_vm *vm)
+{
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        pool_allow(vm, h);
+    }
+}
+
+uint32_t exclaim_pool_find_host(const struct exclaim_pool *pool, const char *name)
+{
+    uint32_t found = EXCLAIM_NO_HOST;
+
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (*name && !strcmp(pool->host[h].uuid, name)) {
+            return h;
+        }
+    }
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (!strcmp(pool->host[h].name, name)) {
+            if (found != EXCLAIM_NO_HOST) {
+                return EXCLAIM_NO_HOST;
+            }
+            found = h;
+        }
+    }
+    return found;
+}
