@@ -199,6 +199,7 @@ const struct exclaim_hv_ops model_ops = {
     .next_domain = op_next_domain,
     .domain_name = op_domain_name,
     .count = model_op_count,
+    .count_many = model_op_count_many,
     .host = op_host,
     .claim = model_op_claim,
     .get_affinity = model_op_get_affinity,

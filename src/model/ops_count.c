@@ -112,6 +112,30 @@ static void add_reason(char *reasons, size_t size, const struct exclaim_count *c
              exclaim_count_method_name(count->method), count->why);
 }
 
+/* False if no method saw anything; the reasons are in @why. */
+static bool count_one(const struct model *m, const struct model_domain *d, uint64_t max_pages,
+                      struct exclaim_count *count, char *reasons, size_t size)
+{
+    struct exclaim_count one;
+
+    count_hypercall(m, d, count);
+    if (count->exact) {
+        return true;
+    }
+    add_reason(reasons, size, count);
+    count_console(m, d, max_pages, &one);
+    if (one.exact) {
+        *count = one;
+        return true;
+    }
+    add_reason(reasons, size, &one);
+    if (count->nr_nodes == 0) {
+        *count = (struct exclaim_count){ 0 };
+    }
+    snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, reasons);
+    return count->nr_nodes != 0;
+}
+
 int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
                    struct exclaim_count *count, struct exclaim_error *err)
 {
@@ -119,7 +143,6 @@ int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_p
     int errnum = model_enter(m, MODEL_OP_COUNT, domid);
     const struct model_domain *d = model_find(m, domid);
     char reasons[256] = "";
-    struct exclaim_count one;
 
     *count = (struct exclaim_count){ 0 };
     if (!errnum && !d) {
@@ -128,25 +151,34 @@ int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_p
     if (errnum > 0) {
         return model_fail(m, err, errnum, "counting the pages of domain %u", domid);
     }
-    if (errnum == MODEL_NO_EFFECT) {
+    if (errnum == MODEL_NO_EFFECT ||
+        count_one(m, d, max_console_pages, count, reasons, sizeof(reasons))) {
         return 0;
     }
-    count_hypercall(m, d, count);
-    if (count->exact) {
-        return 0;
+    return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                        "pages per node of domain %u cannot be read: %s", domid, reasons);
+}
+
+int model_op_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
+                        uint64_t max_console_pages, struct exclaim_count *count,
+                        struct exclaim_error *err)
+{
+    struct model *m = model_of(hv);
+    int errnum = model_enter(m, MODEL_OP_COUNT_MANY, UINT32_MAX);
+
+    if (errnum > 0) {
+        return model_fail(m, err, errnum, "counting %u domains", nr);
     }
-    add_reason(reasons, sizeof(reasons), count);
-    count_console(m, d, max_console_pages, &one);
-    if (one.exact) {
-        *count = one;
-        return 0;
+    for (uint32_t i = 0; i < nr; i++) {
+        const struct model_domain *d = model_find(m, domid[i]);
+        char reasons[256] = "";
+
+        count[i] = (struct exclaim_count){ 0 };
+        if (!d) {
+            snprintf(count[i].why, sizeof(count[i].why), "%s", exclaim_hv_errno_meaning(ESRCH));
+        } else if (errnum != MODEL_NO_EFFECT) {
+            count_one(m, d, max_console_pages, &count[i], reasons, sizeof(reasons));
+        }
     }
-    add_reason(reasons, sizeof(reasons), &one);
-    if (count->nr_nodes == 0) {
-        *count = (struct exclaim_count){ 0 };
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "pages per node of domain %u cannot be read: %s", domid, reasons);
-    }
-    snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, reasons);
     return 0;
 }

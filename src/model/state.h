@@ -170,6 +170,9 @@ int model_stake_set(struct model *m, uint32_t domid, const struct exclaim_claim 
 int model_release_set(struct model *m, uint32_t domid);
 int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
                    struct exclaim_count *count, struct exclaim_error *err);
+int model_op_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
+                        uint64_t max_console_pages, struct exclaim_count *count,
+                        struct exclaim_error *err);
 int model_op_get_affinity(struct exclaim_hv *hv, uint32_t domid, struct exclaim_affinity *aff,
                           struct exclaim_error *err);
 int model_op_set_node_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,

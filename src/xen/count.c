@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Keeps why each method was not enough, as far as there is room. */
@@ -23,12 +24,47 @@ static void keep_better(struct exclaim_count *best, const struct exclaim_count *
     }
 }
 
+#define REASONS (sizeof(((struct exclaim_error *)0)->text) / 2)
+
+/* The ways that need no dump. */
+static void count_quietly(struct exclaim_xen *xen, uint32_t domid, const xc_domaininfo_t *info,
+                          struct exclaim_count *count, char reasons[REASONS])
+{
+    struct exclaim_count one;
+
+    *count = (struct exclaim_count){ 0 };
+    xen_count_hypercall(xen, domid, &one);
+    keep_better(count, &one);
+    if (!count->exact) {
+        add_reason(reasons, REASONS, &one);
+        if (!(info->flags & XEN_DOMINF_hvm_guest)) {
+            xen_count_p2m(xen, domid, &one);
+            keep_better(count, &one);
+            if (!count->exact) {
+                add_reason(reasons, REASONS, &one);
+            }
+        }
+    }
+}
+
+static void settle(struct exclaim_count *count, const struct exclaim_count *dump,
+                   char reasons[REASONS])
+{
+    keep_better(count, dump);
+    if (count->exact) {
+        count->why[0] = '\0';
+        return;
+    }
+    add_reason(reasons, REASONS, dump);
+    snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, reasons);
+}
+
 int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
               struct exclaim_count *count, struct exclaim_error *err)
 {
     struct exclaim_xen *xen = xen_of(hv);
-    struct exclaim_count one;
-    char reasons[sizeof(((struct exclaim_error *)0)->text) / 2] = "";
+    struct exclaim_count dump;
+    char reasons[REASONS] = "";
     xc_domaininfo_t info;
     int errnum = xen_domain_info(xen, domid, &info);
 
@@ -36,29 +72,60 @@ int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
     if (errnum) {
         return xen_fail(xen, err, errnum, "counting the pages of domain %u", domid);
     }
-
-    xen_count_hypercall(xen, domid, &one);
-    keep_better(count, &one);
-    if (!count->exact && !(info.flags & XEN_DOMINF_hvm_guest)) {
-        add_reason(reasons, sizeof(reasons), &one);
-        xen_count_p2m(xen, domid, &one);
-        keep_better(count, &one);
-    }
+    count_quietly(xen, domid, &info, count, reasons);
     if (!count->exact) {
-        add_reason(reasons, sizeof(reasons), &one);
-        xen_count_console(xen, domid, max_console_pages, &one);
-        keep_better(count, &one);
+        xen_count_console(xen, &domid, 1, max_console_pages, &dump);
+        settle(count, &dump, reasons);
     }
-    if (count->exact) {
-        count->why[0] = '\0';
-        return 0;
-    }
-
-    add_reason(reasons, sizeof(reasons), &one);
-    if (count->nr_nodes == 0) {
+    if (!count->exact && count->nr_nodes == 0) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
                             "pages per node of domain %u cannot be read: %s", domid, reasons);
     }
-    snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, reasons);
     return 0;
+}
+
+int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
+                   uint64_t max_console_pages, struct exclaim_count *count,
+                   struct exclaim_error *err)
+{
+    struct exclaim_xen *xen = xen_of(hv);
+    struct left {
+        uint32_t at;
+        char reasons[REASONS];
+    } *left = calloc(nr, sizeof(*left));
+    struct exclaim_count *dump = calloc(nr, sizeof(*dump));
+    uint32_t *id = calloc(nr, sizeof(*id)), nr_left = 0;
+    int rc = 0;
+
+    if (nr && (!left || !dump || !id)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "counting %u domains", nr);
+        goto out;
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        xc_domaininfo_t info;
+        int errnum = xen_domain_info(xen, domid[i], &info);
+
+        if (errnum) {
+            count[i] = (struct exclaim_count){ 0 };
+            snprintf(count[i].why, sizeof(count[i].why), "%s", exclaim_hv_errno_meaning(errnum));
+            continue;
+        }
+        count_quietly(xen, domid[i], &info, &count[i], left[nr_left].reasons);
+        if (!count[i].exact) {
+            left[nr_left].at = i;
+            id[nr_left++] = domid[i];
+        }
+    }
+    if (nr_left) {
+        xen_count_console(xen, id, nr_left, max_console_pages, dump);
+    }
+    for (uint32_t i = 0; i < nr_left; i++) {
+        settle(&count[left[i].at], &dump[i], left[i].reasons);
+    }
+
+out:
+    free(left);
+    free(dump);
+    free(id);
+    return rc;
 }

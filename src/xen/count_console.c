@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define ATTEMPTS          3
@@ -93,9 +94,37 @@ static int read_ring(struct exclaim_xen *xen, struct text *text, bool keep, bool
     }
 }
 
-/* Sends the key and reads until the domain's block is whole; false with a reason if it is not. */
-static bool one_dump(struct exclaim_xen *xen, uint32_t domid, uint64_t online, struct text *text,
-                     struct xen_console_count *parsed, char *why, size_t why_size)
+/* A domain to be counted. */
+struct target {
+    uint32_t domid;
+    int errnum; /* of reading its total */
+    bool parsed;
+    uint64_t before, after;
+    struct xen_console_count dump;
+    struct exclaim_count *count;
+};
+
+/* Whether the text has all of them; those that it lacks have the reason in their `why`. */
+static bool parse_all(const struct text *text, uint64_t online, struct target *target, uint32_t nr)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        struct exclaim_count *count = target[i].count;
+
+        if (!target[i].errnum && !count->exact) {
+            target[i].parsed = xen_console_parse(text->data, text->len, target[i].domid, online,
+                                                 &target[i].dump, count->why, sizeof(count->why));
+            all &= target[i].parsed;
+        }
+    }
+    return all;
+}
+
+/* Sends the key and reads until the domains' blocks are whole; false with a reason if there is no
+ * text at all. */
+static bool one_dump(struct exclaim_xen *xen, uint64_t online, struct text *text,
+                     struct target *target, uint32_t nr, char *why, size_t why_size)
 {
     bool lost = false;
     int errnum;
@@ -122,33 +151,32 @@ static bool one_dump(struct exclaim_xen *xen, uint32_t domid, uint64_t online, s
             snprintf(why, why_size, "the console ring is too small for the dump (conring_size=)");
             return false;
         }
-        if (xen_console_parse(text->data, text->len, domid, online, parsed, why, why_size)) {
-            return true;
+        if (parse_all(text, online, target, nr)) {
+            break;
         }
         /* The text is there when the key returns; wait once in case another Xen defers it. */
         pause_ms(PAUSE_MS);
     }
-    return false;
+    return true;
 }
 
 /* Whether the dump may be asked for at all. */
-static bool allowed(struct exclaim_xen *xen, uint64_t max_pages, struct exclaim_count *count)
+static bool allowed(struct exclaim_xen *xen, uint64_t max_pages, char *why, size_t why_size)
 {
     uint64_t pages;
     int errnum;
 
     if (max_pages == 0) {
-        snprintf(count->why, sizeof(count->why), "dumps are not allowed (limit 0 pages)");
+        snprintf(why, why_size, "dumps are not allowed (limit 0 pages)");
         return false;
     }
     errnum = all_pages(xen, &pages);
     if (errnum) {
-        snprintf(count->why, sizeof(count->why), "reading all domains: %s",
-                 exclaim_hv_errno_meaning(errnum));
+        snprintf(why, why_size, "reading all domains: %s", exclaim_hv_errno_meaning(errnum));
         return false;
     }
     if (pages > max_pages) {
-        snprintf(count->why, sizeof(count->why),
+        snprintf(why, why_size,
                  "a dump would walk %" PRIu64 " pages of all domains, the limit is %" PRIu64, pages,
                  max_pages);
         return false;
@@ -156,66 +184,115 @@ static bool allowed(struct exclaim_xen *xen, uint64_t max_pages, struct exclaim_
     return true;
 }
 
-/* One dump with the domain's total before and after. */
-static bool attempt(struct exclaim_xen *xen, uint32_t domid, uint64_t online, struct text *text,
-                    struct exclaim_count *count)
+/* What the dump and the totals around it say together. */
+static void judge(struct target *t, uint64_t online)
 {
-    struct xen_console_count parsed;
-    uint64_t before, after;
-    int errnum = xen_total_pages(xen, domid, &before);
+    struct exclaim_count *count = t->count;
 
-    if (!errnum) {
-        if (!one_dump(xen, domid, online, text, &parsed, count->why, sizeof(count->why))) {
-            return false;
-        }
-        errnum = xen_total_pages(xen, domid, &after);
+    if (t->errnum) {
+        snprintf(count->why, sizeof(count->why), "reading the pages of domain %u: %s", t->domid,
+                 exclaim_hv_errno_meaning(t->errnum));
+        return;
     }
-    if (errnum) {
-        snprintf(count->why, sizeof(count->why), "reading the pages of domain %u: %s", domid,
-                 exclaim_hv_errno_meaning(errnum));
-        return false;
+    if (!t->parsed) {
+        return;
     }
-
     count->nr_nodes = 64 - (uint32_t)__builtin_clzll(online);
-    count->total_pages = after;
-    for (uint32_t i = 0; i < count->nr_nodes; i++) {
-        count->pages[i] = parsed.pages[i];
-    }
-    count->exact = before == after && parsed.total == after;
+    count->total_pages = t->after;
+    memcpy(count->pages, t->dump.pages, sizeof(count->pages));
+    count->exact = t->before == t->after && t->dump.total == t->after;
+    count->why[0] = '\0';
     if (!count->exact) {
         snprintf(count->why, sizeof(count->why),
                  "pages changed: %" PRIu64 " before, %" PRIu64 " in the dump, %" PRIu64 " after",
-                 before, parsed.total, after);
+                 t->before, t->dump.total, t->after);
     }
-    return count->exact;
 }
 
-void xen_count_console(struct exclaim_xen *xen, uint32_t domid, uint64_t max_pages,
-                       struct exclaim_count *count)
+/*
+ * One dump with the totals before and after, for those that are not exact yet; how many another
+ * dump might help.
+ */
+static uint32_t attempt(struct exclaim_xen *xen, uint64_t online, struct text *text,
+                        struct target *target, uint32_t nr)
 {
+    char why[sizeof(target->count->why)];
+    uint32_t left = 0;
+    bool dumped;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        target[i].parsed = false;
+        target[i].errnum =
+            target[i].count->exact ? 0 : xen_total_pages(xen, target[i].domid, &target[i].before);
+    }
+    dumped = one_dump(xen, online, text, target, nr, why, sizeof(why));
+    for (uint32_t i = 0; i < nr; i++) {
+        struct target *t = &target[i];
+
+        if (t->count->exact) {
+            continue;
+        }
+        if (!dumped) {
+            snprintf(t->count->why, sizeof(t->count->why), "%s", why);
+        } else {
+            if (!t->errnum) {
+                t->errnum = xen_total_pages(xen, t->domid, &t->after);
+            }
+            judge(t, online);
+        }
+        left += !t->count->exact && !t->errnum;
+    }
+    return left;
+}
+
+/* Those that are not exact. */
+static void fail_all(struct exclaim_count *count, uint32_t nr, const char *why)
+{
+    for (uint32_t i = 0; i < nr; i++) {
+        if (!count[i].exact) {
+            snprintf(count[i].why, sizeof(count[i].why), "%.*s", (int)sizeof(count[i].why) - 1,
+                     why);
+        }
+    }
+}
+
+void xen_count_console(struct exclaim_xen *xen, const uint32_t *domid, uint32_t nr,
+                       uint64_t max_pages, struct exclaim_count *count)
+{
+    struct target *target = calloc(nr, sizeof(*target));
     xc_meminfo_t info[EXCLAIM_NODES_MAX];
     struct exclaim_error err;
     struct text text = { 0 };
+    char why[sizeof(count->why)];
     uint64_t online;
-    uint32_t nr;
+    uint32_t nr_nodes;
 
-    *count = (struct exclaim_count){ .method = EXCLAIM_COUNT_CONSOLE };
-    if (xen_node_sizes(xen, info, &nr, &online, &err)) {
-        snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, err.text);
+    for (uint32_t i = 0; i < nr; i++) {
+        count[i] = (struct exclaim_count){ .method = EXCLAIM_COUNT_CONSOLE };
+    }
+    if (!target) {
+        fail_all(count, nr, strerror(ENOMEM));
         return;
     }
-    if (online == 0) {
-        snprintf(count->why, sizeof(count->why), "no node is online");
-        return;
-    }
-    for (unsigned int i = 0; i < ATTEMPTS; i++) {
-        if (!allowed(xen, max_pages, count) || attempt(xen, domid, online, &text, count)) {
-            break;
+    if (xen_node_sizes(xen, info, &nr_nodes, &online, &err)) {
+        fail_all(count, nr, err.text);
+    } else if (online == 0) {
+        fail_all(count, nr, "no node is online");
+    } else {
+        for (uint32_t i = 0; i < nr; i++) {
+            target[i] = (struct target){ .domid = domid[i], .count = &count[i] };
         }
-        pause_ms(PAUSE_MS);
-    }
-    if (count->exact) {
-        count->why[0] = '\0';
+        for (unsigned int i = 0; i < ATTEMPTS; i++) {
+            if (!allowed(xen, max_pages, why, sizeof(why))) {
+                fail_all(count, nr, why);
+                break;
+            }
+            if (attempt(xen, online, &text, target, nr) == 0) {
+                break;
+            }
+            pause_ms(PAUSE_MS);
+        }
     }
     free(text.data);
+    free(target);
 }

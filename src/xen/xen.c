@@ -28,6 +28,7 @@ static const struct exclaim_hv_ops xen_ops = {
     .next_domain = xen_next_domain,
     .domain_name = xen_domain_name,
     .count = xen_count,
+    .count_many = xen_count_many,
     .host = xen_host,
     .claim = xen_claim,
     .get_affinity = xen_get_affinity,

@@ -103,12 +103,15 @@ int xen_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t 
 
 int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
               struct exclaim_count *count, struct exclaim_error *err);
+int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
+                   uint64_t max_console_pages, struct exclaim_count *count,
+                   struct exclaim_error *err);
 
 /* Each fills @count, with exact or why; nr_nodes stays 0 if it saw nothing. */
 void xen_count_hypercall(struct exclaim_xen *xen, uint32_t domid, struct exclaim_count *count);
 void xen_count_p2m(struct exclaim_xen *xen, uint32_t domid, struct exclaim_count *count);
-void xen_count_console(struct exclaim_xen *xen, uint32_t domid, uint64_t max_pages,
-                       struct exclaim_count *count);
+void xen_count_console(struct exclaim_xen *xen, const uint32_t *domid, uint32_t nr,
+                       uint64_t max_pages, struct exclaim_count *count);
 
 /* Whether @domid's p2m could be used on this host; @why says why not. */
 bool xen_count_p2m_possible(struct exclaim_xen *xen, char *why, size_t size);

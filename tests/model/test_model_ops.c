@@ -34,6 +34,8 @@ static int call(struct model *m, enum model_op op, struct exclaim_error *err)
         return ops->domain_name(hv, 1, name, sizeof(name), err);
     case MODEL_OP_COUNT:
         return ops->count(hv, 1, UINT64_MAX, &count, err);
+    case MODEL_OP_COUNT_MANY:
+        return ops->count_many(hv, &(uint32_t){ 1 }, 1, UINT64_MAX, &count, err);
     case MODEL_OP_HOST:
         return ops->host(hv, &host, err);
     case MODEL_OP_CLAIM:
