@@ -8,10 +8,11 @@
 
 /* Options that only some verbs take; each verb names its own. */
 enum cli_option {
-    CLI_RECORD = 1 << 0, /* --record FILE */
-    CLI_PAGES = 1 << 1,  /* --pages N */
-    CLI_NODE = 1 << 2,   /* --node N=PAGES, several times */
-    CLI_FORMAT = 1 << 3, /* --format prom */
+    CLI_RECORD = 1 << 0,   /* --record FILE */
+    CLI_PAGES = 1 << 1,    /* --pages N */
+    CLI_NODE = 1 << 2,     /* --node N=PAGES, several times */
+    CLI_FORMAT = 1 << 3,   /* --format prom */
+    CLI_SNAPSHOT = 1 << 4, /* --snapshot */
 };
 
 /* What the command line said. */
@@ -24,6 +25,7 @@ struct cli {
     uint32_t nr_nodes; /* highest node named plus 1 */
     uint64_t node_pages[EXCLAIM_NODES_MAX];
     bool prom;
+    bool snapshot;
     const char *arg; /* the positional argument, NULL if none */
 };
 

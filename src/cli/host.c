@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <exclaim/pool.h>
 
 #include "../report/json.h"
 #include "../report/table.h"
@@ -68,6 +72,37 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
     return 0;
 }
 
+static int write_snapshot(struct cli *cli, struct exclaim_hv *hv, const struct exclaim_room *room,
+                          struct exclaim_error *err)
+{
+    struct exclaim_pool pool;
+    uint8_t *data = NULL;
+    char *text = NULL;
+    size_t size;
+    int rc = -1;
+
+    if (!cli->json && isatty(STDOUT_FILENO)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "a snapshot is binary: redirect it to a file, or use --json");
+    }
+    if (exclaim_pool_take(hv, &cli->config, room, &pool, err)) {
+        return -1;
+    }
+    if (cli->json) {
+        if (!exclaim_pool_json(&pool, 0, &text, err)) {
+            rc = puts(text) < 0 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write") : 0;
+        }
+    } else if (!exclaim_pool_pack(&pool, 0, &data, &size, err)) {
+        rc = fwrite(data, 1, size, stdout) < size
+                 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write")
+                 : 0;
+    }
+    free(text);
+    free(data);
+    exclaim_pool_free(&pool);
+    return rc;
+}
+
 int verb_host(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_host host;
@@ -81,7 +116,9 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
     if (hv->ops->host(hv, &host, err) || cli_room(cli, hv, NULL, &room, err)) {
         goto out;
     }
-    if (cli->json) {
+    if (cli->snapshot) {
+        rc = write_snapshot(cli, hv, &room, err);
+    } else if (cli->json) {
         print_json(&host, &room);
         rc = 0;
     } else {

@@ -30,8 +30,12 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "host",
-        .usage = "",
+        .usage = "[--snapshot]",
         .summary = "per node: free, claimed and claimable pages; claims; headroom",
+        .detail =
+            "With --snapshot this host's part of a pool, all its domains' counts included, is\n"
+            "written to stdout for planning: protobuf, or JSON with --json.",
+        .options = CLI_SNAPSHOT,
         .run = verb_host,
     },
     {
@@ -94,7 +98,16 @@ static const struct cli_verb verbs[] = {
 
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-enum { OPT_JSON = 256, OPT_HELP, OPT_RECORD, OPT_PAGES, OPT_NODE, OPT_FORMAT, OPT_CONFIG };
+enum {
+    OPT_JSON = 256,
+    OPT_HELP,
+    OPT_RECORD,
+    OPT_PAGES,
+    OPT_NODE,
+    OPT_FORMAT,
+    OPT_SNAPSHOT,
+    OPT_CONFIG
+};
 
 /* Our own options first, then one per configuration key. */
 static const struct option own_options[] = {
@@ -104,6 +117,7 @@ static const struct option own_options[] = {
     { "pages", required_argument, NULL, OPT_PAGES },
     { "node", required_argument, NULL, OPT_NODE },
     { "format", required_argument, NULL, OPT_FORMAT },
+    { "snapshot", no_argument, NULL, OPT_SNAPSHOT },
 };
 
 #define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))
@@ -195,6 +209,8 @@ static int option_bit(int opt)
         return CLI_NODE;
     case OPT_FORMAT:
         return CLI_FORMAT;
+    case OPT_SNAPSHOT:
+        return CLI_SNAPSHOT;
     default:
         return 0;
     }
@@ -222,6 +238,9 @@ static int parse_option(const struct cli_verb *verb, struct cli *cli, int opt,
         return parse_pages(optarg, &cli->pages, err);
     case OPT_NODE:
         return parse_node(cli, optarg, err);
+    case OPT_SNAPSHOT:
+        cli->snapshot = true;
+        return 0;
     default:
         cli->prom = !strcmp(optarg, "prom");
         return cli->prom

@@ -56,6 +56,20 @@ const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
     return pool_text(pool, len < 0 ? "" : text, sizeof(text));
 }
 
+void pool_adopt(struct exclaim_pool *pool, struct exclaim_pool *from)
+{
+    struct block *last = from->memory;
+
+    if (last) {
+        while (last->next) {
+            last = last->next;
+        }
+        last->next = pool->memory;
+        pool->memory = from->memory;
+    }
+    *from = (struct exclaim_pool){ 0 };
+}
+
 int pool_no_memory(struct exclaim_error *err)
 {
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "pool snapshot");

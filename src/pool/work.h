@@ -17,6 +17,9 @@ const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len);
 const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The memory of @from becomes @pool's; @from is empty afterwards. */
+void pool_adopt(struct exclaim_pool *pool, struct exclaim_pool *from);
+
 int pool_no_memory(struct exclaim_error *err);
 
 /* "17.2.1-pre" as up to four numbers; what is behind them does not count. */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "jread.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEPTH_MAX 32
+
+int jread_parse(const char *text, size_t size, json_object **value, struct exclaim_error *err)
+{
+    struct json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
+    enum json_tokener_error why;
+    size_t end;
+
+    *value = NULL;
+    if (!tok) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "JSON of %zu bytes", size);
+    }
+    if (size > INT_MAX) {
+        json_tokener_free(tok);
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "JSON of %zu bytes, limit %d", size,
+                            INT_MAX);
+    }
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
+                                    JSON_TOKENER_VALIDATE_UTF8);
+    *value = json_tokener_parse_ex(tok, text, (int)size);
+    why = json_tokener_get_error(tok);
+    end = json_tokener_get_parse_end(tok);
+    json_tokener_free(tok);
+    if (why == json_tokener_success) {
+        while (end < size && isspace((unsigned char)text[end])) {
+            end++;
+        }
+        if (end == size && *value) {
+            return 0;
+        }
+        json_object_put(*value);
+        *value = NULL;
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "JSON ends at byte %zu of %zu, more stands behind it", end, size);
+    }
+    *value = NULL;
+    if (why == json_tokener_continue) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "JSON is cut off after %zu bytes", size);
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "no JSON at byte %zu of %zu: %s", end, size,
+                        json_tokener_error_desc(why));
+}
+
+void jread_fail(struct jread *r, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+
+    if (r->failed) {
+        return;
+    }
+    va_start(ap, fmt);
+    if (vsnprintf(text, sizeof(text), fmt, ap) < 0) {
+        text[0] = '\0';
+    }
+    va_end(ap);
+    r->failed = true;
+    exclaim_fail(r->err, EXCLAIM_ERR_STREAM, 0, "%s", text);
+}
+
+json_object *jread_get(json_object *o, const char *key)
+{
+    json_object *value;
+
+    return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, key, &value)
+               ? value
+               : NULL;
+}
+
+static json_object *get_type(struct jread *r, json_object *o, const char *key, enum json_type type)
+{
+    json_object *value = jread_get(o, key);
+
+    if (!value) {
+        jread_fail(r, "%s is missing", key);
+    } else if (!json_object_is_type(value, type)) {
+        jread_fail(r, "%s is of type %s, not %s", key,
+                   json_type_to_name(json_object_get_type(value)), json_type_to_name(type));
+        value = NULL;
+    }
+    return value;
+}
+
+json_object *jread_array(struct jread *r, json_object *o, const char *key)
+{
+    return get_type(r, o, key, json_type_array);
+}
+
+json_object *jread_object(struct jread *r, json_object *o, const char *key)
+{
+    return get_type(r, o, key, json_type_object);
+}
+
+bool jread_number(json_object *value, uint64_t max, uint64_t *number)
+{
+    const char *text;
+    char *end;
+
+    *number = 0;
+    if (json_object_is_type(value, json_type_int)) {
+        /* Negative ones read as 0 here, and as themselves there. */
+        if (json_object_get_int64(value) < 0) {
+            return false;
+        }
+        *number = json_object_get_uint64(value);
+        return *number <= max;
+    }
+    if (!json_object_is_type(value, json_type_string)) {
+        return false;
+    }
+    text = json_object_get_string(value);
+    if (!isdigit((unsigned char)*text)) {
+        return false;
+    }
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return !*end && !errno && *number <= max;
+}
+
+uint64_t jread_u64(struct jread *r, json_object *o, const char *key, uint64_t max, uint64_t missing)
+{
+    json_object *value = jread_get(o, key);
+    uint64_t number;
+
+    if (!value) {
+        if (missing == JREAD_NEEDED) {
+            jread_fail(r, "%s is missing", key);
+            return 0;
+        }
+        return missing;
+    }
+    if (!jread_number(value, max, &number)) {
+        jread_fail(r, "%s is %.40s, not a number from 0 to %" PRIu64, key,
+                   json_object_get_string(value), max);
+        return 0;
+    }
+    return r->failed ? 0 : number;
+}
+
+const char *jread_str(struct jread *r, json_object *o, const char *key)
+{
+    json_object *value = jread_get(o, key);
+
+    if (!value) {
+        return "";
+    }
+    if (!json_object_is_type(value, json_type_string)) {
+        jread_fail(r, "%s is not a text", key);
+        return "";
+    }
+    return json_object_get_string(value);
+}
+
+bool jread_bool(struct jread *r, json_object *o, const char *key)
+{
+    json_object *value = jread_get(o, key);
+
+    if (!value) {
+        return false;
+    }
+    if (!json_object_is_type(value, json_type_boolean)) {
+        jread_fail(r, "%s is neither true nor false", key);
+        return false;
+    }
+    return json_object_get_boolean(value);
+}
