@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool's hosts as XAPI's database has them. */
+#include "database.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define BYTES_MAX (EXCLAIM_PAGES_MAX << EXCLAIM_PAGE_SHIFT)
+
+static int64_t now_unix_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
+                      struct exclaim_error *err)
+{
+    struct jread r = { .err = err };
+    bool live = db_true(metrics, "live");
+    uint64_t free = jread_u64(&r, metrics, "memory_free", BYTES_MAX, 0);
+
+    if (r.failed) {
+        return exclaim_error_wrap(err, "host %s: metrics", host->name);
+    }
+    host->nr_nodes = 0;
+    host->online = 0;
+    memset(host->free, 0, sizeof(host->free));
+    memset(host->claimed, 0, sizeof(host->claimed));
+    host->distance = NULL;
+    host->host_free = live ? free >> EXCLAIM_PAGE_SHIFT : 0;
+    host->host_claimed = 0;
+    host->headroom = host->slack = 0;
+    host->one_node = host->several_nodes = EXCLAIM_GUARANTEE_NONE;
+    host->free_source = EXCLAIM_FROM_NOWHERE;
+    host->host_free_source = EXCLAIM_FROM_XAPI;
+    host->time_unix_ms = now_unix_ms();
+    host->enabled &= live;
+    host->why = live ? HOST_NOT_ASKED : "XAPI says that the host is not live";
+    return 0;
+}
+
+/* Copies a text member. */
+static const char *text(struct exclaim_pool *pool, json_object *record, const char *member)
+{
+    const char *value = db_text(record, member);
+
+    return pool_text(pool, value, strlen(value));
+}
+
+static int fill(struct database *db, json_object *record, const char *ref,
+                struct exclaim_pool_host *host, struct exclaim_error *err)
+{
+    json_object *versions = jread_get(record, "software_version");
+
+    host->ref = pool_text(db->pool, ref, EXCLAIM_XAPI_REF);
+    host->uuid = text(db->pool, record, "uuid");
+    host->name = text(db->pool, record, "name_label");
+    host->xen_version = text(db->pool, versions, "xen");
+    if (!host->ref || !host->uuid || !host->name || !host->xen_version) {
+        return pool_no_memory(err);
+    }
+    pool_version(db_text(versions, "platform_version"), host->version.part);
+    pool_version(db_text(versions, "xapi_build"), host->version.part + 4);
+    pool_version(host->xen_version, host->version.part + 8);
+    host->enabled = db_true(record, "enabled");
+    return host_from_metrics(host, db_follow(db, DB_HOST_METRICS, record, "metrics"), err);
+}
+
+int db_hosts(struct database *db, struct exclaim_error *err)
+{
+    json_object *table = db_table(db, DB_HOST);
+    int nr = json_object_object_length(table);
+    struct exclaim_pool *pool = db->pool;
+    const char *master = "";
+
+    if (nr < 1 || nr > (int)EXCLAIM_POOL_HOSTS) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "XAPI tells of %d hosts, limit %u", nr,
+                            EXCLAIM_POOL_HOSTS);
+    }
+    pool->name = "";
+    json_object_object_foreach(db_table(db, DB_POOL), pool_ref, pool_record)
+    {
+        (void)pool_ref;
+        master = db_text(pool_record, "master");
+        pool->name = text(pool, pool_record, "name_label");
+    }
+    pool->host = pool_alloc(pool, (size_t)nr, sizeof(*pool->host));
+    if (!pool->host || !pool->name) {
+        return pool_no_memory(err);
+    }
+    json_object_object_foreach(table, ref, record)
+    {
+        struct exclaim_pool_host *host = &pool->host[pool->nr_hosts];
+
+        if (strlen(ref) >= EXCLAIM_XAPI_REF) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "host %.80s...: no reference", ref);
+        }
+        if (fill(db, record, ref, host, err)) {
+            return -1;
+        }
+        host->coordinator = !strcmp(ref, master);
+        pool->nr_hosts++;
+    }
+    return 0;
+}

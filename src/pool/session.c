@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Logging in and out. */
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define CONNECT_MS   10000u
+#define TOTAL_MS     120000u
+#define IDLE_S       60u
+#define ANSWER_BYTES (256ull << 20)
+#define LOGOUT_MS    5000u
+#define REDIRECTS    2u
+
+/* One line from @fd; what is behind it does not matter. */
+static int read_line(int fd, const char *from, char *text, size_t size, struct exclaim_error *err)
+{
+    size_t len = 0;
+
+    for (;;) {
+        ssize_t r = read(fd, text + len, 1);
+
+        if (r < 0 && errno == EINTR) {
+            continue;
+        }
+        if (r < 0) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "read %s", from);
+        }
+        if (r == 0 || text[len] == '\n') {
+            text[len] = '\0';
+            return len ? 0 : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no password in %s", from);
+        }
+        if (++len == size) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "the password in %s is longer than %zu bytes", from, size - 1);
+        }
+    }
+}
+
+static int from_file(const char *file, char *password, size_t size, struct exclaim_error *err)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    int rc;
+
+    if (fd < 0 || fstat(fd, &st)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", file);
+    } else if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                          "%s has mode %04o: a password file is its owner's alone", file,
+                          st.st_mode & 07777);
+    } else {
+        rc = read_line(fd, file, password, size, err);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
+static int from_terminal(char *password, size_t size, struct exclaim_error *err)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    struct termios loud, quiet;
+    int rc;
+
+    if (fd < 0 || tcgetattr(fd, &loud)) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return exclaim_fail(
+            err, EXCLAIM_ERR_USAGE, 0,
+            "a password is needed: in a file, in the environment as " EXCLAIM_XAPI_PASSWORD_ENV
+            ", or on a terminal");
+    }
+    quiet = loud;
+    quiet.c_lflag &= (tcflag_t)~ECHO;
+    tcsetattr(fd, TCSAFLUSH, &quiet);
+    dprintf(fd, "password: ");
+    rc = read_line(fd, "the terminal", password, size, err);
+    dprintf(fd, "\n");
+    tcsetattr(fd, TCSAFLUSH, &loud);
+    close(fd);
+    return rc;
+}
+
+int exclaim_xapi_password(const char *file, char *password, size_t size, struct exclaim_error *err)
+{
+    const char *env = getenv(EXCLAIM_XAPI_PASSWORD_ENV);
+
+    if (file) {
+        return from_file(file, password, size, err);
+    }
+    if (env && *env) {
+        if ((size_t)snprintf(password, size, "%s", env) < size) {
+            return 0;
+        }
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            EXCLAIM_XAPI_PASSWORD_ENV " is longer than %zu bytes", size - 1);
+    }
+    return from_terminal(password, size, err);
+}
+
+int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
+{
+    struct endpoint next;
+
+    xapi->session[0] = '\0';
+    for (unsigned int i = 0;; i++) {
+        struct rpc rpc = {
+            .method = "session.login_with_password",
+            .params = rpc_params(xapi->user, xapi->password, "2.20", "exclaim", NULL),
+            .no_session = true,
+        };
+        int rc = rpc_call(xapi, &rpc, err);
+        bool slave = rc && !strcmp(rpc.code, "HOST_IS_SLAVE");
+
+        if (!rc) {
+            rc = rpc_ref(&rpc, xapi->session, err);
+        }
+        if (!rc || !slave || i == REDIRECTS) {
+            rpc_drop(&rpc);
+            return rc ? exclaim_error_wrap(err, "logging in to %s", xapi->to.text) : 0;
+        }
+        rc = endpoint_redirect(&xapi->to, rpc.param, &next, err);
+        rpc_drop(&rpc);
+        if (rc) {
+            return -1;
+        }
+        xapi->to = next;
+    }
+}
+
+static void wipe(char *text)
+{
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
+}
+
+static void destroy(struct exclaim_xapi *xapi)
+{
+    if (xapi->multi) {
+        curl_multi_cleanup(xapi->multi);
+        curl_global_cleanup();
+    }
+    explicit_bzero(xapi->session, sizeof(xapi->session));
+    wipe(xapi->password);
+    free(xapi->user);
+    free(xapi->watch.refs);
+    free(xapi);
+}
+
+int exclaim_xapi_open(const struct exclaim_xapi_options *opt, struct exclaim_xapi **out,
+                      struct exclaim_error *err)
+{
+    struct exclaim_xapi *xapi = calloc(1, sizeof(*xapi));
+
+    *out = NULL;
+    if (!xapi) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a session");
+    }
+    xapi->opt = *opt;
+    xapi->opt.connect_ms = opt->connect_ms ? opt->connect_ms : CONNECT_MS;
+    xapi->opt.total_ms = opt->total_ms ? opt->total_ms : TOTAL_MS;
+    xapi->opt.idle_s = opt->idle_s ? opt->idle_s : IDLE_S;
+    xapi->opt.answer_bytes = opt->answer_bytes ? opt->answer_bytes : ANSWER_BYTES;
+    if (endpoint_parse(opt->server, opt->cacert, &xapi->to, err)) {
+        goto fail;
+    }
+    if (!opt->password && !xapi->to.socket[0]) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s: a password is needed", xapi->to.text);
+        goto fail;
+    }
+    xapi->user = strdup(opt->user ? opt->user : "root");
+    xapi->password = strdup(opt->password ? opt->password : "");
+    if (!xapi->user || !xapi->password || curl_global_init(CURL_GLOBAL_DEFAULT)) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a session");
+        goto fail;
+    }
+    xapi->multi = curl_multi_init();
+    if (!xapi->multi) {
+        curl_global_cleanup();
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a session");
+        goto fail;
+    }
+    if (rpc_login(xapi, err)) {
+        goto fail;
+    }
+    *out = xapi;
+    return 0;
+
+fail:
+    destroy(xapi);
+    return -1;
+}
+
+void exclaim_xapi_close(struct exclaim_xapi *xapi)
+{
+    struct rpc rpc = { .method = "session.logout", .timeout_ms = LOGOUT_MS };
+
+    if (!xapi) {
+        return;
+    }
+    xapi->closing = true;
+    if (xapi->session[0]) {
+        rpc.params = rpc_params(NULL, NULL);
+        rpc_call(xapi, &rpc, NULL);
+        rpc_drop(&rpc);
+    }
+    destroy(xapi);
+}
+
+const char *exclaim_xapi_server(const struct exclaim_xapi *xapi)
+{
+    return xapi->to.text;
+}
