@@ -29,11 +29,13 @@ struct exclaim_xapi_options {
     const char *user;     /* NULL = root */
     const char *password; /* NULL = none, which only the local socket accepts */
     /*
-     * NULL = the pool's own bundle: its certificates name host uuids, so the chain is checked, the
-     * server name sent is `pool`, and the host name is not compared.  Otherwise a file of
-     * certificates, and the host name must match as usual.
+     * A file of certificates; the host name must match as usual.  NULL = the pool's own bundle:
+     * its certificates name host uuids, so the chain is checked, the server name sent is `pool`,
+     * and the host name is not compared.  `bundle` is a copy of it elsewhere, NULL = where it is on
+     * a host of the pool, EXCLAIM_XAPI_POOL_BUNDLE.
      */
     const char *cacert;
+    const char *bundle;
 
     uint32_t connect_ms;   /* 0 = 10 s */
     uint32_t total_ms;     /* of one call; 0 = 120 s */

@@ -35,8 +35,8 @@ struct exclaim_xapi {
 
 /* --- endpoint.c --- */
 
-/* USAGE if @server is none of the forms of exclaim_xapi_options. */
-int endpoint_parse(const char *server, const char *cacert, struct endpoint *to,
+/* USAGE if opt->server is none of its forms. */
+int endpoint_parse(const struct exclaim_xapi_options *opt, struct endpoint *to,
                    struct exclaim_error *err);
 
 /* The same kind of endpoint at another address, with or without a port. */

@@ -45,7 +45,7 @@ int db_read(struct exclaim_xapi *xapi, struct database *db, struct exclaim_error
             continue;
         }
         if (rpc->failed) {
-            *err = rpc->err;
+            rpc_fail(rpc, err);
             return exclaim_error_wrap(err, "%s", rpc->method);
         }
         if (!json_object_is_type(rpc->result, json_type_object)) {

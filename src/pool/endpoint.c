@@ -54,14 +54,17 @@ static bool parse_address(const char *text, struct endpoint *to)
     return good_host(to->host);
 }
 
-int endpoint_parse(const char *server, const char *cacert, struct endpoint *to,
+int endpoint_parse(const struct exclaim_xapi_options *opt, struct endpoint *to,
                    struct exclaim_error *err)
 {
+    const char *server = opt->server ? opt->server : EXCLAIM_XAPI_SOCKET;
+    const char *cacert = opt->cacert   ? opt->cacert
+                         : opt->bundle ? opt->bundle
+                                       : EXCLAIM_XAPI_POOL_BUNDLE;
     char address[300];
     size_t len;
 
-    *to = (struct endpoint){ .by_pool = !cacert };
-    server = server ? server : EXCLAIM_XAPI_SOCKET;
+    *to = (struct endpoint){ .by_pool = !opt->cacert };
     if (*server == '/') {
         if (strlen(server) >= sizeof(to->socket)) {
             return bad(err, server);
@@ -70,7 +73,6 @@ int endpoint_parse(const char *server, const char *cacert, struct endpoint *to,
         snprintf(to->text, sizeof(to->text), "%s", server);
         return 0;
     }
-    cacert = cacert ? cacert : EXCLAIM_XAPI_POOL_BUNDLE;
     if (strlen(cacert) >= sizeof(to->cacert)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "cacert \"%.40s...\" is too long", cacert);
     }

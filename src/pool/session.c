@@ -172,7 +172,7 @@ int exclaim_xapi_open(const struct exclaim_xapi_options *opt, struct exclaim_xap
     xapi->opt.total_ms = opt->total_ms ? opt->total_ms : TOTAL_MS;
     xapi->opt.idle_s = opt->idle_s ? opt->idle_s : IDLE_S;
     xapi->opt.answer_bytes = opt->answer_bytes ? opt->answer_bytes : ANSWER_BYTES;
-    if (endpoint_parse(opt->server, opt->cacert, &xapi->to, err)) {
+    if (endpoint_parse(opt, &xapi->to, err)) {
         goto fail;
     }
     if (!opt->password && !xapi->to.socket[0]) {

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A state file as XAPI's records, and the memory behind them: pages per host and node."""
+import json
+import subprocess
+import time
+
+from codec import Failure
+from database import NULL, Database, reference, stable_uuid
+
+PAGE = 4096
+MIB = 1 << 20
+OVERHEAD_PAGES = 8192
+
+
+def _default_versions(host):
+    xen = host.get("xen", "4.17.5-4")
+    return {"product_version": "8.4.0", "platform_name": "XCP", "platform_version": host.get("platform", "3.4.0"),
+            "xapi": "26.1", "xapi_build": host.get("xapi", "26.1.3"), "xen": xen, "linux": "4.19.0+1", "dbv": "0.0.1"}
+
+
+class Pool:
+    def __init__(self, state, hook=None, plugin=None):
+        self.db = Database()
+        self.state = state
+        self.hook = hook      # command for a migration: VM uuid, source, destination
+        self.plugin = plugin  # command for a host's part of the snapshot: host name
+        self.free = {}        # host ref → pages free on each node
+        self.where = {}       # VM ref → pages on each node of its host
+        self.incoming = {}    # VM ref → (host ref, pages there)
+        self.plugins = {}     # host ref → True if its plugin is there
+        self.vcpus = {}
+        self._hosts()
+        self._things()
+        for vm in state.get("vms", []):
+            self._vm(vm)
+        for ref in self.free:
+            self.measure(ref)
+
+    # --- records ---
+
+    def _ref(self, kind, name):
+        return reference(self.state.get("name", ""), kind, name)
+
+    def _uuid(self, kind, name):
+        return stable_uuid(self.state.get("name", ""), kind, name)
+
+    def _hosts(self):
+        hosts = self.state["hosts"]
+        self.db.add("pool", self._ref("pool", ""), {
+            "uuid": self._uuid("pool", ""), "name_label": self.state.get("name", "pool"), "name_description": "",
+            "master": self._ref("host", hosts[0]["name"]), "other_config": {}, "default_SR": NULL, "tags": [],
+            "restrictions": {}, "ha_enabled": False, "allowed_operations": [], "current_operations": {}})
+        for host in hosts:
+            name, ref = host["name"], self._ref("host", host["name"])
+            metrics = self._ref("host_metrics", name)
+            total = sum(host["nodes"])
+            self.free[ref] = list(host["nodes"])
+            self.plugins[ref] = host.get("plugin", True)
+            self.db.add("host_metrics", metrics, {
+                "uuid": self._uuid("host_metrics", name), "memory_total": str(total * PAGE), "memory_free": "0",
+                "live": host.get("live", True), "last_updated": "19700101T00:00:00Z", "other_config": {}})
+            self.db.add("host", ref, {
+                "uuid": host.get("uuid", self._uuid("host", name)), "name_label": name, "name_description": "",
+                "hostname": name, "address": host.get("address", "192.0.2.1"), "enabled": host.get("enabled", True),
+                "metrics": metrics, "memory_overhead": str(72 * MIB), "software_version": _default_versions(host),
+                "resident_VMs": [], "PBDs": [], "PIFs": [], "PCIs": [], "PGPUs": [], "other_config": {}, "tags": [],
+                "allowed_operations": ["evacuate", "provision"], "current_operations": {}, "API_version_major": "2",
+                "API_version_minor": "21", "numa_affinity_policy": "default_policy", "editions": [], "license_params": {}})
+
+    def _things(self):
+        for sr in self.state.get("storage", []):
+            ref = self._ref("SR", sr["name"])
+            self.db.add("SR", ref, {"uuid": self._uuid("SR", sr["name"]), "name_label": sr["name"], "type": "nfs",
+                                    "shared": len(sr["hosts"]) > 1, "PBDs": [], "VDIs": [], "other_config": {}})
+            for host in sr["hosts"]:
+                pbd = self._ref("PBD", sr["name"] + "/" + host)
+                self.db.add("PBD", pbd, {"uuid": self._uuid("PBD", sr["name"] + "/" + host), "SR": ref,
+                                         "host": self._ref("host", host), "currently_attached": True, "device_config": {}})
+                self.db.record("SR", ref)["PBDs"].append(pbd)
+        for net in self.state.get("networks", []):
+            ref = self._ref("network", net["name"])
+            self.db.add("network", ref, {"uuid": self._uuid("network", net["name"]), "name_label": net["name"], "PIFs": [],
+                                         "VIFs": [], "bridge": "xenbr0", "other_config": {}})
+            for host in [] if net.get("internal") else net["hosts"]:
+                pif = self._ref("PIF", net["name"] + "/" + host)
+                self.db.add("PIF", pif, {"uuid": self._uuid("PIF", net["name"] + "/" + host), "network": ref,
+                                         "host": self._ref("host", host), "device": "eth0", "currently_attached": True})
+                self.db.record("network", ref)["PIFs"].append(pif)
+        for group in self.state.get("groups", []):
+            self.db.add("VM_group", self._ref("VM_group", group["name"]), {
+                "uuid": self._uuid("VM_group", group["name"]), "name_label": group["name"], "name_description": "",
+                "placement": group.get("placement", "anti_affinity"), "VMs": []})
+
+    def _disk(self, vm, sr):
+        key = vm["name"] + "/" + sr
+        vdi, vbd = self._ref("VDI", key), self._ref("VBD", key)
+        self.db.add("VDI", vdi, {"uuid": self._uuid("VDI", key), "name_label": key, "SR": self._ref("SR", sr), "VBDs": [vbd],
+                                 "virtual_size": str(8 << 30), "managed": True, "type": "user"})
+        return self.db.add("VBD", vbd, {"uuid": self._uuid("VBD", key), "VM": self._ref("VM", vm["name"]), "VDI": vdi,
+                                        "type": "Disk", "empty": False, "currently_attached": True, "userdevice": "0"})
+
+    def _card(self, vm, net):
+        key = vm["name"] + "/" + net
+        return self.db.add("VIF", self._ref("VIF", key), {
+            "uuid": self._uuid("VIF", key), "VM": self._ref("VM", vm["name"]), "network": self._ref("network", net),
+            "device": "0", "MAC": "02:00:00:00:00:01", "currently_attached": True, "reserved_pci": NULL})
+
+    def _vm(self, vm):
+        name, ref = vm["name"], self._ref("VM", vm["name"])
+        pages, host = sum(vm["nodes"]), self._ref("host", vm["host"])
+        running = vm.get("state", "Running") in ("Running", "Paused")
+        metrics = self._ref("VM_metrics", name)
+        size = str(pages * PAGE)
+        self.vcpus[ref] = vm.get("vcpus", 2)
+        self.db.add("VM_metrics", metrics, {
+            "uuid": self._uuid("VM_metrics", name), "memory_actual": size if running else "0", "numa_optimised": False,
+            "numa_nodes": str(sum(1 for p in vm["nodes"] if p)),
+            "numa_node_memory": {str(n): str(p * PAGE) for n, p in enumerate(vm["nodes"]) if p > 4096},
+            "VCPUs_number": str(self.vcpus[ref])})
+        self.db.add("VM", ref, {
+            "uuid": vm.get("uuid", self._uuid("VM", name)), "name_label": name, "name_description": "",
+            "power_state": vm.get("state", "Running"), "resident_on": host if running else NULL,
+            "scheduled_to_be_resident_on": NULL, "affinity": NULL, "is_a_template": False, "is_a_snapshot": False,
+            "is_control_domain": False, "metrics": metrics, "guest_metrics": NULL, "domain_type": vm.get("type", "hvm"),
+            "memory_static_max": str(-(-pages // 256) * MIB), "memory_static_min": "0", "memory_dynamic_max": size,
+            "memory_dynamic_min": size, "memory_target": size, "memory_overhead": str(OVERHEAD_PAGES * PAGE),
+            "VCPUs_max": str(self.vcpus[ref]), "VCPUs_at_startup": str(self.vcpus[ref]),
+            "VCPUs_params": {"mask": vm["mask"]} if "mask" in vm else {}, "HVM_shadow_multiplier": 1.0,
+            "VBDs": [self._disk(vm, sr) for sr in vm.get("storage", [])],
+            "VIFs": [self._card(vm, net) for net in vm.get("networks", [])], "VGPUs": [], "VUSBs": [],
+            "attached_PCIs": [reference("PCI", name)] if vm.get("pci") else [],
+            "groups": [self._ref("VM_group", vm["group"])] if "group" in vm else [], "blocked_operations": {},
+            "allowed_operations": ["pool_migrate", "clean_shutdown"] if running else ["start"], "current_operations": {},
+            "other_config": {}, "xenstore_data": {}, "platform": {}, "tags": [], "ha_restart_priority": "", "consoles": []})
+        if running:
+            self.where[ref] = vm["nodes"] + [0] * (len(self.free[host]) - len(vm["nodes"]))
+            self.free[host] = [f - p for f, p in zip(self.free[host], self.where[ref])]
+            self.db.record("host", host)["resident_VMs"].append(ref)
+
+    def measure(self, host):
+        """host_metrics.memory_free, as XAPI's monitoring writes it."""
+        self.db.set("host_metrics", self.db.record("host", host)["metrics"], memory_free=str(sum(self.free[host]) * PAGE))
+
+    # --- the plugin `exclaim` ---
+
+    def snapshot(self, host):
+        """host.call_plugin(host, "exclaim", "snapshot", {})"""
+        name = self.db.copy("host", host)["name_label"]
+        if not self.plugins[host]:
+            raise Failure("XENAPI_MISSING_PLUGIN", "exclaim")
+        if self.plugin:
+            run = subprocess.run([self.plugin, name], capture_output=True, text=True, check=False)
+            if run.returncode:
+                raise Failure("XENAPI_PLUGIN_FAILURE", f"exit {run.returncode}", run.stdout, run.stderr)
+            return run.stdout
+        with self.db.lock:
+            free = self.free[host]
+            record = self.db.record("host", host)
+            part = {
+                "schema": "exclaim.snapshot/1", "uuid": record["uuid"], "name": name,
+                "xen_version": record["software_version"]["xen"], "time_unix_ms": int(time.time() * 1000),
+                "nodes": [{"node": n, "free_pages": f, "claimed_pages": 0,
+                           "distances": [10 if n == m else 21 for m in range(len(free))]} for n, f in enumerate(free)],
+                "free_pages": sum(free), "claimed_pages": 0, "headroom_pages": 16384, "slack_pages": 64,
+                "one_node": "host", "several_nodes": "host",
+                "domains": [self._domain(vm) for vm, at in self.where.items() if self.resident(vm) == host]}
+        return json.dumps(part)
+
+    def _domain(self, vm):
+        record, pages = self.db.record("VM", vm), self.where[vm]
+        return {"uuid": record["uuid"], "name": record["name_label"],
+                "nodes": [{"node": n, "pages": p} for n, p in enumerate(pages) if p], "total_pages": sum(pages),
+                "source": "console", "exact": True, "max_pages": sum(pages) + 256, "vcpus": self.vcpus[vm],
+                "paging_pool_bytes": self.vcpus[vm] * MIB, "pinned": False}
+
+    def resident(self, vm):
+        return self.db.record("VM", vm)["resident_on"]
+
+    # --- moves ---
+
+    def _check_place(self, vm, host):
+        for vbd in self.db.record("VM", vm)["VBDs"]:
+            sr = self.db.record("VDI", self.db.record("VBD", vbd)["VDI"])["SR"]
+            if not any(self.db.record("PBD", p)["host"] == host for p in self.db.record("SR", sr)["PBDs"]):
+                raise Failure("VM_REQUIRES_SR", vm, sr)
+        for vif in self.db.record("VM", vm)["VIFs"]:
+            net = self.db.record("VIF", vif)["network"]
+            pifs = self.db.record("network", net)["PIFs"]
+            if pifs and not any(self.db.record("PIF", p)["host"] == host for p in pifs):
+                raise Failure("VM_REQUIRES_NETWORK", vm, net)
+
+    def reserve(self, vm, host):
+        """The checks before a migration, and its memory on the destination: the same nodes, or where there is room."""
+        with self.db.lock:
+            record, target = self.db.record("VM", vm), self.db.record("host", host)
+            if record["power_state"] != "Running":
+                raise Failure("VM_BAD_POWER_STATE", vm, "running", record["power_state"].lower())
+            if vm in self.incoming:
+                raise Failure("OTHER_OPERATION_IN_PROGRESS", "VM", vm)
+            if record["attached_PCIs"]:
+                raise Failure("VM_HAS_PCI_ATTACHED", vm)
+            if not target["enabled"]:
+                raise Failure("HOST_DISABLED", host)
+            if not self.db.record("host_metrics", target["metrics"])["live"]:
+                raise Failure("HOST_OFFLINE", host)
+            if self._version(host) < self._version(record["resident_on"]):
+                raise Failure("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", host, vm)
+            self._check_place(vm, host)
+            need, free = list(self.where[vm]), self.free[host]
+            if sum(need) + OVERHEAD_PAGES > sum(free):
+                raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", (sum(need) + OVERHEAD_PAGES) * PAGE, sum(free) * PAGE)
+            need += [0] * (len(free) - len(need))
+            got, rest = [0] * len(free), 0
+            for n, pages in enumerate(need):
+                here = min(pages, free[n]) if n < len(free) else 0
+                rest += pages - here
+                if n < len(free):
+                    got[n] = here
+            for n in range(len(free)):
+                more = min(rest, free[n] - got[n])
+                got[n] += more
+                rest -= more
+            self.free[host] = [f - g for f, g in zip(free, got)]
+            self.incoming[vm] = (host, got)
+            self.db.set("VM", vm, scheduled_to_be_resident_on=host)
+            self.measure(host)
+
+    def _version(self, host):
+        software = self.db.record("host", host)["software_version"]
+        return [[int(n) for n in software[key].replace("-", ".").split(".") if n.isdigit()]
+                for key in ("platform_version", "xapi_build", "xen")]
+
+    def arrive(self, vm):
+        with self.db.lock:
+            host, pages = self.incoming.pop(vm)
+            source = self.resident(vm)
+            self.free[source] = [f + p for f, p in zip(self.free[source], self.where[vm])]
+            self.where[vm] = pages
+            self.db.record("host", source)["resident_VMs"].remove(vm)
+            self.db.record("host", host)["resident_VMs"].append(vm)
+            self.db.set("VM", vm, resident_on=host, scheduled_to_be_resident_on=NULL)
+            for ref in (source, host):
+                self.db.touch("host", ref)
+                self.measure(ref)
+
+    def abandon(self, vm):
+        with self.db.lock:
+            host, pages = self.incoming.pop(vm)
+            self.free[host] = [f + p for f, p in zip(self.free[host], pages)]
+            self.db.set("VM", vm, scheduled_to_be_resident_on=NULL)
+            self.measure(host)
