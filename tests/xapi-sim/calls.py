@@ -37,7 +37,7 @@ class Calls:
         return next(iter(self.db.tables["pool"].values()))["master"]
 
     def list_methods(self):
-        generic = [f"{cls}.{name}" for cls in CLASSES for name in GETTERS]
+        generic = [f"{cls}.{name}" for cls in CLASSES if cls != "session" for name in GETTERS]
         return sorted(set(self.methods) | set(generic) | {"Async.VM.pool_migrate", "session.login_with_password"})
 
     # --- sessions ---

@@ -54,7 +54,9 @@ class XmlRpc:
         self.params = list(params)
 
     def _answer(self, value):
-        return xmlrpc.client.dumps((value,), methodresponse=True).encode()
+        # XAPI's own form: no line ends between tags, texts without a tag of their own.
+        xml = xmlrpc.client.dumps((value,), methodresponse=True)
+        return xml.replace(">\n<", "><").replace("<string>", "").replace("</string>", "").strip().encode()
 
     def result(self, value):
         return self._answer({"Status": "Success", "Value": _xml_value(value)})
@@ -64,9 +66,5 @@ class XmlRpc:
 
 
 def decode(path, body):
-    """The call in the body of a POST to path, None if XAPI serves nothing there."""
-    if path == "/jsonrpc":
-        return JsonRpc(body)
-    if path in ("/", "/RPC2"):
-        return XmlRpc(body)
-    return None
+    """The call in the body of a POST. XAPI's handlers match by prefix, so all that is not JSON-RPC's path is XML-RPC's."""
+    return JsonRpc(body) if path.startswith("/jsonrpc") else XmlRpc(body)

@@ -35,8 +35,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             call = decode(self.path.split("?")[0], body)
         except Exception:
             return self._plain(400)
-        if not call:
-            return self._plain(404)
         self._answer(call)
 
     def _plain(self, status):
