@@ -19,7 +19,9 @@ static int limit(const char *what, uint64_t value, struct exclaim_error *err)
     return value > EXCLAIM_PAGES_MAX ? bad(err, what, value, EXCLAIM_PAGES_MAX) : 0;
 }
 
-static int check_host(const struct exclaim_pool_host *host, struct exclaim_error *err)
+/* Also forgets what is said of nodes that are not online, as Xen's own list ends at the last one.
+ */
+static int check_host(struct exclaim_pool_host *host, struct exclaim_error *err)
 {
     uint64_t free = 0;
 
@@ -30,12 +32,16 @@ static int check_host(const struct exclaim_pool_host *host, struct exclaim_error
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "a node is online beyond its %" PRIu32,
                             host->nr_nodes);
     }
+    host->nr_nodes = host->online ? 64 - (uint32_t)__builtin_clzll(host->online) : 0;
     if (limit("free pages", host->host_free, err) ||
         limit("claimed pages", host->host_claimed, err) ||
         limit("headroom pages", host->headroom, err) || limit("slack pages", host->slack, err)) {
         return -1;
     }
-    for (uint32_t n = 0; n < host->nr_nodes; n++) {
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (!(host->online >> n & 1)) {
+            host->free[n] = host->claimed[n] = 0;
+        }
         if (limit("free pages", host->free[n], err) ||
             limit("claimed pages", host->claimed[n], err)) {
             return exclaim_error_wrap(err, "node %" PRIu32, n);
@@ -58,9 +64,6 @@ static int check_vm(const struct exclaim_pool *pool, const struct exclaim_pool_v
     if (vm->nr_nodes > EXCLAIM_NODES_MAX) {
         return bad(err, "nodes", vm->nr_nodes, EXCLAIM_NODES_MAX);
     }
-    if (vm->nr_nodes && host && host->nr_nodes && vm->nr_nodes > host->nr_nodes) {
-        return bad(err, "nodes", vm->nr_nodes, host->nr_nodes);
-    }
     if (limit("total pages", vm->total_pages, err) || limit("max_pages", vm->max_pages, err) ||
         limit("paging pool pages", vm->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT, err)) {
         return -1;
@@ -71,6 +74,12 @@ static int check_vm(const struct exclaim_pool *pool, const struct exclaim_pool_v
     for (uint32_t n = 0; n < vm->nr_nodes; n++) {
         if (limit("pages", vm->pages[n], err)) {
             return exclaim_error_wrap(err, "node %" PRIu32, n);
+        }
+        if (vm->pages[n] && host && host->nr_nodes && !(host->online >> n & 1)) {
+            return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                                "%" PRIu64 " pages on node %" PRIu32
+                                ", which is not online on its host",
+                                vm->pages[n], n);
         }
         sum += vm->pages[n]; /* 64 numbers up to 2^40 */
     }

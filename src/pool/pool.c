@@ -32,14 +32,44 @@ void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size)
     return block->data;
 }
 
+/* The bytes of one character, 0 if it is not UTF-8 or is a control character. */
+static size_t character(const char *text, size_t len)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    size_t size = *c < 0x80                 ? 1
+                  : *c >= 0xc2 && *c < 0xe0 ? 2
+                  : *c >> 4 == 0xe          ? 3
+                  : *c >= 0xf0              ? 4
+                                            : 0;
+
+    if (size == 0 || size > len || *c > 0xf4 || *c < ' ' || *c == 0x7f ||
+        (*c == 0xc2 && c[1] < 0xa0) || (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
+        (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f)) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (c[i] >> 6 != 2) {
+            return 0;
+        }
+    }
+    return size;
+}
+
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len)
 {
-    char *copy = pool_alloc(pool, strnlen(text, len) + 1, 1);
+    char *copy;
+    size_t size;
 
-    for (size_t i = 0; copy && i < len && text[i]; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        copy[i] = c < ' ' || c == 0x7f ? '?' : text[i];
+    len = strnlen(text, len);
+    copy = pool_alloc(pool, len + 1, 1);
+    for (size_t i = 0; copy && i < len; i += size) {
+        size = character(text + i, len - i);
+        if (size) {
+            memcpy(copy + i, text + i, size);
+        } else {
+            copy[i] = '?';
+            size = 1;
+        }
     }
     return copy;
 }

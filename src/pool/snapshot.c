@@ -16,6 +16,22 @@ static void keep_residence(struct exclaim_pool *pool, const uint32_t *resident)
     }
 }
 
+/* XAPI's nodes of a VM are as old as its last event, which may have been on another host. */
+static void drop_stale_nodes(struct exclaim_pool *pool)
+{
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        struct exclaim_pool_vm *vm = &pool->vm[v];
+        const struct exclaim_pool_host *host =
+            vm->host == EXCLAIM_NO_HOST ? NULL : &pool->host[vm->host];
+
+        for (uint32_t n = 0; host && host->nr_nodes && n < vm->nr_nodes; n++) {
+            if (vm->pages_source == EXCLAIM_FROM_XAPI && vm->pages[n] && !(host->online >> n & 1)) {
+                vm->nr_nodes = 0;
+            }
+        }
+    }
+}
+
 static int ask_all(struct exclaim_xapi *xapi, struct exclaim_pool *pool, struct exclaim_error *err)
 {
     struct exclaim_error failed[EXCLAIM_POOL_HOSTS];
@@ -45,6 +61,7 @@ static int ask_all(struct exclaim_xapi *xapi, struct exclaim_pool *pool, struct 
         }
     }
     keep_residence(pool, resident);
+    drop_stale_nodes(pool);
     return 0;
 }
 

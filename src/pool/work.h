@@ -11,8 +11,8 @@
  */
 void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size);
 
-/* A copy of at most @len bytes; control characters become `?`, because names are shown on
- * terminals.  NULL only without memory. */
+/* A copy of at most @len bytes as UTF-8 that is safe on a terminal: control characters and bytes
+ * that belong to no character become `?`.  NULL only without memory. */
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len);
 const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -156,7 +156,8 @@ static void absurd(void **state)
     damaged("[10,21]", "7", "distances of node 0");
     damaged("\"host\"", "\"best\"", "one_node is \"best\"");
     damaged("\"pages\":300", "\"pages\":301", "nodes add up to 301 pages, total is 300");
-    damaged("\"node\":1,\"pages\"", "\"node\":2,\"pages\"", "nodes 3, limit 2");
+    damaged("\"node\":1,\"pages\"", "\"node\":2,\"pages\"",
+            "300 pages on node 2, which is not online");
     damaged(VM_1, "no", "no uuid");
     damaged("\"exact\":true", "\"exact\":1", "exact is neither true nor false");
     damaged("\"vcpus\":2", "\"vcpus\":8193", "vcpus 8193, limit 8192");
@@ -189,10 +190,14 @@ static void hostile_name(void **state)
     struct exclaim_error err = { 0 };
     struct exclaim_pool pool;
     static const char text[] = HOST("", "a\\u001b[31m\\nb") "]}";
+    static const char utf8[] = HOST("", "z\\u00e9\\u4e2d\\ud83d\\ude00\\u009b\\u00a0") "]}";
 
     (void)state;
     assert_int_equal(exclaim_pool_unpack(text, strlen(text), &pool, &err), 0);
     assert_string_equal(pool.host[0].name, "a?[31m?b");
+    exclaim_pool_free(&pool);
+    assert_int_equal(exclaim_pool_unpack(utf8, strlen(utf8), &pool, &err), 0);
+    assert_string_equal(pool.host[0].name, "z\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80??\xc2\xa0");
     exclaim_pool_free(&pool);
 }
 
