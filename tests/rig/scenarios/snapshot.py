@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A host's part of a pool's snapshot on a real Xen."""
+import json
+
+from exclaim import nodes_of
+from scenario import scenario
+
+
+@scenario("a snapshot has every guest's exact pages per node, for one console dump", nodes=2, stage=True, seconds=240)
+def snapshot(pair):
+    host = pair.src
+    guests = [pair.guest(name="left", spread={0: "*"}), pair.guest(name="both", spread={0: 9000, 1: "*"}),
+              pair.guest(name="pv", type="pv", spread={1: "*"})]
+    dumps = host.dmesg().count("'u' pressed")
+    part = json.loads(host.run("exclaim host --snapshot --json").out)
+    dumps = host.dmesg().count("'u' pressed") - dumps
+    pair.check(dumps == 1, f"{dumps} dumps, wanted 1")
+    domains = {d["uuid"]: d for d in part["domains"]}
+    pair.check(set(domains) == {g.uuid for g in guests}, f"domains {sorted(domains)}")
+    for guest in guests:
+        said, truth = domains[guest.uuid], guest.counts(host)
+        pair.check(said["exact"] and said["name"] == guest.name, f"{said}")
+        pair.check(nodes_of(said["nodes"]) == truth["nodes"] and said["total_pages"] == truth["total"], f"{said}, by Xen {truth}")
+    pair.check(domains[guests[1].uuid]["source"] == "console", f"{domains[guests[1].uuid]}")
+
+    free = {n["node"]: n["free_pages"] for n in part["nodes"]}
+    pair.check(free == host.node_free(), f"free {free}, by Xen {host.node_free()}")
+    pair.check(part["free_pages"] == host.pages()[1] and part["claimed_pages"] == 0, f"{part['free_pages']} free on the host")
+    pair.check(part["one_node"] in ("host", "node", "node-set"), f"guarantee {part['one_node']}")
+
+    packed = host.run("exclaim host --snapshot >/tmp/part && wc -c </tmp/part && head -c 2 /tmp/part | od -An -tx1").out.split()
+    pair.check(int(packed[0]) < len(json.dumps(part)) and packed[1:] == ["08", "01"], f"protobuf {packed}")
+    host.run("rm /tmp/part")
