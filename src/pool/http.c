@@ -80,6 +80,8 @@ static CURLcode set_endpoint(CURL *easy, const struct endpoint *to,
     return rc;
 }
 
+/* CURLOPT_NOSIGNAL stays off: with it a peer that closes a TLS connection would end us by SIGPIPE.
+ */
 static CURLcode prepare(struct exclaim_xapi *xapi, struct http_request *r,
                         struct curl_slist *headers, struct curl_slist *address)
 {
@@ -100,7 +102,6 @@ static CURLcode prepare(struct exclaim_xapi *xapi, struct http_request *r,
     rc |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
     rc |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->reason);
     rc |= curl_easy_setopt(easy, CURLOPT_PRIVATE, r);
-    rc |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     rc |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     rc |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)xapi->opt.connect_ms);
     rc |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);

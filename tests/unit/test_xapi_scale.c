@@ -26,7 +26,7 @@ static int setup(void **state)
     assert_int_equal(run_exit(&r), 0);
     expected = json_tokener_parse(r.out);
     assert_non_null(expected);
-    sim_start(&sim, r.out, false);
+    sim_start(&sim, r.out, false, NULL);
     run_free(&r);
     return 0;
 }

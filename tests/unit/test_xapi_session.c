@@ -19,7 +19,7 @@ static struct sim sim;
 static int setup(void **state)
 {
     (void)state;
-    sim_start(&sim, state_text, true);
+    sim_start(&sim, state_text, true, NULL);
     return 0;
 }
 

@@ -37,7 +37,7 @@ static struct sim sim;
 static int setup(void **state)
 {
     (void)state;
-    sim_start(&sim, state_text, false);
+    sim_start(&sim, state_text, false, NULL);
     return 0;
 }
 

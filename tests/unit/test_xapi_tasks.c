@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HALF_SECOND "\"pages_per_second\":200000"
 
@@ -28,7 +29,7 @@ static int start(void **state)
     struct exclaim_error err;
 
     (void)state;
-    sim_start(&sim, state_text, false);
+    sim_start(&sim, state_text, false, NULL);
     xapi = sim_open(&sim);
     assert_int_equal(exclaim_xapi_snapshot(xapi, &pool, &err), 0);
     return 0;
@@ -313,13 +314,52 @@ static void coordinator_dies(void **state)
     assert_int_equal(pool.host[0].free[0], 800000); /* as it was */
 }
 
+/* Something real behind VM.pool_migrate: its arguments, and that its exit decides. */
+static void hook(void **state)
+{
+    char dir[64], path[128], script[512], *said;
+    struct exclaim_xapi_task task[2];
+
+    (void)state;
+    make_dir(dir);
+    snprintf(path, sizeof(path), "%s/hook", dir);
+    snprintf(script, sizeof(script),
+             "#!/bin/sh\necho \"$@\" >>%s/said\n[ $3 = b ] || { echo no such door; exit 1; }\n",
+             dir);
+    put_text(path, script);
+    chmod(path, 0755);
+    sim_start(&sim, state_text, false, path);
+    xapi = sim_open(&sim);
+    assert_int_equal(exclaim_xapi_snapshot(xapi, &pool, &(struct exclaim_error){ 0 }), 0);
+
+    task[0] = migrate("v1", "b");
+    wait_all(task, 1);
+    assert_int_equal(task[0].state, EXCLAIM_TASK_SUCCESS);
+    assert_on("v1", "b");
+    task[1] = migrate("v2", "c");
+    wait_all(task, 2);
+    assert_int_equal(task[1].state, EXCLAIM_TASK_FAILURE);
+    assert_string_equal(task[1].code, "VM_MIGRATE_FAILED");
+    assert_non_null(strstr(task[1].error.text, "no such door"));
+    assert_on("v2", "a");
+
+    snprintf(path, sizeof(path), "%s/said", dir);
+    said = get_file(path, NULL);
+    snprintf(script, sizeof(script), "%s a b\n%s a c\n", pool.vm[vm("v1")].uuid,
+             pool.vm[vm("v2")].uuid);
+    assert_string_equal(said, script);
+    free(said);
+    end(NULL);
+    drop_dir(dir);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        TEST(moves),       TEST(refused),          TEST(disabled),   TEST(cancelled),
-        TEST(lost),        TEST(without_events),   TEST(odd_events), TEST(gone),
-        TEST(new_session), TEST(coordinator_dies),
+        TEST(moves),       TEST(refused),          TEST(disabled),         TEST(cancelled),
+        TEST(lost),        TEST(without_events),   TEST(odd_events),       TEST(gone),
+        TEST(new_session), TEST(coordinator_dies), cmocka_unit_test(hook),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,7 @@ static pid_t spawn(const char *const argv[], int *input, int *output)
     return pid;
 }
 
-void sim_start(struct sim *sim, const char *state, bool tls)
+void sim_start(struct sim *sim, const char *state, bool tls, const char *hook)
 {
     char path[96], line[512];
     const char *argv[24] = { "python3", TEST_SIM "/run", "--state", path };
@@ -101,6 +101,10 @@ void sim_start(struct sim *sim, const char *state, bool tls)
         argv[n++] = "127.0.0.2:0";
         argv[n++] = "--cert";
         argv[n++] = sim->cert;
+    }
+    if (hook) {
+        argv[n++] = "--hook";
+        argv[n++] = hook;
     }
     sim->pid = spawn(argv, &sim->input, &output);
     f = fdopen(output, "r");

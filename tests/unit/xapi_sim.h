@@ -18,8 +18,9 @@ struct sim {
     int input; /* closing it ends the simulator */
 };
 
-/* Starts it with a state file of this text; its password is "secret". */
-void sim_start(struct sim *sim, const char *state, bool tls);
+/* Starts it with a state file of this text; its password is "secret".  @hook is a program to run
+ * for each migration, or NULL. */
+void sim_start(struct sim *sim, const char *state, bool tls, const char *hook);
 void sim_stop(struct sim *sim);
 
 /* The rules of tests/xapi-sim/faults.py from now on. */
