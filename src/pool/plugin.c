@@ -41,7 +41,6 @@ static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *par
     vm->max_pages = part->max_pages;
     vm->vcpus = part->vcpus;
     vm->paging_pool_bytes = part->paging_pool_bytes;
-    vm->pinned |= part->pinned;
     vm->arrival_pages = pool_pages > vm->arrival_pages ? pool_pages : vm->arrival_pages;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "jread.h"
 
 /* XAPI takes no longer request (xen-api, ocaml/xapi-consts/constants.ml). */
-#define BODY_MAX (300u * 1024)
+#define BODY_MAX ((size_t)300 * 1024)
 
 json_object *rpc_params(const char *first, ...)
 {
@@ -64,9 +65,11 @@ static void clean(char *to, size_t size, const char *from)
     size_t n = 0;
 
     for (; from && *from && n + 1 < size; from++) {
-        unsigned char c = (unsigned char)*from;
-
-        to[n++] = c < ' ' || c == 0x7f ? ' ' : *from;
+        if (iscntrl((unsigned char)*from)) {
+            to[n++] = ' ';
+        } else {
+            to[n++] = *from;
+        }
     }
     to[n] = '\0';
 }
@@ -196,7 +199,7 @@ static char *make_body(struct exclaim_xapi *xapi, struct rpc *rpc)
     text = exclaim_json_text(o);
     if (!text || strlen(text) > BODY_MAX) {
         exclaim_fail(&rpc->err, EXCLAIM_ERR_SYSTEM, text ? 0 : ENOMEM,
-                     "a call of %s of %zu bytes, limit %u", rpc->method, text ? strlen(text) : 0,
+                     "a call of %s of %zu bytes, limit %zu", rpc->method, text ? strlen(text) : 0,
                      BODY_MAX);
     } else {
         body = strdup(text);

@@ -74,7 +74,7 @@ static void put_host(const struct exclaim_pool_host *host, struct packing *p)
     m->node_claimed_pages = mine(host->claimed);
     if (host->distance) {
         for (uint32_t a = 0; a < host->nr_nodes; a++) {
-            memcpy(&p->distances[a * host->nr_nodes], host->distance[a],
+            memcpy(&p->distances[(size_t)a * host->nr_nodes], host->distance[a],
                    host->nr_nodes * sizeof(p->distances[0]));
         }
         m->n_node_distances = (size_t)host->nr_nodes * host->nr_nodes;
@@ -100,7 +100,7 @@ int exclaim_pool_pack(const struct exclaim_pool *pool, uint32_t host, uint8_t **
     if (!p) {
         return pool_no_memory(err);
     }
-    p->list = calloc(pool->nr_vms + 1, sizeof(*p->list));
+    p->list = calloc(pool->nr_vms + 1, sizeof(void *));
     p->domain = calloc(pool->nr_vms + 1, sizeof(*p->domain));
     p->uuid = calloc(pool->nr_vms + 1, sizeof(*p->uuid));
     if (!p->list || !p->domain || !p->uuid) {
