@@ -209,7 +209,8 @@ static const char *immovable(json_object *record)
     json_object *list;
     size_t nr;
 
-    if (list_of(record, "attached_PCIs", &list)) {
+    if (list_of(record, "attached_PCIs", &list) ||
+        *db_text(jread_get(record, "other_config"), "pci")) {
         return "a PCI device is passed through to it";
     }
     if (list_of(record, "VUSBs", &list)) {

@@ -26,11 +26,12 @@ static void use_host(struct exclaim_pool_host *host, const struct exclaim_pool_h
     host->why = part->why;
 }
 
-static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *part)
+/* @stayed: the numbers that it has are of the same host. */
+static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *part, bool stayed)
 {
     uint64_t pool_pages = exclaim_arrival_pages(part->vcpus, part->paging_pool_bytes);
 
-    if (part->nr_nodes || !vm->nr_nodes) {
+    if (part->nr_nodes || !vm->nr_nodes || !stayed) {
         vm->nr_nodes = part->nr_nodes;
         vm->pages = part->pages;
         vm->total_pages = part->total_pages;
@@ -59,15 +60,15 @@ static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
                     struct exclaim_pool *part, struct exclaim_error *err)
 {
     struct exclaim_pool_host *host = &pool->host[h];
+    bool *seen;
 
     if (*part->host->uuid && strcmp(part->host->uuid, host->uuid) != 0) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "the answer is of host %.40s, not %.40s",
                             part->host->uuid, host->uuid);
     }
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        if (pool->vm[v].host == h) {
-            pool->vm[v].host = EXCLAIM_NO_HOST;
-        }
+    seen = calloc((size_t)pool->nr_vms + 1, sizeof(*seen));
+    if (!seen) {
+        return pool_no_memory(err);
     }
     for (uint32_t v = 0; v < part->nr_vms; v++) {
         json_object *at = jread_get(index, part->vm[v].uuid);
@@ -75,11 +76,18 @@ static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
         if (at && *part->vm[v].uuid) {
             struct exclaim_pool_vm *vm = &pool->vm[json_object_get_int64(at)];
 
-            use_vm(vm, &part->vm[v]);
+            use_vm(vm, &part->vm[v], vm->host == h);
             vm->host = h;
             pool_allow(vm, h);
+            seen[json_object_get_int64(at)] = true;
         }
     }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (pool->vm[v].host == h && !seen[v]) {
+            pool->vm[v].host = EXCLAIM_NO_HOST;
+        }
+    }
+    free(seen);
     use_host(host, part->host);
     pool_adopt(pool, part);
     return 0;

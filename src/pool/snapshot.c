@@ -151,5 +151,9 @@ int exclaim_xapi_refresh(struct exclaim_xapi *xapi, struct exclaim_pool *pool, u
             rc = exclaim_fail(err, failed.kind, 0, "%s", failed.text);
         }
     }
-    return rc ? exclaim_error_wrap(err, "host %s", pool->host[host].name) : pool_finish(pool, err);
+    if (rc) {
+        return exclaim_error_wrap(err, "host %s", pool->host[host].name);
+    }
+    drop_stale_nodes(pool);
+    return pool_finish(pool, err);
 }

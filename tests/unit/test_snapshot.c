@@ -252,6 +252,35 @@ static void files(void **state)
     read_files(0, -1, "0 files", &pool);
 }
 
+/* What was written once must be read for ever, in both forms. */
+static void golden(void **state)
+{
+    const char *const packed[] = { TEST_DATA "/snapshot/host.bin" };
+    const char *const text[] = { TEST_DATA "/snapshot/host.json" };
+    struct exclaim_error err = { 0 };
+    struct exclaim_pool a, b;
+
+    (void)state;
+    assert_int_equal(exclaim_pool_read(packed, 1, &a, &err), 0);
+    assert_int_equal(exclaim_pool_read(text, 1, &b, &err), 0);
+    assert_string_equal(a.host[0].name, "alpha");
+    assert_int_equal(a.host[0].claimed[0], 17);
+    assert_memory_equal(a.host[0].free, b.host[0].free, sizeof(a.host[0].free));
+    assert_int_equal(a.host[0].distance[0][1], 21);
+    assert_int_equal(a.nr_vms, 2);
+    assert_int_equal(a.vm[0].pages[0], 700);
+    assert_string_equal(a.vm[1].uuid, "66666666-7777-8888-9999-aaaaaaaaaaaa");
+    for (uint32_t v = 0; v < 2; v++) {
+        assert_string_equal(a.vm[v].uuid, b.vm[v].uuid);
+        assert_int_equal(a.vm[v].total_pages, b.vm[v].total_pages);
+        assert_int_equal(a.vm[v].exact, b.vm[v].exact);
+        assert_int_equal(a.vm[v].pinned, v == 1);
+        assert_int_equal(b.vm[v].pinned, v == 1);
+    }
+    exclaim_pool_free(&a);
+    exclaim_pool_free(&b);
+}
+
 static void versions(void **state)
 {
     const struct exclaim_host_version a = { { 3, 4, 0, 0, 26, 1, 3, 0, 4, 17, 5, 3 } };
@@ -269,7 +298,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),      cmocka_unit_test(cut),   cmocka_unit_test(absurd),
-        cmocka_unit_test(hostile_name), cmocka_unit_test(files), cmocka_unit_test(versions),
+        cmocka_unit_test(hostile_name), cmocka_unit_test(files), cmocka_unit_test(golden),
+        cmocka_unit_test(versions),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
