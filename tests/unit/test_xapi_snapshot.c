@@ -226,7 +226,7 @@ static void refused(void **state)
         struct exclaim_xapi *xapi;
         struct exclaim_pool pool;
 
-        opt.total_ms = 2000;
+        opt.total_ms = strstr(cases[i].text, "timed out") ? 5000 : 60000;
         opt.answer_bytes = 1000000;
         sim_faults(&sim, cases[i].rules);
         assert_int_equal(exclaim_xapi_open(&opt, &xapi, &err), 0);
@@ -273,7 +273,7 @@ static void plugin_wrong(void **state)
         struct exclaim_pool pool;
         char rules[512];
 
-        opt.total_ms = 3000;
+        opt.total_ms = strstr(cases[i].text, "timed out") ? 5000 : 60000;
         snprintf(rules, sizeof(rules), "[{\"method\":\"host.call_plugin\",\"param\":\"%s\",%s}]",
                  ref, cases[i].rule);
         sim_faults(&sim, rules);
