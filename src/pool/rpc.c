@@ -253,16 +253,30 @@ out:
     free(b.http);
 }
 
+/* Refused before anything was done: the session was forgotten, or the coordinator is another one.
+ */
+static bool wants_login(const struct rpc *rpc)
+{
+    return rpc->failed && !rpc->no_session &&
+           (!strcmp(rpc->code, "SESSION_INVALID") || !strcmp(rpc->code, "HOST_IS_SLAVE"));
+}
+
 void rpc_run(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what)
 {
+    bool tried = false, renewed = false;
+
     run_once(xapi, rpc, nr, what);
     for (uint32_t i = 0; i < nr; i++) {
         struct exclaim_error ignored;
 
-        /* Such a call was refused before anything was done.  The others of a batch are not
-         * repeated: their answers hold. */
-        if (rpc[i].failed && !rpc[i].no_session && !strcmp(rpc[i].code, "SESSION_INVALID") &&
-            !xapi->closing && !rpc_login(xapi, &ignored)) {
+        if (!wants_login(&rpc[i]) || xapi->closing) {
+            continue;
+        }
+        if (!tried) {
+            tried = true;
+            renewed = !rpc_login(xapi, &ignored);
+        }
+        if (renewed) {
             json_object_put(rpc[i].answer);
             rpc[i].answer = rpc[i].result = NULL;
             rpc[i].code[0] = '\0';

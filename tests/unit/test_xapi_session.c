@@ -92,6 +92,19 @@ static void logout(void **state)
     sim_faults(&sim, "[]");
     exclaim_xapi_close(other);
     assert_int_equal(sessions(watcher), before);
+
+    /* Forgotten in the middle of a batch: one new session for all of it.  The simulator only says
+     * that the old one is invalid, so that one stays. */
+    other = sim_open(&sim);
+    sim_faults(&sim, "[{\"method\":\"VM.get_all_records\",\"action\":\"error\",\"times\":1,"
+                     "\"description\":[\"SESSION_INVALID\",\"x\"]},"
+                     "{\"method\":\"VDI.get_all_records\",\"action\":\"error\",\"times\":1,"
+                     "\"description\":[\"SESSION_INVALID\",\"x\"]}]");
+    assert_int_equal(exclaim_xapi_snapshot(other, &pool, &err), 0);
+    exclaim_pool_free(&pool);
+    exclaim_xapi_close(other);
+    assert_int_equal(sessions(watcher), before + 1);
+    sim_faults(&sim, "[]");
     exclaim_xapi_close(watcher);
     exclaim_xapi_close(NULL);
 }
