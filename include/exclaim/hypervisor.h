@@ -142,8 +142,8 @@ struct exclaim_hv_ops {
                  struct exclaim_count *count, struct exclaim_error *err);
 
     /* The same for @nr domains: count[i] for domid[i].  One dump serves all that need the console,
-     * so that it costs what it costs for one.  Where a domain is gone or cannot be counted, nr_nodes
-     * is 0 and `why` says so; an error is only that nothing could be tried at all. */
+     * so that it costs what it costs for one.  Where a domain is gone or cannot be counted,
+     * nr_nodes is 0 and `why` says so; an error is only that nothing could be tried at all. */
     int (*count_many)(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
                       uint64_t max_console_pages, struct exclaim_count *count,
                       struct exclaim_error *err);
