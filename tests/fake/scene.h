@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A whole migration on one machine: two model hosts, a fake xenopsd on each side, a stream between
+ * them, and on each side the fake emu-manager alone or our supervisor before it.
+ */
+#ifndef FAKE_SCENE_H
+#define FAKE_SCENE_H
+
+#include "../unit/channel.h"
+#include "host.h"
+#include "xenopsd.h"
+
+#define SRC_DOMID 3u
+#define DST_DOMID 4u
+#define NODE0     200u /* the guest's pages on two nodes */
+#define NODE1     100u
+#define NODE_SIZE 1000u /* pages of each node of each host */
+
+enum { VIA_FILE = CHANNELS, WAYS };
+
+struct peer {
+    bool aware;        /* our supervisor is between */
+    const char *spec;  /* of the fake manager and xenguest: FAKE_SPEC */
+    const char *conf;  /* further lines of exclaim.conf */
+    const char *fault; /* EXCLAIM_FAULT of the supervisor */
+    const char *mem_pnode;
+    const char *const *extra;
+    step_fn *at;
+    /* Results. */
+    char dir[96], model[110];
+    struct transcript *out;
+};
+
+/* What happens to the bytes on their way; offsets count from the start of the stream, 0: none. */
+struct road {
+    size_t dribble; /* so many bytes one by one */
+    size_t flip;    /* this byte is inverted */
+    size_t cut;     /* the stream ends here */
+    size_t hold;    /* nothing passes from here on, until the receiver has gone */
+};
+
+struct scene {
+    unsigned int way; /* enum channel, or VIA_FILE */
+    bool live, pv, compress, vgpu, vgpu_first;
+    bool one_host; /* both sides on one host, as in a localhost migration */
+    enum model_generation generation;
+    struct road road;
+    struct peer src, dst;
+    /* Between the setting up of the hosts and the start. */
+    void (*prepare)(struct scene *s);
+    /* Results. */
+    char dir[64];
+    char *stream; /* VIA_FILE: the whole of it */
+    size_t stream_len;
+};
+
+/* A live migration of an HVM guest through a socket, 4.17 on both sides. */
+void scene_init(struct scene *s);
+void scene_run(struct scene *s);
+void scene_end(struct scene *s);
+
+/* The lines that came on one side, joined by " | ", without `info:` lines of ours. */
+void scene_lines(const struct peer *p, char *text, size_t size);
+/* Those of ours. */
+void scene_infos(const struct peer *p, char *text, size_t size);
+
+/* The file @name that a fake wrote on that side, "" if none; free() it. */
+char *scene_file(const struct peer *p, const char *name);
+
+/* A number or text of the last report, by its key; "" if there is none. */
+const char *scene_report(const struct peer *p, const char *key);
+
+struct model_view scene_domain(const struct peer *p, uint32_t domid);
+
+/* Both sides came to their good end, with every page where the stream said. */
+void assert_migrated(const struct scene *s);
+/* Nothing is claimed on the destination, and its ledger holds no live entry. */
+void assert_clean(const struct scene *s);
+void assert_outcome(const struct peer *p, enum outcome outcome);
+
+/* As the same scene without us on either side. */
+void assert_as_without_us(const struct scene *s);
+
+/* Skips the test where the supervisor was not built. */
+bool scene_have_us(void);
+
+#endif
