@@ -41,8 +41,10 @@ struct reader {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool restored, failed, finished; /* restored: result:xenguest came */
-    bool asked;                      /* restore:xenguest is written */
+    bool restored; /* result:xenguest came */
+    bool asked;    /* restore:xenguest is written */
+    enum outcome failed;
+    char why[128];
 };
 
 static _Noreturn void end(struct xenopsd *x, enum outcome outcome, const char *fmt, ...)
@@ -206,34 +208,57 @@ static enum act written(struct xenopsd *x, const char *step)
     return at(x, "@taken");
 }
 
+/* emu_manager.ml: `abort`, lines until the end, then the pipes are closed. */
+static void cancel(struct xenopsd *x, struct lines *l)
+{
+    char line[2100];
+
+    if (line_send(x->in, "abort")) {
+        disconnect(x);
+        return;
+    }
+    while (!l->eof) {
+        struct pollfd p = { .fd = x->control, .events = POLLIN };
+
+        if (poll(&p, 1, XENOPSD_PATIENCE_MS) <= 0 || lines_fill(l)) {
+            end(x, OUTCOME_HUNG, "no end after abort");
+        }
+        while (lines_next(l, line, sizeof(line)) && x->out->nr < XENOPSD_LINES) {
+            snprintf(x->out->line[x->out->nr++], sizeof(line), "%s", line);
+        }
+    }
+    disconnect(x);
+}
+
 /* Returns only if the test wants no abort here. */
 static void obey(struct xenopsd *x, struct lines *l, enum act act)
 {
-    char line[2100];
     const int64_t begin = wire_now();
 
     if (act == ACT_GO) {
         return;
     }
-    if (act == ACT_ABORT && line_send(x->in, "abort")) {
-        end(x, OUTCOME_END, "abort: %s", strerror(errno));
-    }
     if (act == ACT_ABORT) {
-        /* emu_manager.ml: lines until the end, then the pipes are closed. */
-        while (!l->eof) {
-            struct pollfd p = { .fd = x->control, .events = POLLIN };
-
-            if (poll(&p, 1, XENOPSD_PATIENCE_MS) <= 0 || lines_fill(l)) {
-                end(x, OUTCOME_HUNG, "no end after abort");
-            }
-            while (lines_next(l, line, sizeof(line)) && x->out->nr < XENOPSD_LINES) {
-                snprintf(x->out->line[x->out->nr++], sizeof(line), "%s", line);
-            }
-        }
+        cancel(x, l);
+    } else {
+        disconnect(x);
     }
-    disconnect(x);
     x->out->abort_ms = wire_now() - begin;
     end(x, OUTCOME_ABORTED, "as wished");
+}
+
+/* A reader that cannot go on is a restore to be cancelled. */
+static void check_reader(struct xenopsd *x, struct lines *l, struct reader *r)
+{
+    enum outcome failed;
+
+    pthread_mutex_lock(&r->mutex);
+    failed = r->failed;
+    pthread_mutex_unlock(&r->mutex);
+    if (failed) {
+        cancel(x, l);
+        end(x, failed, "%s", r->why);
+    }
 }
 
 /* The next line; false at the end. */
@@ -249,6 +274,9 @@ static bool next_line(struct xenopsd *x, struct lines *l, char *line, size_t siz
             return false;
         }
         if (poll(&p, 1, 20) == 0) {
+            if (reader && !reader->restored) {
+                check_reader(x, l, reader);
+            }
             if (wire_now() - begin > XENOPSD_PATIENCE_MS) {
                 end(x, OUTCOME_HUNG,
                     reader && reader->restored ? "control-out does not end" : "no line comes");
@@ -344,19 +372,41 @@ static void save(struct xenopsd *x)
 
 /* --- restore --- */
 
-static void take_record(struct xenopsd *x, uint64_t type, const char *body)
+/* The main thread alone ends a restore; the readers tell it why they could not go on. */
+static void *give_up(struct reader *r, enum outcome outcome, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void *give_up(struct reader *r, enum outcome outcome, const char *fmt, ...)
+{
+    va_list ap;
+
+    pthread_mutex_lock(&r->mutex);
+    if (!r->failed) {
+        va_start(ap, fmt);
+        vsnprintf(r->why, sizeof(r->why), fmt, ap);
+        va_end(ap);
+        r->failed = outcome;
+    }
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->mutex);
+    return NULL;
+}
+
+static bool take_record(struct reader *r, uint64_t type, const char *body)
 {
     char buf[1024];
     uint64_t got, len;
 
-    if (wire_read_header(x->stream, &got, &len) || len >= sizeof(buf) ||
-        (len && wire_read(x->stream, buf, len) != 1)) {
-        end(x, OUTCOME_BAD, "record %04" PRIx64 " is cut off", type);
+    if (wire_read_header(r->x->stream, &got, &len) || len >= sizeof(buf) ||
+        (len && wire_read(r->x->stream, buf, len) != 1)) {
+        give_up(r, OUTCOME_BAD, "record %04" PRIx64 " is cut off", type);
+        return false;
     }
     buf[len] = '\0';
     if (got != type || strcmp(buf, body)) {
-        end(x, OUTCOME_BAD, "record %04" PRIx64 " where %04" PRIx64 " belongs", got, type);
+        give_up(r, OUTCOME_BAD, "record %04" PRIx64 " where %04" PRIx64 " belongs", got, type);
+        return false;
     }
+    return true;
 }
 
 /* Wakes only when told that the memory is there, as xenopsd's. */
@@ -364,27 +414,36 @@ static void *read_stream(void *arg)
 {
     struct reader *r = arg;
     struct xenopsd *x = r->x;
+    int rc;
 
-    take_record(x, XENOPS, xenops_record);
-    take_record(x, LIBXC, "");
-    pthread_mutex_lock(&r->mutex);
-    if (line_send(x->in, "restore:xenguest")) {
-        end(x, OUTCOME_END, "restore:xenguest: %s", strerror(errno));
+    if (!take_record(r, XENOPS, xenops_record) || !take_record(r, LIBXC, "")) {
+        return NULL;
     }
-    r->asked = true;
+    pthread_mutex_lock(&r->mutex);
+    rc = line_send(x->in, "restore:xenguest");
+    r->asked = !rc;
     pthread_cond_broadcast(&r->changed);
-    while (!r->restored) {
+    while (!rc && !r->restored) {
         pthread_cond_wait(&r->changed, &r->mutex);
     }
     pthread_mutex_unlock(&r->mutex);
-    if (!x->pv) {
-        take_record(x, QEMU, qemu_record);
+    if (rc) {
+        return give_up(r, OUTCOME_END, "restore:xenguest is not taken");
     }
-    take_record(x, END, "");
-    pthread_mutex_lock(&r->mutex);
-    r->finished = true;
-    pthread_mutex_unlock(&r->mutex);
+    if (!x->pv && !take_record(r, QEMU, qemu_record)) {
+        return NULL;
+    }
+    take_record(r, END, "");
     return NULL;
+}
+
+static void wait_asked(struct reader *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    while (!r->asked && !r->failed) {
+        pthread_cond_wait(&r->changed, &r->mutex);
+    }
+    pthread_mutex_unlock(&r->mutex);
 }
 
 static void *read_vgpu(void *arg)
@@ -392,30 +451,16 @@ static void *read_vgpu(void *arg)
     struct reader *r = arg;
     uint64_t type, len;
 
-    if (r->x->xenguest_late) {
-        goto ask; /* restore:vgpu comes first */
+    if (!r->x->xenguest_late) { /* else restore:vgpu comes first */
+        wait_asked(r);
     }
-    pthread_mutex_lock(&r->mutex);
-    while (!r->asked) {
-        pthread_cond_wait(&r->changed, &r->mutex);
-    }
-    pthread_mutex_unlock(&r->mutex);
-
-ask:
     if (wire_read_header(r->x->vgpu, &type, &len) || type != DEMU) {
-        end(r->x, OUTCOME_BAD, "vgpu: no record");
+        return give_up(r, OUTCOME_BAD, "vgpu: no record");
     }
-    line_send(r->x->in, "restore:vgpu");
+    if (line_send(r->x->in, "restore:vgpu")) {
+        return give_up(r, OUTCOME_END, "restore:vgpu is not taken");
+    }
     return NULL;
-}
-
-static void wait_asked(struct reader *r)
-{
-    pthread_mutex_lock(&r->mutex);
-    while (!r->asked) {
-        pthread_cond_wait(&r->changed, &r->mutex);
-    }
-    pthread_mutex_unlock(&r->mutex);
 }
 
 static void restore(struct xenopsd *x)
@@ -467,16 +512,20 @@ static void restore(struct xenopsd *x)
     }
     /* domain.ml:1799-1801: the end returns normally, and the reader is waited for. */
     if (!r.restored) {
+        bool asked;
+
         pthread_mutex_lock(&r.mutex);
-        if (r.asked) {
-            disconnect(x);
-            end(x, OUTCOME_HUNG, "the reader waits for result:xenguest");
-        }
+        asked = r.asked;
         pthread_mutex_unlock(&r.mutex);
         disconnect(x);
-        end(x, OUTCOME_END, "End_of_file");
+        end(x, asked ? OUTCOME_HUNG : OUTCOME_END,
+            asked ? "the reader waits for result:xenguest" : "End_of_file");
     }
     pthread_join(r.thread, NULL);
+    if (r.failed) {
+        disconnect(x);
+        end(x, r.failed, "%s", r.why);
+    }
     if (!vgpu) {
         end(x, OUTCOME_HUNG, "no result:vgpu");
     }
