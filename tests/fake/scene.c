@@ -48,6 +48,11 @@ static void add_domain(struct model *m, uint32_t domid, bool pv, uint64_t max)
     assert_int_equal(model_set_max(m, domid, max), 0);
 }
 
+static const char *manager_of(const struct peer *p)
+{
+    return p->manager ? p->manager : program("FAKE_MANAGER_BIN");
+}
+
 static void set_up_host(struct scene *s, struct peer *p, bool source, bool destination)
 {
     struct model_config config = { .generation = s->generation,
@@ -86,8 +91,7 @@ static void set_up_peer(struct scene *s, struct peer *p, const char *name)
     snprintf(text, sizeof(text),
              "emu_manager = %s\nlock_dir = %s/%s-lock\nreport_file = %s/reports\n"
              "place_object =\npeek_timeout_ms = 20000\n%s\n",
-             program("FAKE_MANAGER_BIN"), s->dir, s->one_host ? "one" : name, p->dir,
-             p->conf ? p->conf : "");
+             manager_of(p), s->dir, s->one_host ? "one" : name, p->dir, p->conf ? p->conf : "");
     put_text(path, text);
     p->out = mmap(NULL, sizeof(*p->out), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(p->out, MAP_FAILED);
@@ -101,7 +105,7 @@ static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, 
     const bool restore = p == &s->dst;
     struct xenopsd x = {
         .restore = restore,
-        .program = p->aware ? program("EMU_MANAGER_BIN") : program("FAKE_MANAGER_BIN"),
+        .program = p->aware ? program("EMU_MANAGER_BIN") : manager_of(p),
         .env = env,
         .extra = p->extra,
         .domid = restore ? DST_DOMID : SRC_DOMID,

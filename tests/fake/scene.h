@@ -24,6 +24,7 @@ struct peer {
     const char *conf;  /* further lines of exclaim.conf */
     const char *fault; /* EXCLAIM_FAULT of the supervisor */
     const char *mem_pnode;
+    const char *manager; /* another than the fake one */
     const char *const *extra;
     step_fn *at;
     /* Results. */

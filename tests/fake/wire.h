@@ -39,7 +39,8 @@ int line_send(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 
 /* Whether @word is among the comma-separated words of FAKE_SPEC. */
 bool fake_spec(const char *word);
-/* Appends a line to the file @name in FAKE_DIR, if there is one: stderr goes nowhere. */
+/* Appends a line to the file @name in FAKE_DIR, else in /run/xen, if there is one: stderr goes
+ * nowhere. */
 void fake_note(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
