@@ -40,7 +40,7 @@ struct manager {
     const char *store_port, *console_port, *mem_pnode;
     pid_t xenguest;
     /* What came. */
-    bool done, restore_xenguest, restore_vgpu, abort, in_closed;
+    bool done, restore_xenguest, restore_vgpu, vgpu_first, abort, in_closed;
     bool answered, completed, guest_gone;
     int iteration;
     int64_t remaining;
@@ -136,7 +136,11 @@ static void take_event(struct manager *m, json_object *o)
         m->iteration = json_object_get_int(v);
         json_object_object_get_ex(data, "remaining", &v);
         m->remaining = json_object_get_int64(v);
-        say(m, "info:\\b\\b\\b\\b%d", m->iteration ? 90 : 0);
+        if (m->iteration > 0) {
+            json_object_object_get_ex(data, "sent", &v);
+            say(m, "info:\\b\\b\\b\\b%d",
+                (int)(100 * json_object_get_int64(v) / (json_object_get_int64(v) + m->remaining)));
+        }
     }
     text = emp_string(data, "status", NULL);
     m->completed |= text && !strcmp(text, "completed");
@@ -179,7 +183,10 @@ static void take_control(struct manager *m)
         fake_note("control", "%s", line);
         m->done |= !strcmp(line, "done");
         m->restore_xenguest |= !strcmp(line, "restore:xenguest");
-        m->restore_vgpu |= !strcmp(line, "restore:vgpu");
+        if (!strcmp(line, "restore:vgpu")) {
+            m->restore_vgpu = true;
+            m->vgpu_first = !m->restore_xenguest;
+        }
         m->abort |= !strcmp(line, "abort");
     }
 }
@@ -342,6 +349,7 @@ static void save(struct manager *m)
 
         request(m, "{ \"execute\" : \"track_dirty\" }", -1);
         request(m, "{ \"execute\" : \"migrate_progress\" }", -1);
+        say(m, "info:\\b\\b\\b\\b0");
         ask(m, "prepare:xenguest");
         request(m, "{ \"execute\" : \"migrate_live\" }", -1);
         if (m->vgpu >= 0) {
@@ -398,7 +406,7 @@ static void restore(struct manager *m)
     if (fake_spec("error")) {
         failed(m, "xc_domain_restore 22 Invalid argument");
     }
-    if (m->vgpu >= 0 && m->restore_vgpu) {
+    if (m->vgpu >= 0 && m->vgpu_first) {
         vgpu_restore(m);
     }
     request(m, "{ \"execute\" : \"restore\" }", -1);
