@@ -100,6 +100,20 @@ static void set_up_peer(struct scene *s, struct peer *p, const char *name)
     assert_ptr_not_equal(p->out, MAP_FAILED);
 }
 
+static void set_up_again(struct scene *s)
+{
+    struct model *m;
+    int lock;
+
+    memset(s->src.out, 0, sizeof(*s->src.out));
+    memset(s->dst.out, 0, sizeof(*s->dst.out));
+    m = host_lock(s->dst.model, &lock);
+    assert_non_null(m);
+    assert_int_equal(model_destroy(m, DST_DOMID), 0);
+    add_domain(m, DST_DOMID, s->pv, s->temporary_uuid, s->pages[0] + s->pages[1] + 20);
+    host_unlock(s->dst.model, m, lock);
+}
+
 /* The process of one side; @other is the end of the stream that is not its own. */
 static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, int vgpu)
 {
@@ -120,6 +134,7 @@ static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, 
         .stream = stream,
         .vgpu = vgpu,
         .hold = other,
+        .patience_ms = s->patience_ms,
         .at = p->at,
         .arg = s,
         .out = p->out,
@@ -250,11 +265,15 @@ void scene_run(struct scene *s)
     int fd[2], vgpu[2] = { -1, -1 };
     pid_t src, dst, road;
 
-    make_dir(s->dir);
-    set_up_peer(s, &s->src, "src");
-    set_up_peer(s, &s->dst, "dst");
-    set_up_host(s, &s->src, true, false);
-    set_up_host(s, &s->dst, false, true);
+    if (s->again) {
+        set_up_again(s);
+    } else {
+        make_dir(s->dir);
+        set_up_peer(s, &s->src, "src");
+        set_up_peer(s, &s->dst, "dst");
+        set_up_host(s, &s->src, true, false);
+        set_up_host(s, &s->dst, false, true);
+    }
     if (s->prepare) {
         s->prepare(s);
     }

@@ -42,6 +42,8 @@ struct scene {
     unsigned int way; /* enum channel, or VIA_FILE */
     bool live, pv, compress, vgpu, vgpu_first;
     bool temporary_uuid; /* the destination's handle is the one that xenopsd gives meanwhile */
+    bool again;          /* after an attempt that failed: same hosts, a new destination domain */
+    int64_t patience_ms; /* of xenopsd; 0: its own */
     uint64_t pages[2];   /* of the guest, per node */
     bool one_host;       /* both sides on one host, as in a localhost migration */
     enum model_generation generation;

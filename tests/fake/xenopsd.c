@@ -173,7 +173,7 @@ static void wait_manager(struct xenopsd *x)
         if (r == x->pid) {
             return;
         }
-        if (wire_now() - begin > XENOPSD_PATIENCE_MS) {
+        if (wire_now() - begin > x->patience_ms) {
             end(x, OUTCOME_HUNG, "the manager does not end");
         }
         poll(NULL, 0, 2);
@@ -197,12 +197,12 @@ static enum act written(struct xenopsd *x, const char *step)
     if (act != ACT_GO || !x->at) {
         return act;
     }
-    while (!ioctl(x->in, FIONREAD, &left) && left && wire_now() - begin < XENOPSD_PATIENCE_MS) {
+    while (!ioctl(x->in, FIONREAD, &left) && left && wire_now() - begin < x->patience_ms) {
         struct pollfd p = { .fd = x->in };
 
-        poll(&p, 1, 2); /* a hang-up: nobody will take it */
-        if (p.revents) {
-            return ACT_GO;
+        poll(&p, 1, 2);
+        if (p.revents && !ioctl(x->in, FIONREAD, &left) && left) {
+            return ACT_GO; /* a hang-up: nobody will take it */
         }
     }
     return at(x, "@taken");
@@ -220,7 +220,7 @@ static void cancel(struct xenopsd *x, struct lines *l)
     while (!l->eof) {
         struct pollfd p = { .fd = x->control, .events = POLLIN };
 
-        if (poll(&p, 1, XENOPSD_PATIENCE_MS) <= 0 || lines_fill(l)) {
+        if (poll(&p, 1, (int)x->patience_ms) <= 0 || lines_fill(l)) {
             end(x, OUTCOME_HUNG, "no end after abort");
         }
         while (lines_next(l, line, sizeof(line)) && x->out->nr < XENOPSD_LINES) {
@@ -277,7 +277,7 @@ static bool next_line(struct xenopsd *x, struct lines *l, char *line, size_t siz
             if (reader && !reader->restored) {
                 check_reader(x, l, reader);
             }
-            if (wire_now() - begin > XENOPSD_PATIENCE_MS) {
+            if (wire_now() - begin > x->patience_ms) {
                 end(x, OUTCOME_HUNG,
                     reader && reader->restored ? "control-out does not end" : "no line comes");
             }
@@ -540,7 +540,9 @@ void xenopsd_run(struct xenopsd *x)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
-    x->out->optional = UINT32_MAX;
+    if (!x->patience_ms) {
+        x->patience_ms = XENOPSD_PATIENCE_MS;
+    }
     if (x->hold >= 0) {
         close(x->hold);
     }

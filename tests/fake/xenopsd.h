@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define XENOPSD_PATIENCE_MS 30000
+#define XENOPSD_PATIENCE_MS 30000 /* unless it is given another */
 #define XENOPSD_LINES       64
 
 /* Where the libxc stream begins: what xenopsd has written by then. */
@@ -39,7 +39,6 @@ struct transcript {
     uint32_t nr;                    /* lines that came on control-out, in their order */
     char line[XENOPSD_LINES][2100]; /* cut off at this length */
     int status;                     /* of the manager; xenopsd does not look at it */
-    uint32_t optional;              /* unknown records that xenguest skipped, -1: none noted */
     int64_t abort_ms;               /* from `abort` to the manager's end */
     char seen[512];                 /* what a step's function wants to tell the test */
 };
@@ -65,7 +64,8 @@ struct xenopsd {
     bool live, pv, compress, xenguest_late;
     const char *mem_pnode;
     int stream, vgpu; /* vgpu: -1 if none; the same number as stream on suspend */
-    int hold;         /* restore: a descriptor that is closed when the manager runs, -1 if none */
+    int64_t patience_ms;
+    int hold; /* restore: a descriptor that is closed when the manager runs, -1 if none */
     step_fn *at;
     void *arg;
     struct transcript *out; /* shared with the test */
