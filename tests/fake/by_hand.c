@@ -4,12 +4,14 @@
  *
  *   by-hand [--src MANAGER] [--dst MANAGER] [--aware src|dst|both] [--way unix|tcp|pipe|file]
  *           [--suspend] [--pv] [--abort src|dst] [--pnode N]
+ *           [--kill src:EXE|dst:EXE]
  *
  * The real ones start xenguest at its fixed path and without an environment: put fake-xenguest
  * there, and a /run/xen, in a mount namespace of its own.  Both sides are then one host, whose
  * model is /run/xen/exclaim-model.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,18 @@ static enum act abort_restore(struct xenopsd *x, const char *step)
 {
     (void)x;
     return strcmp(step, "@restore") ? ACT_GO : ACT_ABORT;
+}
+
+static const char *victim;
+
+static enum act kill_one(struct xenopsd *x, const char *step)
+{
+    pid_t pid = strcmp(step, x->restore ? "@taken" : "suspend:") ? 0 : xenopsd_find(victim);
+
+    if (pid) {
+        kill(pid, SIGKILL);
+    }
+    return ACT_GO;
 }
 
 static void show(const char *name, const struct peer *p)
@@ -61,15 +75,11 @@ static void go(void **state)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "src", required_argument, NULL, 's' },
-        { "dst", required_argument, NULL, 'd' },
-        { "aware", required_argument, NULL, 'a' },
-        { "way", required_argument, NULL, 'w' },
-        { "suspend", no_argument, NULL, 'n' },
-        { "pv", no_argument, NULL, 'p' },
-        { "abort", required_argument, NULL, 'x' },
-        { "pnode", required_argument, NULL, 'm' },
-        { 0 },
+        { "src", required_argument, NULL, 's' },   { "dst", required_argument, NULL, 'd' },
+        { "aware", required_argument, NULL, 'a' }, { "way", required_argument, NULL, 'w' },
+        { "suspend", no_argument, NULL, 'n' },     { "pv", no_argument, NULL, 'p' },
+        { "abort", required_argument, NULL, 'x' }, { "pnode", required_argument, NULL, 'm' },
+        { "kill", required_argument, NULL, 'k' },  { 0 },
     };
     static const char *const ways[] = { "unix", "tcp", "pipe", "file" };
     const struct CMUnitTest tests[] = { cmocka_unit_test(go) };
@@ -105,6 +115,10 @@ int main(int argc, char **argv)
         case 'x':
             s.src.at = strcmp(optarg, "src") ? NULL : abort_save;
             s.dst.at = strcmp(optarg, "dst") ? NULL : abort_restore;
+            break;
+        case 'k':
+            victim = optarg + 4;
+            *(strncmp(optarg, "src", 3) ? &s.dst.at : &s.src.at) = kill_one;
             break;
         case 'm':
             s.dst.mem_pnode = optarg;

@@ -162,7 +162,10 @@ static void take_guest(struct manager *m)
     while ((o = emp_next(&emp, &bad))) {
         m->answered |= json_object_object_get_ex(o, "return", NULL);
         if (json_object_object_get_ex(o, "error", NULL)) {
-            failed(m, m->xcp ? "xenguest Bad Args" : "xenguest returned an error");
+            if (m->xcp) {
+                finish(m, 1); /* it says nothing while it sets up */
+            }
+            failed(m, "xenguest returned an error");
         }
         if (json_object_object_get_ex(o, "event", NULL)) {
             take_event(m, o);
@@ -191,6 +194,17 @@ static void take_control(struct manager *m)
     }
 }
 
+static _Noreturn void lost_guest(struct manager *m)
+{
+    int status = 0;
+
+    waitpid(m->xenguest, &status, 0);
+    m->started = false;
+    failed(m, m->xcp                ? "xenguest Invalid argument"
+              : WIFSIGNALED(status) ? "xenguest was killed by a signal"
+                                    : "xenguest exited with an error");
+}
+
 /* Until *flag, or one of the ends. @ack: xenopsd's answer is waited for. */
 static void wait_for(struct manager *m, const bool *flag, int ms, bool ack)
 {
@@ -211,7 +225,7 @@ static void wait_for(struct manager *m, const bool *flag, int ms, bool ack)
             failed(m, m->xcp ? "Invalid argument" : "Broken pipe");
         }
         if (m->guest_gone) {
-            failed(m, m->xcp ? "xenguest Invalid argument" : "xenguest was killed by a signal");
+            lost_guest(m);
         }
         if (left <= 0) {
             failed(m, "Connection timed out");

@@ -63,8 +63,10 @@ static void compare(enum steps_do what, unsigned int n, bool restore)
     bare = side(&other, restore);
     lines_of(us, with, sizeof(with));
     lines_of(bare, without, sizeof(without));
-    if (us->out->outcome != bare->out->outcome || strcmp(with, without) != 0 ||
-        us->out->status != bare->out->status) {
+    /* How far a manager gets before it hears of it is its own affair. */
+    if (us->out->outcome != bare->out->outcome || us->out->status != bare->out->status ||
+        (strncmp(with, without, strlen(with)) != 0 &&
+         strncmp(with, without, strlen(without)) != 0)) {
         fail_msg("step %u (%s): outcome %d (%s), lines \"%s\", status %x; without us %d (%s), "
                  "\"%s\", %x",
                  n, us->out->seen, (int)us->out->outcome, us->out->why, with,
