@@ -195,9 +195,10 @@ static _Noreturn void carry(const struct road *road, int in, int out)
             size = road->flip - at;
         }
         if (road->hold && at >= road->hold) {
-            struct pollfd p = { .fd = out, .events = POLLRDHUP };
+            struct pollfd p[2] = { { .fd = out, .events = POLLRDHUP },
+                                   { .fd = in, .events = POLLRDHUP } };
 
-            poll(&p, 1, -1);
+            poll(p, 2, -1);
             _exit(0);
         }
         if (road->cut && at >= road->cut) {

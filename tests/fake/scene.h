@@ -35,7 +35,7 @@ struct road {
     size_t dribble; /* so many bytes one by one */
     size_t flip;    /* this byte is inverted */
     size_t cut;     /* the stream ends here */
-    size_t hold;    /* nothing passes from here on, until the receiver has gone */
+    size_t hold;    /* nothing passes from here on, until an end has gone */
 };
 
 struct scene {

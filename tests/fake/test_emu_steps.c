@@ -84,6 +84,12 @@ static void not_hung(const struct peer *p, const char *what, unsigned int n)
     }
 }
 
+/* The manager has ended before xenopsd wrote to it: an error to xenopsd already. */
+static bool dead_before(const struct peer *p)
+{
+    return strstr(p->out->why, "Broken pipe") || strstr(p->out->why, "not taken");
+}
+
 /* No line after it, exit 0, both as without us. */
 static void aborted(void **state)
 {
@@ -127,6 +133,25 @@ static void aborted_while_peeking(void **state)
     }
 }
 
+/* While the source's pages are counted. */
+static void aborted_while_counting(void **state)
+{
+    (void)state;
+    for (unsigned int n = 3; n < 5; n++) { /* @started, info, prepare:xenguest, @done, @taken */
+        scene_init(&s);
+        s.src.aware = s.dst.aware = true;
+        s.src.spec = "slow-count";
+        s.src.at = steps_at(STEPS_ABORT, n);
+        scene_run(&s);
+        assert_string_equal(s.src.out->seen, n == 3 ? "@done" : "@taken");
+        assert_outcome(&s.src, OUTCOME_ABORTED);
+        assert_int_equal(s.src.out->status, 0);
+        not_hung(&s.dst, "abort", n);
+        assert_clean(&s);
+        scene_end(&s);
+    }
+}
+
 /* `error:` in its place, or as the manager words it. */
 static void manager_killed(void **state)
 {
@@ -140,9 +165,8 @@ static void manager_killed(void **state)
             if (p->out->outcome == OUTCOME_ERROR) {
                 assert_non_null(strstr(p->out->why, "signal 9"));
             } else if (p->out->outcome != OUTCOME_DONE) {
-                /* Dead before xenopsd wrote: that is an error to it already. */
                 assert_outcome(p, OUTCOME_END);
-                assert_true(strstr(p->out->why, "Broken pipe") || strstr(p->out->why, "not taken"));
+                assert_true(dead_before(p));
             }
             assert_clean(&s);
             scene_end(&s);
@@ -158,7 +182,9 @@ static void xenguest_killed(void **state)
         for (unsigned int n = 0; run_at(STEPS_KILL_XENGUEST, n, restore, CHANNEL_UNIX); n++) {
             not_hung(&s.src, "killed xenguest", n);
             not_hung(&s.dst, "killed xenguest", n);
-            if (side(&s, restore)->out->outcome != OUTCOME_DONE) {
+            if (side(&s, restore)->out->outcome == OUTCOME_END) {
+                assert_true(dead_before(side(&s, restore)));
+            } else if (side(&s, restore)->out->outcome != OUTCOME_DONE) {
                 assert_non_null(strstr(side(&s, restore)->out->why, "error:"));
             }
             assert_clean(&s);
@@ -218,9 +244,13 @@ static void control_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(aborted),           cmocka_unit_test(aborted_while_peeking),
-        cmocka_unit_test(manager_killed),    cmocka_unit_test(xenguest_killed),
-        cmocka_unit_test(supervisor_killed), cmocka_unit_test(control_closed),
+        cmocka_unit_test(aborted),
+        cmocka_unit_test(aborted_while_peeking),
+        cmocka_unit_test(aborted_while_counting),
+        cmocka_unit_test(manager_killed),
+        cmocka_unit_test(xenguest_killed),
+        cmocka_unit_test(supervisor_killed),
+        cmocka_unit_test(control_closed),
     };
 
     cmocka_set_test_filter(getenv("TEST_FILTER"));

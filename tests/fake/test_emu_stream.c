@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Streams as a bad network or a hostile peer gives them, and what policy makes of them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +111,41 @@ static void late_writer(void **state)
     scene_run(&s);
     assert_migrated(&s);
     assert_string_equal(scene_report(&s.dst, "claimed_pages"), "0");
+    scene_end(&s);
+}
+
+/* A pipe that has room for xenopsd's record and not for ours. */
+static enum act fill_pipe(struct xenopsd *x, const char *step)
+{
+    if (!strcmp(step, "prepare:xenguest")) {
+        /* One buffer, and each write() in a buffer of its own. */
+        if (fcntl(x->stream, F_SETPIPE_SZ, 4096) < 0 || fcntl(x->stream, F_SETFL, O_DIRECT)) {
+            snprintf(x->out->seen, sizeof(x->out->seen), "%s", strerror(errno));
+        }
+    }
+    if (!strcmp(step, "@taken")) {
+        struct pollfd p = { .fd = x->stream, .events = POLLOUT };
+
+        poll(NULL, 0, 200); /* time to come as far as the write, if not on a busy machine */
+        snprintf(x->out->seen, sizeof(x->out->seen), "%d", poll(&p, 1, 0));
+        return ACT_ABORT;
+    }
+    return ACT_GO;
+}
+
+/* Nobody reads: cancelled at once, with nothing written, and never blocked in a write(). */
+static void stuck_writer(void **state)
+{
+    (void)state;
+    start(CHANNEL_PIPE);
+    s.road.hold = LIBXC_AT - 16;
+    s.src.at = fill_pipe;
+    scene_run(&s);
+    assert_outcome(&s.src, OUTCOME_ABORTED);
+    assert_string_equal(s.src.out->seen, "0"); /* no room, indeed */
+    assert_int_equal(s.src.out->status, 0);
+    assert_true(atoi(scene_report(&s.src, "record_bytes")) == 0);
+    assert_outcome(&s.dst, OUTCOME_BAD);
     scene_end(&s);
 }
 
@@ -235,11 +273,12 @@ static void broken_surroundings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slow_writer),    cmocka_unit_test(early_close),
-        cmocka_unit_test(damaged_record), cmocka_unit_test(damaged_header),
-        cmocka_unit_test(late_writer),    cmocka_unit_test(strict_refuses),
-        cmocka_unit_test(prefer_goes_on), cmocka_unit_test(observe_only_reports),
-        cmocka_unit_test(suspend_image),  cmocka_unit_test(broken_surroundings),
+        cmocka_unit_test(slow_writer),          cmocka_unit_test(early_close),
+        cmocka_unit_test(damaged_record),       cmocka_unit_test(damaged_header),
+        cmocka_unit_test(late_writer),          cmocka_unit_test(stuck_writer),
+        cmocka_unit_test(strict_refuses),       cmocka_unit_test(prefer_goes_on),
+        cmocka_unit_test(observe_only_reports), cmocka_unit_test(suspend_image),
+        cmocka_unit_test(broken_surroundings),
     };
 
     cmocka_set_test_filter(getenv("TEST_FILTER"));
