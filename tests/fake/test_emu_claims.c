@@ -3,6 +3,7 @@
  * Claims around xenopsd's own, on each generation of the model: looked at while the stream stands
  * still behind the record, when everything is staked and nothing populated yet.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,9 @@ static struct scene s;
 /* What xenopsd has claimed before it starts us: pages on a node, or on the host. */
 static struct {
     uint64_t pages;
-    uint32_t node;   /* or MODEL_NO_NODE */
-    uint64_t others; /* claimed on the host by another domain */
+    uint32_t node;    /* or MODEL_NO_NODE */
+    uint64_t others;  /* claimed on the host by another domain */
+    uint64_t refused; /* this claim of ours, from 1, finds no memory; 0: none */
 } before;
 
 static void claim_before(struct scene *scene)
@@ -39,6 +41,9 @@ static void claim_before(struct scene *scene)
         model_create(m, 77, &(struct model_domain_config){ .hvm = true, .nr_vcpus = 1 });
         model_set_max(m, 77, 100000);
         assert_int_equal(model_claim_pages(m, 77, before.others, 0), 0);
+    }
+    if (before.refused) {
+        model_fault(m, MODEL_OP_CLAIM, before.refused, ENOMEM);
     }
     host_unlock(scene->dst.model, m, lock);
 }
@@ -159,7 +164,7 @@ static void host_claim_before(void **state)
     }
 }
 
-/* Another's claim leaves no room for the larger one: the old one stands again. */
+/* There is no room for the larger one: the old one stands, untouched or put back. */
 static void put_back(void **state)
 {
     (void)state;
@@ -167,6 +172,22 @@ static void put_back(void **state)
     before.pages = 250;
     before.others = 2 * NODE_SIZE - 260;
     assert_staked("250 0 0", 250);
+
+    /* Another was quicker: after the old one's release, the new one is refused. */
+    start(MODEL_4_17, 300, 0);
+    before.pages = 250;
+    before.refused = 2;
+    assert_staked("250 0 0", 250);
+    start(MODEL_4_21, 300, 0);
+    before.pages = 250;
+    before.refused = 2;
+    assert_staked("250 0 0", 250);
+
+    /* A set is refused: a larger one on the host is still better than what was there. */
+    start(MODEL_SETS_V5, 300, 0);
+    before.pages = 250;
+    before.refused = 1;
+    assert_staked("300 0 0", 300);
 }
 
 /* XenServer 9: xenopsd claimed on a node and says so; there the guest goes, and it stays `node`. */
