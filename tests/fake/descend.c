@@ -127,7 +127,7 @@ static void modes(pid_t pid, const char *file, char *text, size_t size)
         snprintf(path, sizeof(path), "/proc/%d/fd/%.20s", pid, e->d_name);
         len = readlink(path, link, sizeof(link) - 1);
         link[len > 0 ? len : 0] = '\0';
-        if (strcmp(link, file)) {
+        if (strcmp(link, file) != 0) {
             continue;
         }
         snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.20s", pid, e->d_name);

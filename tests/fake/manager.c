@@ -298,7 +298,7 @@ static void start_guest(struct manager *m)
         _exit(127);
     }
     close(out[1]);
-    if (wire_read(out[0], ready, 6) != 1 || strcmp(ready, "Ready\n")) {
+    if (wire_read(out[0], ready, 6) != 1 || strcmp(ready, "Ready\n") != 0) {
         failed(m, "xenguest did not start");
     }
     close(out[0]);
@@ -502,7 +502,7 @@ static void read_arguments(struct manager *m, int argc, char **argv)
         case DM:
             if (!strncmp(optarg, "vgpu:", 5) && !m->xcp) {
                 m->vgpu = atoi(optarg + 5);
-            } else if (strcmp(optarg, "qemu")) {
+            } else if (strcmp(optarg, "qemu") != 0) {
                 exit(1);
             }
             break;
@@ -526,8 +526,8 @@ static void read_arguments(struct manager *m, int argc, char **argv)
     }
     m->save = strstr(mode, "save") != NULL;
     m->pv = !strcmp(mode, "save") || !strcmp(mode, "restore");
-    if ((!m->pv && strcmp(mode, "hvm_save") && strcmp(mode, "hvm_restore")) || m->in < 0 ||
-        m->out < 0 || !m->domid || (!m->xcp && optind != argc)) {
+    if ((!m->pv && strcmp(mode, "hvm_save") != 0 && strcmp(mode, "hvm_restore") != 0) ||
+        m->in < 0 || m->out < 0 || !m->domid || (!m->xcp && optind != argc)) {
         exit(1);
     }
 }
@@ -582,8 +582,8 @@ int main(int argc, char **argv)
 
         memset(text, 'x', sizeof(text) - 1);
         say(&m, "info:%.195s", text);
-        memcpy(text, "info:", 5);
         text[sizeof(text) - 1] = '\n';
+        wire_write(m.out, "info:", 5);
         wire_write(m.out, text, sizeof(text));
     }
     start_guest(&m);

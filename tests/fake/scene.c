@@ -105,6 +105,10 @@ static void set_up_again(struct scene *s)
     struct model *m;
     int lock;
 
+    if (!s->src.out || !s->dst.out) {
+        fail_msg("nothing to do again");
+        return;
+    }
     memset(s->src.out, 0, sizeof(*s->src.out));
     memset(s->dst.out, 0, sizeof(*s->dst.out));
     m = host_lock(s->dst.model, &lock);
@@ -390,8 +394,11 @@ void assert_outcome(const struct peer *p, enum outcome outcome)
         char *why = scene_file(p, "failures"), *log = scene_file(p, "manager");
 
         join(p, false, text, sizeof(text));
-        fail_msg("%s: outcome %d, not %d: %s\nlines: %s\nfailures: %s\nmanager: %s", side(p),
-                 (int)p->out->outcome, (int)outcome, p->out->why, text, why, log);
+        print_error("%s: outcome %d, not %d: %s\nlines: %s\nfailures: %s\nmanager: %s", side(p),
+                    (int)p->out->outcome, (int)outcome, p->out->why, text, why, log);
+        free(why);
+        free(log);
+        fail();
     }
 }
 

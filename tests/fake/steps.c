@@ -17,7 +17,7 @@ static unsigned int left;
 /* It may be about to start, or have ended already. */
 static pid_t wait_for(const char *exe)
 {
-    const int64_t end = wire_now() + 3000;
+    const int64_t end = wire_now() + 1500;
     pid_t pid;
 
     while (!(pid = xenopsd_find(exe)) && wire_now() < end) {

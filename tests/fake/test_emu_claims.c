@@ -68,7 +68,7 @@ static enum act look_staked(struct xenopsd *x, const char *step)
     struct model_view view;
     bool heard = false;
 
-    if (strcmp(step, "@taken")) {
+    if (strcmp(step, "@taken") != 0) {
         return ACT_GO;
     }
     while (!heard && wire_now() < end) {

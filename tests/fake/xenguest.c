@@ -298,7 +298,7 @@ int main(int argc, char **argv)
             fail("invalid command line");
         }
     }
-    if (strcmp(mode, "listen")) {
+    if (strcmp(mode, "listen") != 0) {
         fail("not in mode listen");
     }
     g.model = getenv(HOST_ENV);

@@ -350,7 +350,7 @@ static void save(struct xenopsd *x)
             if (wire_write_header(x->vgpu, DEMU, 0)) {
                 end(x, OUTCOME_ERROR, "vgpu: %s", strerror(errno));
             }
-        } else if (strcmp(line, "suspend:")) {
+        } else if (strcmp(line, "suspend:") != 0) {
             end(x, OUTCOME_BAD, "%.200s", line);
         }
         if (line_send(x->in, "done")) {
@@ -402,7 +402,7 @@ static bool take_record(struct reader *r, uint64_t type, const char *body)
         return false;
     }
     buf[len] = '\0';
-    if (got != type || strcmp(buf, body)) {
+    if (got != type || strcmp(buf, body) != 0) {
         give_up(r, OUTCOME_BAD, "record %04" PRIx64 " where %04" PRIx64 " belongs", got, type);
         return false;
     }
@@ -474,7 +474,8 @@ static void restore(struct xenopsd *x)
     pthread_t vgpu_thread;
 
     r.x = x;
-    if (wire_read(x->stream, signature, strlen(SIGNATURE)) != 1 || strcmp(signature, SIGNATURE)) {
+    if (wire_read(x->stream, signature, strlen(SIGNATURE)) != 1 ||
+        strcmp(signature, SIGNATURE) != 0) {
         end(x, OUTCOME_BAD, "no signature");
     }
     start(x);
@@ -482,9 +483,9 @@ static void restore(struct xenopsd *x)
     obey(x, &l, at(x, "@started"));
     if (x->vgpu >= 0) {
         pthread_create(&vgpu_thread, NULL, read_vgpu, &r);
-    }
-    if (x->xenguest_late) {
-        pthread_join(vgpu_thread, NULL);
+        if (x->xenguest_late) {
+            pthread_join(vgpu_thread, NULL);
+        }
     }
     pthread_create(&r.thread, NULL, read_stream, &r);
     if (x->at) {
