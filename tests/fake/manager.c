@@ -10,6 +10,7 @@
  *   closes-out  the control pipe early, and stays          grandchild  a process keeps that pipe
  *   long        says lines of 200 and of 70000 bytes       partial     ends without a last newline
  *   dribble     says its lines byte by byte                error       fails when it is to restore
+ *   chatty      says more lines than a pipe holds
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -585,6 +586,9 @@ int main(int argc, char **argv)
         text[sizeof(text) - 1] = '\n';
         wire_write(m.out, "info:", 5);
         wire_write(m.out, text, sizeof(text));
+    }
+    for (int i = 0; fake_spec("chatty") && i < 3000; i++) {
+        say(&m, "info:%d of more than 64 KiB, which nobody reads for a while", i);
     }
     start_guest(&m);
     if (m.save) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "scene.h"
@@ -175,6 +176,43 @@ static void lines(void **state)
     }
 }
 
+/* Reads on when the pipe has been full for a moment, so that everybody before it waits. */
+static enum act read_late(struct xenopsd *x, const char *step)
+{
+    if (!strcmp(step, "@started")) {
+        const int64_t end = wire_now() + 20000;
+        int have = 0, before = -1;
+
+        while ((have < 50000 || have != before) && wire_now() < end) {
+            before = have;
+            poll(NULL, 0, 20);
+            ioctl(x->control, FIONREAD, &have);
+        }
+        snprintf(x->out->seen, sizeof(x->out->seen), "%s", have < 50000 ? "not full" : "full");
+    }
+    return ACT_GO;
+}
+
+/* Nothing is lost when xenopsd is slow. */
+static void slow_reader(void **state)
+{
+    struct scene bare;
+
+    (void)state;
+    start("chatty", NULL);
+    s.src.at = read_late;
+    scene_run(&s);
+    assert_migrated(&s);
+    assert_string_equal(s.src.out->seen, "full");
+    scene_bare(&s, &bare);
+    assert_migrated(&bare);
+    assert_int_equal(s.src.out->total, bare.src.out->total);
+    assert_int_equal(s.src.out->sum, bare.src.out->sum);
+    assert_true(s.src.out->total > 3000);
+    scene_end(&bare);
+    scene_end(&s);
+}
+
 static size_t line_bytes; /* of the line to come; 0 when it was sent */
 
 /* A line that no manager can take, and one that is as long as can be. */
@@ -235,15 +273,11 @@ static void control_out_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(silent_death),
-        cmocka_unit_test(silent_death_of_save),
-        cmocka_unit_test(own_words),
-        cmocka_unit_test(hangs),
-        cmocka_unit_test(closes_out),
-        cmocka_unit_test(grandchild),
-        cmocka_unit_test(lines),
-        cmocka_unit_test(lines_to_the_manager),
-        cmocka_unit_test(control_out_closed),
+        cmocka_unit_test(silent_death), cmocka_unit_test(silent_death_of_save),
+        cmocka_unit_test(own_words),    cmocka_unit_test(hangs),
+        cmocka_unit_test(closes_out),   cmocka_unit_test(grandchild),
+        cmocka_unit_test(lines),        cmocka_unit_test(lines_to_the_manager),
+        cmocka_unit_test(slow_reader),  cmocka_unit_test(control_out_closed),
     };
 
     cmocka_set_test_filter(getenv("TEST_FILTER"));

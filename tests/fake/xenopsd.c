@@ -208,6 +208,21 @@ static enum act written(struct xenopsd *x, const char *step)
     return at(x, "@taken");
 }
 
+static void note_line(struct xenopsd *x, const char *line)
+{
+    struct transcript *t = x->out;
+
+    if (strncmp(line, "info:exclaim", 12) != 0) {
+        t->total++;
+        for (const char *at = line; *at; at++) {
+            t->sum = t->sum * 31 + (uint8_t)*at;
+        }
+    }
+    if (t->nr < XENOPSD_LINES) {
+        snprintf(t->line[t->nr++], sizeof(t->line[0]), "%s", line);
+    }
+}
+
 /* emu_manager.ml: `abort`, lines until the end, then the pipes are closed. */
 static void cancel(struct xenopsd *x, struct lines *l)
 {
@@ -223,8 +238,8 @@ static void cancel(struct xenopsd *x, struct lines *l)
         if (poll(&p, 1, (int)x->patience_ms) <= 0 || lines_fill(l)) {
             end(x, OUTCOME_HUNG, "no end after abort");
         }
-        while (lines_next(l, line, sizeof(line)) && x->out->nr < XENOPSD_LINES) {
-            snprintf(x->out->line[x->out->nr++], sizeof(line), "%s", line);
+        while (lines_next(l, line, sizeof(line))) {
+            note_line(x, line);
         }
     }
     disconnect(x);
@@ -287,9 +302,7 @@ static bool next_line(struct xenopsd *x, struct lines *l, char *line, size_t siz
             end(x, OUTCOME_BAD, "control-out: %s", strerror(errno));
         }
     }
-    if (x->out->nr < XENOPSD_LINES) {
-        snprintf(x->out->line[x->out->nr++], sizeof(x->out->line[0]), "%s", line);
-    }
+    note_line(x, line);
     return true;
 }
 

@@ -36,6 +36,7 @@ enum outcome {
 struct transcript {
     enum outcome outcome;
     char why[256];
+    uint32_t total, sum;            /* lines that came, but ours; a sum over all their text */
     uint32_t nr;                    /* lines that came on control-out, in their order */
     char line[XENOPSD_LINES][2100]; /* cut off at this length */
     int status;                     /* of the manager; xenopsd does not look at it */
