@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +84,10 @@ void descend_kill(void)
         for (size_t i = 0; i < n; i++) {
             kill(pid[i], SIGKILL);
         }
-        while (waitpid(-1, NULL, 0) > 0) {
+        /* No waiting: one that was started meanwhile is only found by looking again. */
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
+        poll(NULL, 0, 1);
     }
 }
 

@@ -209,6 +209,8 @@ static void supervisor_killed(void **state)
             if (p->out->outcome == OUTCOME_HUNG) { /* the reader waits, as ever */
                 assert_non_null(strstr(p->out->why, "the reader waits"));
             }
+            assert_int_not_equal(s.src.out->outcome, OUTCOME_NONE);
+            assert_int_not_equal(s.dst.out->outcome, OUTCOME_NONE);
             /* Not for a process that lives on and keeps its pipe. */
             assert_null(strstr(p->out->why, "does not end"));
             /* The toolstack destroys the domain; then nothing is left. */
