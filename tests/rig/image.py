@@ -95,12 +95,13 @@ def guest_initrd():
 
 
 def compiled(source, *flags):
-    """A C file of the rig, compiled into the cache."""
-    path = HERE / "dom0" / source
-    out = cache.root() / "built" / f"{path.stem}-{cache.digest(path.read_bytes(), *flags)}"
+    """A C file of the rig, with others if it is of several, compiled into the cache."""
+    paths = [HERE / "dom0" / name for name in source.split()]
+    headers = sorted((HERE / "dom0").glob("*.h"))
+    out = cache.root() / "built" / f"{paths[0].stem}-{cache.digest(*[p.read_bytes() for p in paths + headers], *flags)}"
 
     def build(tmp):
-        done = subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", tmp, path, *flags], text=True, capture_output=True, timeout=300)
+        done = subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", tmp, *paths, *flags], text=True, capture_output=True, timeout=300)
         if done.returncode:
             raise RigError(f"cc {source}: {done.stderr.strip().splitlines()[0]}")
     return cache.make_file(out, build)
@@ -170,8 +171,13 @@ def _base(root, trees, kernel):
     archive.file("init", HERE / "dom0" / "init", 0o755)
     for name in ("agent", "wire"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c", "-static"), 0o755)
-    for name in ("pages", "bare", "regions"):
+    for name in ("pages", "bare", "regions", "emu-manager", "xenguest"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c"), 0o755)
+    archive.file("rig/bin/xenops", compiled("xenops.c domain.c"), 0o755)
+    # Programs that are started with nothing but PATH find the libraries there, and emu-manager its xenguest where real ones look.
+    for name in ("libxenctrl", "libxenguest"):
+        archive.link(f"rig/lib/{name}.so", next("/" + _merged(p) for _, p in hits if f"/{name}.so." in p))
+    archive.link("usr/libexec/xen/bin/xenguest", "/rig/bin/xenguest")
     archive.file("rig/lib/spread.so", compiled("spread.c", "-shared", "-fPIC"), 0o755)
     archive.text("rig/env", f'PATH={":".join(["/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/rig/bin", *folders])}\n'
                  f'MODULES="{" ".join(modules)}"\nLIBXENCTRL={libxenctrl}\n')

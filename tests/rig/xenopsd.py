@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Migrations as xenopsd makes them (dom0/xenops.c): by an emu-manager on both sides, ours or the real one's stand-in alone."""
+import dataclasses
+import itertools
+import re
+import shlex
+import time
+
+from cache import RigError
+
+REAL = "/rig/bin/emu-manager"  # dom0/emu-manager.c, what a host without us has
+OURS = "/usr/libexec/exclaim/emu-manager"
+MIGRATED, FAILED, HUNG = 0, 1, 3  # exits of xenops
+
+_ports = itertools.count(7000)
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    rc: int
+    out: str
+    err: str
+
+    @property
+    def steps(self):
+        """{step: seconds of the host's own clock}, of the first time each was reached"""
+        found = {}
+        for name, at in re.findall(r"^step (\S+) ([\d.]+)$", self.out, re.M):
+            found.setdefault(name, float(at))
+        return found
+
+    @property
+    def lines(self):
+        """The manager's control lines."""
+        return re.findall(r"^line (.*)$", self.out, re.M)
+
+
+@dataclasses.dataclass(frozen=True)
+class Migration:
+    src: Side
+    dst: Side
+    seconds: float
+
+    @property
+    def ok(self):
+        return self.src.rc == MIGRATED and self.dst.rc == MIGRATED
+
+    def __str__(self):
+        return f"exits {self.src.rc}, {self.dst.rc}; source: {self.src.err[-300:]}; destination: {self.dst.err[-300:]}"
+
+
+def _words(manager, options):
+    """options: {"at": {step: command}} and what else xenops takes."""
+    words = ["--manager", manager]
+    for name, value in (options or {}).items():
+        for item in [f"{step}={command}" for step, command in value.items()] if name == "at" else [value]:
+            words += [f"--{name}", str(item)]
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def migrate(pair, guest, src_manager=OURS, dst_manager=OURS, src=None, dst=None, timeout=60):
+    """guest from pair.src to pair.dst; src, dst: each side's options. Raises only if a side is not over after timeout seconds."""
+    pair.step(f"xenopsd migrates {guest.name}")
+    port, started, domid = next(_ports), time.monotonic(), guest.domid(pair.src)
+    remote = pair.dst.spawn(f"exec xenops receive {port} {_words(dst_manager, dst)}")
+    local = pair.src.spawn(f"exec xenops send {pair.dst.address} {port} {domid} {_words(src_manager, src)}")
+    try:
+        for job in (local, remote):
+            job.wait(max(started + timeout - time.monotonic(), 1))
+        over = local.poll() is not None and remote.poll() is not None
+    finally:
+        for job in (local, remote):
+            job.kill()
+    sides = [Side(job.wait(5), job.out, job.err) for job in (local, remote)]
+    pair.said.append("".join(f"--- xenops, {name}: exit {side.rc}\n{side.out}{side.err}\n" for name, side in zip(("source", "destination"), sides)))
+    if not over:
+        raise RigError(f"xenopsd's migration of {guest.name} not over after {timeout} s: {sides[0].err.strip()[-200:]} {sides[1].err.strip()[-200:]}")
+    return Migration(*sides, time.monotonic() - started)
