@@ -105,5 +105,5 @@ def nothing_left(pair, host):
     pair.check(host.outstanding_claims() == 0, f"{host.name}: {host.outstanding_claims()} pages still claimed")
     status = json.loads(host.run("exclaim status --json").out)
     pair.check(not status["migrations"], f"{host.name}: ledger holds {status['migrations']}")
-    left = host.run("ps | grep '[l]ibxl-save-helper'", check=False).out
+    left = host.run("ps | grep '[l]ibxl-save-helper\\|[e]mu-manager\\|bin/[x]enguest'", check=False).out
     pair.check(not left.strip(), f"{host.name}: still running: {left.strip()}")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Migrations as xenopsd makes them (dom0/xenops.c): by an emu-manager on both sides, ours or the real one's stand-in alone."""
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -10,6 +11,8 @@ from cache import RigError
 
 REAL = "/rig/bin/emu-manager"  # dom0/emu-manager.c, what a host without us has
 OURS = "/usr/libexec/exclaim/emu-manager"
+XENGUEST = "/usr/libexec/xen/bin/xenguest"  # where both real managers look for it
+CONF = "/etc/exclaim/exclaim.conf"  # xenopsd hands no environment on
 MIGRATED, FAILED, HUNG = 0, 1, 3  # exits of xenops
 
 _ports = itertools.count(7000)
@@ -31,8 +34,13 @@ class Side:
 
     @property
     def lines(self):
-        """The manager's control lines."""
-        return re.findall(r"^line (.*)$", self.out, re.M)
+        """The manager's control lines but for what it and we only log."""
+        return [line for line in re.findall(r"^line (.*)$", self.out, re.M) if not line.startswith("info:")]
+
+    @property
+    def said(self):
+        """What the supervisor said for xenopsd's log."""
+        return re.findall(r"^line info:exclaim: (.*)$", self.out, re.M)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +55,20 @@ class Migration:
 
     def __str__(self):
         return f"exits {self.src.rc}, {self.dst.rc}; source: {self.src.err[-300:]}; destination: {self.dst.err[-300:]}"
+
+
+@contextlib.contextmanager
+def installed(pair, xenguest=False, **keys):
+    """Both hosts as an administrator leaves them: our configuration (keys are the destination's) and, if wanted, xenguest with the placing object."""
+    for host in pair.hosts:
+        settings = dict(keys if host is pair.dst else {}, emu_manager=REAL, xenguest="/rig/bin/xenguest")
+        host.put("".join(f"{key} = {value}\n" for key, value in settings.items()).encode(), CONF)
+        host.run(f"ln -sfn {'/usr/libexec/exclaim/xenguest' if xenguest else '/rig/bin/xenguest'} {XENGUEST}")
+    try:
+        yield
+    finally:
+        for host in pair.hosts:
+            host.run(f"rm -f {CONF}; ln -sfn /rig/bin/xenguest {XENGUEST}")
 
 
 def _words(manager, options):
