@@ -91,14 +91,15 @@ def xenopsd_mixed(pair):
         pair.check(report["guarantee"] == "none" and "without a reservation" in report["why"], f"report says {report}")
 
 
-@scenario("xenopsd: what it had already claimed is adopted, replaced where it is too small or too large", **BOTH)
+@scenario("xenopsd: what it had already claimed is adopted, replaced where it is too small; what is over goes", **BOTH)
 def xenopsd_claimed(pair):
     with installed(pair):
-        for name, claim in (("total", lambda n: n), ("smaller", lambda n: n // 2), ("larger", lambda n: n + 500)):
+        for name, more in (("total", 0), ("smaller", -10000), ("larger", 500)):
             guest = pair.guest(name=name, spread={1: "*"})
             before = guest.counts(pair.src)
-            _moves(pair, guest, dst={"claim": claim(before["total"])})
-            arrived_as(pair, guest, before["nodes"], "same")
+            _moves(pair, guest, dst={"claim": before["total"] + more})
+            report = arrived_as(pair, guest, before["nodes"], "same", claimed=before["total"] + max(more, 0))
+            pair.check(report["released_pages"] == max(more, 0), f"{name}: {report['released_pages']} pages released")
             guest.destroy(pair.dst)
 
 
