@@ -11,6 +11,8 @@
  *   --claim PAGES|total      claimed for the domain before the manager starts (nothing)
  *   --pnode N                -mem_pnode N, as after a node claim
  *   --live true|false        (true)
+ *   --env NAME=VALUE         in the manager's environment, besides PATH
+ *   --forged FILE            its bytes go to the stream before the manager may write, as if a supervisor had written them
  *   --at STEP=COMMAND        a shell command when STEP is reached, with $MANAGER (pid) and $DOMID; "abort": what xenopsd does to cancel
  *
  * stdout: "step NAME SECONDS" (CLOCK_MONOTONIC) for each step, "line TEXT" for each control line. Steps of the source: started, prepare (asked for),
@@ -48,7 +50,7 @@ static const char xenops_record[] = "((time 20260101T00:00:00Z)(word_size 64)(vm
 enum { RECORD_XENOPS = 0x000f, RECORD_LIBXC = 0x00f0, RECORD_END = 0xffff };
 
 static struct {
-    const char *manager, *stream, *pnode, *live, *claim;
+    const char *manager, *stream, *pnode, *live, *claim, *forged, *env;
     const char *at[AT_MAX];
     int nr_at;
 } option = { .stream = "tcp", .live = "true" };
@@ -209,7 +211,7 @@ static int relayed(int connection, int sends)
 /* As vfork_helper does: /dev/null write-only thrice, control out 4, control in 5, the stream 6, PATH and nothing else. */
 static int start_manager(char **arguments)
 {
-    static char *const environment[] = { "PATH=/sbin:/usr/sbin:/bin:/usr/bin", NULL };
+    char *environment[] = { "PATH=/sbin:/usr/sbin:/bin:/usr/bin", (char *)option.env, NULL };
     int in[2], out[2], null;
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) {
@@ -305,13 +307,27 @@ static int wait_manager(void)
 
 /* ---- the source ---- */
 
+static int forge(void)
+{
+    char bytes[4096];
+    ssize_t n;
+    int fd;
+
+    if (!option.forged)
+        return 0;
+    fd = open(option.forged, O_RDONLY);
+    n = read(fd, bytes, sizeof(bytes));
+    close(fd);
+    return n <= 0 || send_all(run.stream, bytes, (size_t)n) ? -1 : 0;
+}
+
 /* Its control lines up to the result; 0, or -1 with the reason said. *suspended: the guest needs a resume if it goes wrong. */
 static int save_lines(uint32_t domid, int *suspended)
 {
     for (char *line; (line = next_line());) {
         if (!strcmp(line, "prepare:xenguest")) {
             step("prepare");
-            if (send_record(run.stream, RECORD_LIBXC, "") || say("done\n"))
+            if (send_record(run.stream, RECORD_LIBXC, "") || forge() || say("done\n"))
                 return -1;
             step("prepared");
         } else if (!strncmp(line, "suspend:", 8)) {
@@ -562,7 +578,7 @@ int main(int argc, char **argv)
         static const struct {
             const char *name, **value;
         } known[] = { { "--manager", &option.manager }, { "--stream", &option.stream }, { "--claim", &option.claim },
-                      { "--pnode", &option.pnode }, { "--live", &option.live } };
+                      { "--pnode", &option.pnode }, { "--live", &option.live }, { "--forged", &option.forged }, { "--env", &option.env } };
         size_t k = 0;
 
         while (k < sizeof(known) / sizeof(known[0]) && strcmp(argv[i], known[k].name))

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Live migrations as xenopsd makes them, with our supervisor in emu-manager's place or without: where the pages come to lie."""
+import concurrent.futures
+
 from bare import ballast
-from exclaim import arrived_as, goes_on, last_report, measure_plain, nothing_left
+from exclaim import arrived_as, goes_on, last_report, measure_plain, nodes_of, nothing_left
 from scenario import scenario
 from xenopsd import OURS, REAL, installed, migrate
 
 BOTH = {"nodes": 2, "stage": True, "seconds": 240}
+ONCE = dict(BOTH, xen=lambda src, dst: dst == "4.17")  # what the destination's Xen has no part in
 SAVED = ["prepare:xenguest", "suspend:", "result:0 0"]
 
 
@@ -103,7 +106,7 @@ def xenopsd_claimed(pair):
             guest.destroy(pair.dst)
 
 
-@scenario("xenopsd: through stunnel's socket and zstd's pipe instead of the connection itself", **BOTH)
+@scenario("xenopsd: through stunnel's socket and zstd's pipe instead of the connection itself", **ONCE)
 def xenopsd_streams(pair):
     with installed(pair):
         for src, dst in (("unix", "tcp"), ("pipe", "pipe"), ("tcp", "unix")):
@@ -114,7 +117,7 @@ def xenopsd_streams(pair):
             guest.destroy(pair.dst)
 
 
-@scenario("xenopsd: a save that is not live is the real manager's alone", **BOTH)
+@scenario("xenopsd: a save that is not live is the real manager's alone", **ONCE)
 def xenopsd_not_live(pair):
     guest = pair.guest(spread={1: "*"})
     with installed(pair):
@@ -137,3 +140,24 @@ def xenopsd_prefer(pair):
         report = last_report(pair, pair.dst, guest, "destination")
         pair.check(report["guarantee"] == "none" and "short by" in report["why"], f"report says {report}")
         guest.destroy(pair.dst)
+
+
+@scenario("xenopsd: three guests at once, room for two on their node: the third goes to another, all exact", **BOTH)
+def xenopsd_three_at_once(pair):
+    guests = [pair.guest(name=f"guest{i}", spread={1: "*"}) for i in range(3)]
+    measure_plain(pair)
+    totals = [guest.counts(pair.src)["total"] for guest in guests]
+    with installed(pair, xenguest=True), ballast(pair.dst, {1: sum(totals[:2]) + 6000}), concurrent.futures.ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda guest: migrate(pair, guest, timeout=150), guests))
+        pair.check(all(d.ok for d in done), "; ".join(str(d) for d in done if not d.ok))
+        homes = []
+        for guest, total in zip(guests, totals):
+            nodes, report = guest.counts(pair.dst)["nodes"], last_report(pair, pair.dst, guest, "destination")
+            pair.check(nodes == nodes_of(report["claimed"]) and sum(nodes.values()) == total, f"{guest.name}: got {nodes}, reserved {report['claimed']}")
+            pair.check(report["exact"] and report["guarantee"] == "host", f"{guest.name}: {report}")
+            homes += list(nodes)
+        pair.check(sorted(homes) == [0, 1, 1], f"the guests lie on nodes {homes}, there was room for two on node 1")
+        nothing_left(pair, pair.dst)
+        for guest in guests:
+            pair.check_ticks(guest, pair.src, pair.dst)
+            guest.destroy(pair.dst)

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What goes wrong while xenopsd migrates: refusals, aborts, deaths. The guest goes on where it was, and nothing is left."""
+import uuid
+
 from bare import ballast
 from exclaim import arrived_as, goes_on, last_report, measure_plain, nothing_left
+from forge import prefix
 from scenario import scenario
 from xenopsd import HUNG, OURS, REAL, installed, migrate
 
 BOTH = {"nodes": 2, "stage": True, "seconds": 300}
+ONCE = dict(BOTH, xen=lambda src, dst: dst == "4.17")  # what the destination's Xen has no part in
 
-REAL_DIES = "kill -9 $(pgrep -P $MANAGER)"
+# Of the destination's supervisor, in their order, as in concurrent.py.
+POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
+
+REAL_DIES = "kill -9 $(cat /proc/$MANAGER/task/*/children)"
 OURS_DIES = "kill -9 $MANAGER"
 XENGUEST_DIES = "kill -9 $(pidof xenguest)"
 
@@ -66,7 +73,36 @@ def xenopsd_aborts(pair):
         guest.moves_at_last()
 
 
-@scenario("xenopsd: the real manager, its xenguest or the supervisor is killed at steps, the guest stays; then it migrates", **BOTH)
+@scenario("xenopsd: the supervisor on the destination is killed at each of its steps in turn, the guest stays", **ONCE)
+def xenopsd_killed_at_each_step(pair):
+    guest = Stays(pair)
+    with installed(pair):
+        for point in POINTS:
+            pair.step(f"killed at {point}")
+            guest.fails(point, hangs=True, dst={"env": f"EXCLAIM_FAULT={point}"})
+        guest.moves_at_last()
+
+
+@scenario("xenopsd: a forged record with another VM's uuid is not used", **ONCE)
+def xenopsd_forged(pair):
+    guest = Stays(pair)
+    total = guest.before["total"]
+    pair.src.put(prefix(uuid.uuid4(), [0, total], 2 * total), "/tmp/forged")
+    forged = {"managers": (REAL, OURS), "src": {"forged": "/tmp/forged"}}
+    with installed(pair, policy="strict"):
+        guest.fails("a forged record", **forged)
+        report = last_report(pair, pair.dst, guest.guest, "destination")
+        pair.check(report["outcome"] == "refused" and "is for VM" in report["error"], f"report says {report}")
+    with installed(pair):
+        done = migrate(pair, guest.guest, REAL, OURS, src=forged["src"])
+        pair.check(done.ok, str(done))
+        report = last_report(pair, pair.dst, guest.guest, "destination")
+        pair.check(report["guarantee"] == "none" and "is for VM" in report["why"], f"report says {report}")
+        goes_on(pair, guest.guest, pair.src, pair.dst)
+        nothing_left(pair, pair.dst)
+
+
+@scenario("xenopsd: the real manager, its xenguest or the supervisor is killed at steps, the guest stays; then it migrates", **ONCE)
 def xenopsd_kills(pair):
     guest = Stays(pair)
     with installed(pair):
@@ -76,7 +112,8 @@ def xenopsd_kills(pair):
             words = f"{side} at {step}: {command}"
             pair.step(words)
             dies = getattr(guest.fails(words, **{side: {"at": {step: command}}}), side)
-            pair.check([line for line in dies.lines if line.startswith("error:")], f"{words}: xenopsd heard only {dies.lines}")
+            told = [line for line in dies.lines if line.startswith("error:")] or "Broken pipe" in dies.err
+            pair.check(told, f"{words}: xenopsd heard only {dies.lines}")
         # Nobody can speak for the supervisor. xenopsd takes this on a destination as it takes a real manager's death without us: it waits.
         guest.fails("the supervisor on the destination", dst={"at": {"populating": OURS_DIES}}, hangs=True)
         guest.fails("the real manager without us", managers=(REAL, REAL), dst={"at": {"populating": OURS_DIES}}, hangs=True)
