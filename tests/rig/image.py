@@ -173,7 +173,7 @@ def _base(root, trees, kernel):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c", "-static"), 0o755)
     for name in ("pages", "bare", "regions", "emu-manager", "xenguest"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c"), 0o755)
-    archive.file("rig/bin/xenops", compiled("xenops.c domain.c"), 0o755)
+    archive.file("rig/bin/xenops", compiled("xenops.c xenops_manager.c xenops_stream.c domain.c"), 0o755)
     # Programs that are started with nothing but PATH find the libraries there, and emu-manager its xenguest where real ones look.
     for name in ("libxenctrl", "libxenguest"):
         archive.link(f"rig/lib/{name}.so", next("/" + _merged(p) for _, p in hits if f"/{name}.so." in p))

@@ -80,12 +80,13 @@ def _words(manager, options):
     return " ".join(shlex.quote(word) for word in words)
 
 
-def migrate(pair, guest, src_manager=OURS, dst_manager=OURS, src=None, dst=None, timeout=60):
-    """guest from pair.src to pair.dst; src, dst: each side's options. Raises only if a side is not over after timeout seconds."""
+def migrate(pair, guest, src_manager=OURS, dst_manager=OURS, src=None, dst=None, to=None, timeout=180):
+    """guest from pair.src to pair.dst, or to another host; src, dst: each side's options. Raises only if a side is not over after timeout seconds."""
     pair.step(f"xenopsd migrates {guest.name}")
+    to = to or pair.dst
     port, started, domid = next(_ports), time.monotonic(), guest.domid(pair.src)
-    remote = pair.dst.spawn(f"exec xenops receive {port} {_words(dst_manager, dst)}")
-    local = pair.src.spawn(f"exec xenops send {pair.dst.address} {port} {domid} {_words(src_manager, src)}")
+    remote = to.spawn(f"exec xenops receive {port} {_words(dst_manager, dst)}")
+    local = pair.src.spawn(f"exec xenops send {to.address} {port} {domid} {_words(src_manager, src)}")
     try:
         for job in (local, remote):
             job.wait(max(started + timeout - time.monotonic(), 1))
@@ -98,3 +99,9 @@ def migrate(pair, guest, src_manager=OURS, dst_manager=OURS, src=None, dst=None,
     if not over:
         raise RigError(f"xenopsd's migration of {guest.name} not over after {timeout} s: {sides[0].err.strip()[-200:]} {sides[1].err.strip()[-200:]}")
     return Migration(*sides, time.monotonic() - started)
+
+
+def libxc_times(host):
+    """{"save" or "restore", "over": seconds of the host's own clock} of its last xenguest's call of libxc."""
+    log = host.get("/var/log/xen/xenguest.log").decode(errors="replace")
+    return {what: float(at) for what, at in re.findall(r"^(save|restore|over) \d+ ([\d.]+)$", log, re.M)}

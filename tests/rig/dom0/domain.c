@@ -203,12 +203,13 @@ static int nodes(const struct domain *d, uint32_t vcpus, uint64_t kib)
 {
     struct xs_permission reads[2] = { { 0, 0 }, { d->id, 1 } }, writes[2] = { { d->id, 0 }, { 0, 0 } };
     static const char *const writable[] = { "device", "feature", "error", "control", "control/shutdown", "control/sysrq", "attr", "data", NULL };
-    char handle[37], value[64];
+    char handle[37], value[64], name[80];
 
     temporary(d->uuid, handle);
     snprintf(value, sizeof(value), "/vm/%s", handle);
+    snprintf(name, sizeof(name), "%s--incoming", d->name); /* as xl does: within one host the source has the name still */
     if (put("", "/local/domain/%u", d->id) || allow(reads, "/local/domain/%u", d->id) || put(value, "/local/domain/%u/vm", d->id) ||
-        put(d->name, "/local/domain/%u/name", d->id) || put(handle, "/vm/%s/uuid", handle) || put(d->name, "/vm/%s/name", handle) ||
+        put(name, "/local/domain/%u/name", d->id) || put(handle, "/vm/%s/uuid", handle) || put(d->name, "/vm/%s/name", handle) ||
         put(d->uuid, "/vm/%s/final-uuid", handle) || put("pvh", "/libxl/%u/type", d->id))
         return -1;
     snprintf(value, sizeof(value), "%u", d->id);
@@ -291,7 +292,7 @@ int domain_finish(const struct domain *d, unsigned long store_mfn, unsigned long
     handle_of(d->uuid, handle);
     snprintf(value, sizeof(value), "/vm/%s", d->uuid);
     if (xen.sethandle(xen.xch, d->id, handle) || put(value, "/local/domain/%u/vm", d->id) || put(d->uuid, "/vm/%s/uuid", d->uuid) ||
-        put(d->name, "/vm/%s/name", d->uuid))
+        put(d->name, "/vm/%s/name", d->uuid) || put(d->name, "/local/domain/%u/name", d->id))
         return failed(d->id, "its own uuid");
     snprintf(value, sizeof(value), "%lu", console_mfn);
     if (put(value, "/local/domain/%u/console/ring-ref", d->id))
@@ -347,8 +348,6 @@ void domain_destroy(const struct domain *d)
     snprintf(path, sizeof(path), "/libxl/%u", d->id);
     xen.xs_rm(xen.xs, 0, path);
     temporary(d->uuid, uuid);
-    snprintf(path, sizeof(path), "/vm/%s", uuid);
-    xen.xs_rm(xen.xs, 0, path);
-    snprintf(path, sizeof(path), "/vm/%s", d->uuid);
+    snprintf(path, sizeof(path), "/vm/%s", uuid); /* that of its own uuid may be shared with the domain that it became on this host */
     xen.xs_rm(xen.xs, 0, path);
 }

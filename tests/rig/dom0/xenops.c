@@ -20,306 +20,32 @@
  * the pages is there), result, over. Exit: 0 migrated; 1 not, and the guest stays on the source; 3 a manager hung or left someone hanging.
  */
 #define _GNU_SOURCE
+#include "xenops.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "domain.h"
 
-enum { CHUNK = 256 * 1024, AT_MAX = 8, HANG_SECONDS = 60, SUSPEND_SECONDS = 60, OVERHEAD_KIB = 4096 };
+enum { SUSPEND_SECONDS = 60, OVERHEAD_KIB = 4096 };
 enum { MIGRATED = 0, FAILED = 1, USAGE = 2, HUNG = 3 };
 
-/* xenopsd's records (suspend_image.ml). */
 static const char signature[] = "XenSavedDomv2-\n";
 static const char xenops_record[] = "((time 20260101T00:00:00Z)(word_size 64)(vm_str ())(xs_subtree ()))";
-enum { RECORD_XENOPS = 0x000f, RECORD_LIBXC = 0x00f0, RECORD_END = 0xffff };
 
-static struct {
-    const char *manager, *stream, *pnode, *live, *claim, *forged, *env;
-    const char *at[AT_MAX];
-    int nr_at;
-} option = { .stream = "tcp", .live = "true" };
-
-/* The manager under way. */
-static struct {
-    pid_t pid;
-    int in, out, stream; /* control in (written), control out (read), the stream */
-    char buffer[4096];
-    size_t used;
-    uint32_t domid;
-    uint64_t pages;         /* the guest's */
-    _Atomic int told;       /* "restore:xenguest" was written */
-    _Atomic int restored;   /* its result came */
-    _Atomic int over;
-    _Atomic int aborted;    /* by us: the manager ends without a word */
-} run;
-
-static void step(const char *name)
-{
-    struct timespec t;
-    size_t length = strlen(name);
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    printf("step %s %lld.%06ld\n", name, (long long)t.tv_sec, t.tv_nsec / 1000);
-    fflush(stdout);
-    for (int i = 0; i < option.nr_at; i++) {
-        if (strncmp(option.at[i], name, length) || option.at[i][length] != '=')
-            continue;
-        if (!strcmp(option.at[i] + length + 1, "abort")) {
-            run.aborted = 1;
-            if (write(run.in, "abort\n", 6) != 6)
-                perror("xenops: abort");
-            continue;
-        }
-        char pid[16], domid[16];
-        snprintf(pid, sizeof(pid), "%d", run.pid);
-        snprintf(domid, sizeof(domid), "%u", run.domid);
-        setenv("MANAGER", pid, 1);
-        setenv("DOMID", domid, 1);
-        fprintf(stderr, "xenops: at %s: exit %d of: %s\n", name, system(option.at[i] + length + 1), option.at[i] + length + 1);
-    }
-}
-
-static int send_all(int fd, const void *data, size_t length)
-{
-    const char *p = data;
-
-    while (length) {
-        ssize_t n = write(fd, p, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        p += n;
-        length -= (size_t)n;
-    }
-    return 0;
-}
-
-static int receive_all(int fd, void *data, size_t length)
-{
-    char *p = data;
-
-    while (length) {
-        ssize_t n = read(fd, p, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n ? errno : EPIPE;
-            return -1;
-        }
-        p += n;
-        length -= (size_t)n;
-    }
-    return 0;
-}
-
-static int send_record(int fd, uint64_t type, const char *body)
-{
-    uint64_t head[2] = { type, strlen(body) };
-
-    return send_all(fd, head, sizeof(head)) || send_all(fd, body, strlen(body)) ? -1 : 0;
-}
-
-/* Two bytes of zeros: go on. */
-static int agree(int fd)
-{
-    return send_all(fd, "\0\0", 2);
-}
-
-static int agreed(int fd, const char *what)
-{
-    char word[2];
-
-    if (receive_all(fd, word, 2) || word[0] || word[1]) {
-        fprintf(stderr, "xenops: the other side does not agree: %s\n", what);
-        return -1;
-    }
-    return 0;
-}
-
-/* ---- the stream ---- */
-
-static int connected(const char *host, const char *port)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
-    int one = 1;
-
-    inet_aton(host, &a.sin_addr);
-    for (int i = 0; i < 100; i++) { /* the receiving side may still be starting */
-        int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        if (!connect(s, (struct sockaddr *)&a, sizeof(a))) {
-            setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-            return s;
-        }
-        close(s);
-        usleep(100000);
-    }
-    perror("xenops: connect");
-    return -1;
-}
-
-/* A process that copies until one end is closed, as stunnel and zstd stand in the way. */
-static int relayed(int connection, int sends)
-{
-    int ends[2], from, to;
-    char *buffer;
-
-    if (!strcmp(option.stream, "tcp"))
-        return connection;
-    if (strcmp(option.stream, "pipe") ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) : pipe2(ends, O_CLOEXEC)) {
-        perror("xenops: relay");
-        return -1;
-    }
-    /* of a pipe ends[0] is read */
-    int ours = sends ? 1 : 0;
-    if (fork()) {
-        close(connection);
-        close(ends[!ours]);
-        return ends[ours];
-    }
-    close(ends[ours]);
-    from = sends ? ends[0] : connection;
-    to = sends ? connection : ends[1];
-    buffer = malloc(CHUNK);
-    for (ssize_t n; (n = read(from, buffer, CHUNK)) > 0 || (n < 0 && errno == EINTR);)
-        if (n > 0 && send_all(to, buffer, (size_t)n))
-            break;
-    _exit(0);
-}
-
-/* ---- the manager ---- */
-
-/* As vfork_helper does: /dev/null write-only thrice, control out 4, control in 5, the stream 6, PATH and nothing else. */
-static int start_manager(char **arguments)
-{
-    char *environment[] = { "PATH=/sbin:/usr/sbin:/bin:/usr/bin", (char *)option.env, NULL };
-    int in[2], out[2], null;
-
-    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) {
-        perror("xenops: pipe");
-        return -1;
-    }
-    run.in = in[1];
-    run.out = out[0];
-    run.pid = fork();
-    if (!run.pid) {
-        struct rlimit files = { 1024, 1024 };
-        int high[3] = { fcntl(out[1], F_DUPFD, 100), fcntl(in[0], F_DUPFD, 100), fcntl(run.stream, F_DUPFD, 100) };
-
-        null = open("/dev/null", O_WRONLY);
-        for (int i = 0; i < 3; i++) {
-            dup2(null, i);
-            dup2(high[i], 4 + i);
-        }
-        close(3);
-        for (int fd = 7; fd < 1024; fd++)
-            close(fd);
-        setrlimit(RLIMIT_NOFILE, &files);
-        setsid();
-        if (chdir("/"))
-            _exit(126);
-        signal(SIGPIPE, SIG_IGN);
-        execve(option.manager, arguments, environment);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    step("started");
-    return run.pid < 0 ? -1 : 0;
-}
-
-/* The next control line, NULL at the end. */
-static char *next_line(void)
-{
-    static char line[sizeof(run.buffer)];
-
-    for (;;) {
-        char *end = memchr(run.buffer, '\n', run.used);
-        ssize_t n;
-
-        if (end) {
-            size_t length = (size_t)(end - run.buffer);
-
-            memcpy(line, run.buffer, length);
-            line[length] = 0;
-            run.used -= length + 1;
-            memmove(run.buffer, end + 1, run.used);
-            printf("line %s\n", line);
-            fflush(stdout);
-            return line;
-        }
-        if (run.used == sizeof(run.buffer))
-            return NULL;
-        n = read(run.out, run.buffer + run.used, sizeof(run.buffer) - run.used);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return NULL;
-        run.used += (size_t)n;
-    }
-}
-
-static int say(const char *line)
-{
-    if (send_all(run.in, line, strlen(line))) {
-        perror("xenops: control");
-        return -1;
-    }
-    return 0;
-}
-
-/* xenopsd waits without a limit; a test must not. */
-static int wait_manager(void)
-{
-    for (int i = 0; i < HANG_SECONDS * 100; i++) {
-        int status;
-
-        if (waitpid(run.pid, &status, WNOHANG) == run.pid) {
-            printf("manager %s %d\n", WIFEXITED(status) ? "exit" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-            return 0;
-        }
-        usleep(10000);
-    }
-    fprintf(stderr, "xenops: hung: the manager does not end\n");
-    kill(run.pid, SIGKILL);
-    waitpid(run.pid, NULL, 0);
-    return -1;
-}
+struct options option = { .stream = "tcp", .live = "true" };
+struct run run;
 
 /* ---- the source ---- */
-
-static int forge(void)
-{
-    char bytes[4096];
-    ssize_t n;
-    int fd;
-
-    if (!option.forged)
-        return 0;
-    fd = open(option.forged, O_RDONLY);
-    n = read(fd, bytes, sizeof(bytes));
-    close(fd);
-    return n <= 0 || send_all(run.stream, bytes, (size_t)n) ? -1 : 0;
-}
 
 /* Its control lines up to the result; 0, or -1 with the reason said. *suspended: the guest needs a resume if it goes wrong. */
 static int save_lines(uint32_t domid, int *suspended)
@@ -404,20 +130,6 @@ static int send_side(const char *host, const char *port, uint32_t domid)
 }
 
 /* ---- the destination ---- */
-
-static int read_record(uint64_t type)
-{
-    uint64_t head[2];
-    char body[4096];
-
-    if (receive_all(run.stream, head, sizeof(head)))
-        return -1;
-    if (head[0] != type || head[1] >= sizeof(body)) {
-        fprintf(stderr, "xenops: record %#" PRIx64 " of %" PRIu64 " bytes, wanted %#" PRIx64 "\n", head[0], head[1], type);
-        return -1;
-    }
-    return receive_all(run.stream, body, head[1]);
-}
 
 /* xenopsd's reader: on the stream while the manager starts, and again right behind the result. */
 static void *reader(void *none)

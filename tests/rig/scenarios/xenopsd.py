@@ -117,6 +117,21 @@ def xenopsd_streams(pair):
             guest.destroy(pair.dst)
 
 
+@scenario("xenopsd: within one host, both supervisors on one VM at once, exact", **ONCE)
+def xenopsd_local(pair):
+    guest = pair.guest(spread={1: "*"})
+    before = guest.counts(pair.src)["nodes"]
+    measure_plain(pair)
+    with installed(pair):
+        done = migrate(pair, guest, to=pair.src)
+    pair.check(done.ok, str(done))
+    pair.check(guest.counts(pair.src)["nodes"] == before, f"got {guest.counts(pair.src)}, wanted {before}")
+    report = last_report(pair, pair.src, guest, "destination")
+    pair.check(report["exact"] and report["guarantee"] == "host", f"report says {report}")
+    goes_on(pair, guest, pair.src)
+    nothing_left(pair, pair.src)
+
+
 @scenario("xenopsd: a save that is not live is the real manager's alone", **ONCE)
 def xenopsd_not_live(pair):
     guest = pair.guest(spread={1: "*"})
