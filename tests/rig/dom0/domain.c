@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* public/domctl.h: the same up to grant_opts in 4.17 to 4.22; behind it come one to three words and then arch, whose first says what is emulated. */
