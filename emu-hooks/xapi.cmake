@@ -20,6 +20,8 @@ foreach(file exclaim-hooks exclaim-xenopsd.conf)
     configure_file(emu-hooks/${file} emu-hooks/${file} @ONLY)
 endforeach()
 
+install(FILES docs/exclaim-hooks.8 docs/exclaim-xapi-plugin.8
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(TARGETS xapi-plugin DESTINATION ${EXCLAIM_LIBEXECDIR})
 install(PROGRAMS emu-hooks/vm-post-migrate DESTINATION ${EXCLAIM_LIBEXECDIR})
 install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/exclaim-hooks

@@ -289,5 +289,16 @@ class ExclaimHooks(InDir):
             self.run_it(*args, code=2)
 
 
+class Example(InDir):
+    def test_the_example_has_every_key_and_is_right(self):
+        with open(os.path.join(DOCS, "exclaim.conf.example")) as f:
+            text = f.read().replace("@EXCLAIM_FULL_PLUGINDIR@", "/usr/lib/exclaim")
+        conf = self.put(re.sub(r"(?m)^#(?=[a-z_]+ =)", "", text), "conf")
+        done = subprocess.run([EXCLAIM, "status", "--json"], env={"EXCLAIM_CONF": conf}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertNotEqual(done.returncode, 2, done.stderr)
+        usage = subprocess.run([EXCLAIM, "status", "--help"], stdout=subprocess.PIPE).stdout.decode()
+        self.assertEqual(re.findall(r"(?m)^#?([a-z_]+) =", text), re.findall(r"--([a-z_]+)=VALUE", usage))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `cpack -G DEB` and `cpack -G RPM` in the build directory: one package, exclaim, without the
+# development files.  Both are for the machine they are built on: libraries are found there, and
+# become dependencies by soname.  No libxenctrl is among them, as it is loaded at run time.
+set(CPACK_PACKAGE_NAME exclaim)
+set(CPACK_PACKAGE_VENDOR "the exclaim developers")
+set(CPACK_PACKAGE_CONTACT "the exclaim developers <root@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
+set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};exclaim;Unspecified;/")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_SOURCE_GENERATOR "")
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_DESCRIPTION "\
+Lands a live-migrated Xen VM with exactly the memory it had, on matching NUMA
+nodes, or refuses it before its first page with a reason in numbers.
+Installing it changes nothing: exclaim-libxl-save-helper(8) and
+exclaim-hooks(8) say how it is put into use and taken out again.")
+
+set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/package)
+foreach(script prerm postrm)
+    configure_file(emu-hooks/package/${script} emu-hooks/package/${script} @ONLY)
+endforeach()
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_dir}/prerm ${package_dir}/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_DESCRIPTION ${CPACK_PACKAGE_DESCRIPTION})
+set(CPACK_RPM_PACKAGE_LICENSE BSD-2-Clause)
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+# No links by build id, which the .deb has not either; the placing object is nobody's library.
+set(CPACK_RPM_SPEC_MORE_DEFINE "\
+%define _build_id_links none
+%define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$")
+set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
+set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${package_dir}/prerm)
+# Directories of the system are not ours to own.
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
+    ${CMAKE_INSTALL_FULL_SBINDIR} ${CMAKE_INSTALL_FULL_LIBEXECDIR} ${CMAKE_INSTALL_FULL_LIBDIR}
+    ${CMAKE_INSTALL_FULL_MANDIR} ${CMAKE_INSTALL_FULL_MANDIR}/man5
+    ${CMAKE_INSTALL_FULL_MANDIR}/man8)
+
+include(CPack)
