@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 HOOKS = os.environ["HOOKS"]
@@ -95,7 +96,7 @@ class PostMigrate(InDir):
         self.assertTrue(os.access(os.path.join(HOOKS, "vm-post-migrate"), os.X_OK))
 
     def test_the_last_line_of_this_vm(self):
-        level, text = self.reported(report(outcome="failed"), report(), report(uuid=UUID[::-1]), report(role="source", outcome="sent"))
+        level, text = self.reported(report(outcome="failed"), report(), report(uuid=UUID[::-1], domid=8), report(role="source", outcome="sent"))
         self.assertEqual(level, "daemon.info")
         self.assertEqual(text, "VM %s: done, exact true, guarantee host, claimed 5 pages, deviation 0 pages" % UUID)
 
@@ -113,6 +114,13 @@ class PostMigrate(InDir):
         self.assertIn("no report of its migration (yet)", self.reported(report(domid=6), report(domid=77))[1])
         self.put(report(domid=6) + "\n", "reports")
         self.assertIn("done", self.hook("-vmuuid", UUID, "-reason", "destination")[1])  # an older xenopsd gives no domid
+
+    def test_a_migration_without_a_record_has_no_uuid(self):
+        now = int(time.time() * 1000)
+        lost = report(uuid=None, outcome="passed", exact=False, guarantee="none", claimed_pages=0, deviation_pages=None, time_unix_ms=now, why="record: no reservation")
+        self.assertIn("passed, exact false, guarantee none, claimed 0 pages, why: record: no reservation", self.reported(lost)[1])
+        self.assertIn("no report", self.reported(lost, report(uuid=UUID[::-1]))[1])
+        self.assertIn("no report", self.reported(lost.replace(str(now), "1000000000000"))[1])  # before this boot
 
     def test_the_end_of_a_long_file(self):
         self.assertIn("done", self.reported(*[report(domid=9) for _ in range(2000)], report())[1])
