@@ -108,7 +108,7 @@ static int collect(struct pollfd pipes[2], size_t max_out, int64_t end, struct b
 /* Waits until @end; false if it is still there. */
 static bool reap(pid_t pid, int64_t end, int *status)
 {
-    const struct timespec pause = { .tv_nsec = 2 * 1000000 };
+    const struct timespec pause = { .tv_nsec = 2000000 };
 
     for (;;) {
         const pid_t r = waitpid(pid, status, WNOHANG);

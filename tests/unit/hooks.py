@@ -12,6 +12,7 @@ import unittest
 HOOKS = os.environ["HOOKS"]
 DOCS = os.environ["DOCS"]
 EXCLAIM = os.environ["EXCLAIM_BIN"]
+EMU_MANAGER = os.environ["EMU_MANAGER"]
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 TEMPORARY = "01234567-89ab-cdef-0123-000000000001"
 
@@ -246,6 +247,13 @@ class ExclaimHooks(InDir):
             part = name.replace("xapi-plugin", "plugin")
             self.assertIn("not executable", self.run_it("enable", part, code=5))
         self.assertEqual(self.tree(), before)
+
+    def test_the_supervisor_says_that_there_is_no_real_one(self):
+        """What enable relies on: without arguments it becomes the real one, or exits with 5."""
+        for real, code in (("/nowhere/emu-manager", 5), (EMU_MANAGER, 5), (self.put("#!/bin/sh\nexit 2\n", "real", mode=0o755), 2)):
+            conf = self.put("emu_manager = %s\nreport_file = %s\n" % (real, self.path("reports")), "conf")
+            done = subprocess.run([EMU_MANAGER], env={"EXCLAIM_CONF": conf}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(done.returncode, code, real)
 
     def test_what_was_started_before_goes_on_behind_ours(self):
         self.put("emu-manager = '/opt/x/emu-manager' # theirs\n", "etc/xenopsd.conf")
