@@ -37,8 +37,9 @@
 /* Moves that run at once per host; VMs that leave and VMs that arrive count apart. */
 #define EXCLAIM_PLAN_CONCURRENT 2u
 
-/* Steps of search for one assignment, each about 0.1 us; the bound of the time, not a clock. */
-#define EXCLAIM_PLAN_EFFORT 400000u
+/* Steps of search for one assignment, each some 10 ns: the bound of the time, which is no clock's.
+ */
+#define EXCLAIM_PLAN_EFFORT 2000000u
 
 struct exclaim_plan_options {
     uint32_t max_out;     /* moves at once out of a host; 0 stands for EXCLAIM_PLAN_CONCURRENT */
@@ -151,7 +152,8 @@ struct exclaim_plan_move {
     enum exclaim_match_shape shape;
     enum exclaim_guarantee guarantee; /* what @to can give for it */
     /* Where its pages go: part[].src_node on @from, dst_node on @to.  A VM whose count is not
-     * known has EXCLAIM_NO_NODE as src_node, a host whose nodes are not known as dst_node. */
+     * known has EXCLAIM_NO_NODE as src_node, a host whose nodes are not known as dst_node, and so
+     * has the way back of such a VM. */
     uint32_t nr_parts;
     const struct exclaim_part *part;
     uint64_t pages;         /* its own, strays included */

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How many items must be lost, whatever one does.
+ *
+ * For every threshold t, floor(x / t) grows at least as fast as x when sizes are added: the parts
+ * that lie on a node have floor(size / t) in sum at most floor(room / t).  So those that are kept
+ * weigh no more than all nodes do, and fewest are lost when the heaviest are.  With t the size of a
+ * part this counts slots for parts at least that large.  Likewise in pages: parts of at least t can
+ * only lie on nodes that hold t, and add up to no more than these.
+ *
+ * `apart` and all but the size of a host are left out, which can only make a bound weaker.
+ */
+#include <stdlib.h>
+
+#include "pack.h"
+
+#define THRESHOLDS 128u
+
+/* Sizes of things, by owner, and of the places for them; both of one kind (nodes or hosts). */
+struct sizes {
+    uint32_t nr_owners, nr_things, nr_places;
+    int64_t *thing;
+    uint32_t *owner;
+    int64_t *place;
+    int64_t *weight; /* by owner */
+    int64_t *sorted; /* thresholds, then weights */
+};
+
+static int descending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x > y ? -1 : x < y;
+}
+
+static void sizes_close(struct sizes *s)
+{
+    free(s->thing);
+    free(s->owner);
+    free(s->place);
+    free(s->weight);
+    free(s->sorted);
+}
+
+static int sizes_open(struct sizes *s, uint32_t owners, uint32_t things, uint32_t places)
+{
+    *s = (struct sizes){
+        .nr_owners = owners,
+        .thing = calloc(things + 1u, sizeof(*s->thing)),
+        .owner = calloc(things + 1u, sizeof(*s->owner)),
+        .place = calloc(places + 1u, sizeof(*s->place)),
+        .weight = calloc(owners + 1u, sizeof(*s->weight)),
+        .sorted = calloc((size_t)things + owners + 1u, sizeof(*s->sorted)),
+    };
+    if (!s->thing || !s->owner || !s->place || !s->weight || !s->sorted) {
+        sizes_close(s);
+        return -1;
+    }
+    return 0;
+}
+
+static void add_place(struct sizes *s, int64_t room)
+{
+    if (room > 0) {
+        s->place[s->nr_places++] = room;
+    }
+}
+
+static void add_thing(struct sizes *s, int64_t size, uint32_t owner)
+{
+    s->thing[s->nr_things] = size;
+    s->owner[s->nr_things++] = owner;
+}
+
+/* How many of the heaviest owners must go until the rest weighs at most @room. */
+static uint32_t must_go(struct sizes *s, int64_t room)
+{
+    int64_t sum = 0;
+    uint32_t nr = 0, gone = 0;
+
+    for (uint32_t i = 0; i < s->nr_owners; i++) {
+        if (s->weight[i]) {
+            s->sorted[nr++] = s->weight[i];
+            sum += s->weight[i];
+        }
+    }
+    if (sum <= room) {
+        return 0;
+    }
+    qsort(s->sorted, nr, sizeof(*s->sorted), descending);
+    while (sum > room) {
+        sum -= s->sorted[gone++];
+    }
+    return gone;
+}
+
+/* The best bound over all thresholds, the reason for it in @why. */
+static uint32_t bound(struct sizes *s, int64_t *threshold, struct exclaim_plan_reason *why)
+{
+    uint32_t best = 0, nr = s->nr_things, step;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        threshold[i] = s->thing[i];
+    }
+    qsort(threshold, nr, sizeof(*threshold), descending);
+    step = 1 + nr / THRESHOLDS;
+    for (uint32_t at = 0; at < nr; at += step) {
+        const int64_t t = threshold[at];
+
+        for (int pages = 0; pages < 2; pages++) {
+            int64_t room = 0, need = 0;
+            uint64_t count = 0;
+            uint32_t gone;
+
+            for (uint32_t i = 0; i < s->nr_places; i++) {
+                room += pages ? (s->place[i] >= t ? s->place[i] : 0) : s->place[i] / t;
+            }
+            for (uint32_t i = 0; i < s->nr_owners; i++) {
+                s->weight[i] = 0;
+            }
+            for (uint32_t i = 0; i < nr; i++) {
+                if (s->thing[i] >= t) {
+                    s->weight[s->owner[i]] += pages ? s->thing[i] : s->thing[i] / t;
+                    need += pages ? s->thing[i] : s->thing[i] / t;
+                    count++;
+                }
+            }
+            gone = must_go(s, room);
+            if (gone > best) {
+                best = gone;
+                *why = (struct exclaim_plan_reason){
+                    .kind = pages ? EXCLAIM_REASON_PAGES : EXCLAIM_REASON_SLOTS,
+                    .count = count,
+                    .pages = (uint64_t)t,
+                    .need = (uint64_t)need,
+                    .room = (uint64_t)room,
+                };
+            }
+        }
+    }
+    return best;
+}
+
+void pack_alone(struct pack *p)
+{
+    uint32_t where[EXCLAIM_NODES_MAX];
+    int64_t slack;
+
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        p->item[i].alone = false;
+        for (uint32_t h = 0; h < p->nr_hosts && !p->item[i].alone; h++) {
+            p->item[i].alone = pack_fit(p, &p->item[i], h, where, &slack);
+        }
+    }
+}
+
+uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why)
+{
+    int64_t *threshold = calloc(p->nr_parts + 1u, sizeof(*threshold));
+    uint32_t unfit = 0, lost = 0;
+    struct sizes s;
+
+    *why = (struct exclaim_plan_reason){ 0 };
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        unfit += !p->item[i].alone;
+    }
+    if (unfit) {
+        why->kind = EXCLAIM_REASON_ALONE;
+        why->count = unfit;
+    }
+    if (!threshold || sizes_open(&s, p->nr_items, p->nr_parts, p->nr_nodes)) {
+        free(threshold); /* a weaker bound, but a bound */
+        return unfit;
+    }
+    for (uint32_t n = 0; n < p->nr_nodes; n++) {
+        if (p->host[p->node[n].host].known) {
+            add_place(&s, p->node[n].left);
+        }
+    }
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        for (uint32_t k = 0; k < p->item[i].nr && p->item[i].alone; k++) {
+            add_thing(&s, p->part[p->item[i].first + k].pages + p->item[i].loose, i);
+        }
+    }
+    lost = bound(&s, threshold, why);
+    sizes_close(&s);
+    free(threshold);
+    return unfit + lost;
+}
+
+/* Room of a host for anything at all. */
+static int64_t host_room(const struct pack *p, uint32_t host)
+{
+    const struct pack_host *h = &p->host[host];
+    int64_t room = 0;
+
+    for (uint32_t n = h->first; n < h->first + h->nr; n++) {
+        room += p->node[n].left > 0 ? p->node[n].left : 0;
+    }
+    return room < h->left ? room : h->left;
+}
+
+uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why)
+{
+    int64_t *threshold = calloc(p->nr_items + 1u, sizeof(*threshold));
+    int64_t *room = calloc(p->nr_hosts + 1u, sizeof(*room));
+    uint32_t unfit = 0, lost = 0;
+    struct sizes s;
+
+    *why = (struct exclaim_plan_reason){ 0 };
+    if (!threshold || !room || sizes_open(&s, p->nr_items, p->nr_items, p->nr_hosts)) {
+        free(threshold);
+        free(room);
+        return 0;
+    }
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        if (p->host[h].target) {
+            room[h] = host_room(p, h);
+            add_place(&s, room[h]);
+        }
+    }
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        const struct pack_item *item = &p->item[i];
+        bool fits = item->alone;
+
+        for (uint32_t h = 0; h < p->nr_hosts && !fits && !p->whole_parts && !item->pinned; h++) {
+            fits = pack_host_takes(p, item, h) && room[h] >= item->total;
+        }
+        if (fits) {
+            add_thing(&s, item->total, i);
+        } else {
+            unfit++;
+        }
+    }
+    if (unfit) {
+        why->kind = EXCLAIM_REASON_ALONE;
+        why->count = unfit;
+    }
+    lost = bound(&s, threshold, why);
+    if (lost) {
+        why->kind = EXCLAIM_REASON_HOSTS;
+    }
+    sizes_close(&s);
+    free(threshold);
+    free(room);
+    return unfit + lost;
+}
+
+/* Members of a group beyond the hosts that any of them may go to, residents included. */
+uint32_t pack_bound_apart(const struct pack *p)
+{
+    uint32_t broken = 0;
+
+    for (uint32_t g = 1; g <= p->nr_groups; g++) {
+        uint64_t allowed[HOST_WORDS] = { 0 };
+        uint32_t items = 0, hosts = 0, taken = 0, residents = 0;
+
+        for (uint32_t i = 0; i < p->nr_items; i++) {
+            if (p->item[i].group == g) {
+                items++;
+                for (uint32_t w = 0; w < HOST_WORDS; w++) {
+                    allowed[w] |= p->item[i].allowed[w];
+                }
+            }
+        }
+        for (uint32_t h = 0; h < p->nr_hosts; h++) {
+            const uint32_t members = p->members[(size_t)(g - 1) * p->nr_hosts + h];
+
+            hosts += p->host[h].target && (allowed[h / 64] >> (h % 64) & 1) && !members;
+            taken += members > 0;
+            residents += members;
+        }
+        broken += residents - taken;
+        broken += items > hosts ? items - hosts : 0;
+    }
+    return broken;
+}

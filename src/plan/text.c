@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Refusals, proofs and changes in one line each. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <exclaim/plan.h>
+
+const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
+{
+    switch (why) {
+    case EXCLAIM_FITS:
+        return "fits";
+    case EXCLAIM_MISFIT_SELF:
+        return "self";
+    case EXCLAIM_MISFIT_DISABLED:
+        return "disabled";
+    case EXCLAIM_MISFIT_AGILITY:
+        return "agility";
+    case EXCLAIM_MISFIT_OLDER:
+        return "older";
+    case EXCLAIM_MISFIT_PINNED:
+        return "pinned";
+    case EXCLAIM_MISFIT_HOST:
+        return "host";
+    case EXCLAIM_MISFIT_NODES:
+        return "nodes";
+    case EXCLAIM_MISFIT_NODE:
+        return "node";
+    case EXCLAIM_MISFIT_UNKNOWN:
+        return "unknown";
+    case EXCLAIM_MISFIT_TOGETHER:
+        break;
+    }
+    return "together";
+}
+
+static const char *vm_name(const struct exclaim_pool *pool, uint32_t vm)
+{
+    return vm < pool->nr_vms ? pool->vm[vm].name : "?";
+}
+
+static const char *host_name(const struct exclaim_pool *pool, uint32_t host)
+{
+    return host < pool->nr_hosts ? pool->host[host].name : "any";
+}
+
+/* "node 1 of host b" or "host b". */
+static void place_name(const struct exclaim_pool *pool, uint32_t host, uint32_t node, char *text,
+                       size_t size)
+{
+    if (node == EXCLAIM_NO_NODE) {
+        snprintf(text, size, "host %s", host_name(pool, host));
+    } else {
+        snprintf(text, size, "node %u of host %s", node, host_name(pool, host));
+    }
+}
+
+void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
+                         char *text, size_t size)
+{
+    const char *vm = vm_name(pool, misfit->vm), *host = host_name(pool, misfit->host);
+    char place[160], part[48] = "";
+
+    place_name(pool, misfit->host, misfit->node, place, sizeof(place));
+    if (misfit->src_node != EXCLAIM_NO_NODE) {
+        snprintf(part, sizeof(part), "its part on node %u ", misfit->src_node);
+    }
+    switch (misfit->why) {
+    case EXCLAIM_FITS:
+        snprintf(text, size, "VM %s fits host %s", vm, host);
+        return;
+    case EXCLAIM_MISFIT_SELF:
+        snprintf(text, size, "VM %s is on host %s already", vm, host);
+        return;
+    case EXCLAIM_MISFIT_DISABLED:
+        snprintf(text, size, "VM %s: host %s takes no VMs", vm, host);
+        return;
+    case EXCLAIM_MISFIT_AGILITY:
+        snprintf(text, size, "VM %s may not run on host %s: %s", vm, host,
+                 misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].why_not_agile : "");
+        return;
+    case EXCLAIM_MISFIT_OLDER:
+        snprintf(text, size, "VM %s: host %s is older than the one it is on", vm, host);
+        return;
+    case EXCLAIM_MISFIT_UNKNOWN:
+        snprintf(text, size, "VM %s: nothing is known of the nodes of host %s: %s", vm, host,
+                 misfit->host < pool->nr_hosts ? pool->host[misfit->host].why : "");
+        return;
+    case EXCLAIM_MISFIT_NODES:
+        snprintf(text, size, "VM %s: %sneeds %" PRIu64 " pages, host %s has no node left for it",
+                 vm, part, misfit->need, host);
+        return;
+    case EXCLAIM_MISFIT_PINNED:
+    case EXCLAIM_MISFIT_HOST:
+    case EXCLAIM_MISFIT_NODE:
+    case EXCLAIM_MISFIT_TOGETHER:
+        break;
+    }
+    snprintf(text, size,
+             "VM %s: %sneeds %" PRIu64 " pages, best is %s with %" PRIu64 " free, %" PRIu64
+             " promised to others: short by %" PRIu64 "%s",
+             vm, part, misfit->need, place, misfit->free, misfit->claimed, misfit->short_by,
+             misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
+             : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
+                                                      : "");
+}
+
+bool exclaim_plan_optimal(const struct exclaim_plan_proof *proof)
+{
+    return proof->leave.reached == proof->leave.bound && proof->keep.reached == proof->keep.bound &&
+           proof->apart.reached == proof->apart.bound;
+}
+
+bool exclaim_plan_complete(const struct exclaim_plan_proof *proof)
+{
+    return proof->leave.reached == proof->nr_vms && proof->keep.reached == proof->nr_vms;
+}
+
+static void reason_text(const struct exclaim_pool *pool, const struct exclaim_plan_reason *why,
+                        char *text, size_t size)
+{
+    char misfit[256];
+
+    switch (why->kind) {
+    case EXCLAIM_REASON_ALONE:
+        exclaim_misfit_text(pool, &why->misfit, misfit, sizeof(misfit));
+        snprintf(text, size, ": %" PRIu64 " would not even alone: %s", why->count, misfit);
+        return;
+    case EXCLAIM_REASON_SLOTS:
+        snprintf(text, size,
+                 ": parts of at least %" PRIu64 " pages need %" PRIu64
+                 " places of that size, there are %" PRIu64,
+                 why->pages, why->need, why->room);
+        return;
+    case EXCLAIM_REASON_PAGES:
+        snprintf(text, size,
+                 ": parts of at least %" PRIu64 " pages are %" PRIu64
+                 " pages, the nodes that hold one have %" PRIu64,
+                 why->pages, why->need, why->room);
+        return;
+    case EXCLAIM_REASON_HOSTS:
+        snprintf(text, size,
+                 ": %" PRIu64 " VMs of at least %" PRIu64
+                 " pages do not all find room on the hosts: need %" PRIu64 ", there is %" PRIu64,
+                 why->count, why->pages, why->need, why->room);
+        return;
+    case EXCLAIM_REASON_SEARCHED:
+        snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " steps", why->count);
+        return;
+    case EXCLAIM_REASON_NONE:
+    case EXCLAIM_REASON_LIMIT:
+        break;
+    }
+    text[0] = 0;
+}
+
+void exclaim_plan_proof_text(const struct exclaim_pool *pool,
+                             const struct exclaim_plan_proof *proof, char *text, size_t size)
+{
+    const uint64_t leave = proof->leave.bound - proof->leave.reached;
+    const uint64_t keep = proof->keep.bound - proof->keep.reached;
+    const uint64_t apart = proof->apart.reached - proof->apart.bound;
+    char verdict[64], why[400], broken[64] = "";
+
+    if (proof->leave.bound < proof->nr_vms) {
+        snprintf(verdict, sizeof(verdict), "infeasible");
+        reason_text(pool, &proof->why_leave, why, sizeof(why));
+    } else {
+        reason_text(pool, leave ? &proof->why_leave : &proof->why_keep, why, sizeof(why));
+        if (exclaim_plan_optimal(proof)) {
+            snprintf(verdict, sizeof(verdict), "optimal");
+        } else {
+            snprintf(verdict, sizeof(verdict), "within %" PRIu64, leave + keep + apart);
+        }
+    }
+    if (proof->apart.reached) {
+        snprintf(broken, sizeof(broken), ", %" PRIu64 " apart rules broken", proof->apart.reached);
+    }
+    snprintf(text, size,
+             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s", verdict,
+             proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why);
+}
+
+void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_change *change,
+                         char *text, size_t size)
+{
+    const char *vm = vm_name(pool, change->vm);
+    char place[160];
+
+    place_name(pool, change->host, change->node, place, sizeof(place));
+    switch (change->kind) {
+    case EXCLAIM_CHANGE_NODE_ROOM:
+    case EXCLAIM_CHANGE_HOST_ROOM:
+        snprintf(text, size, "VM %s keeps its shape with %" PRIu64 " pages more on %s", vm,
+                 change->pages, place);
+        return;
+    case EXCLAIM_CHANGE_MOVE:
+        snprintf(text, size,
+                 "VM %s keeps its shape on %s if VM %s with %" PRIu64
+                 " pages there goes to host %s",
+                 vm, place, vm_name(pool, change->other), change->pages,
+                 host_name(pool, change->other_host));
+        return;
+    case EXCLAIM_CHANGE_BALLOON:
+        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %" PRIu64 " pages", vm,
+                 place, change->pages);
+        return;
+    case EXCLAIM_CHANGE_SPLIT:
+        break;
+    }
+    snprintf(text, size, "VM %s fits host %s without its shape", vm, host_name(pool, change->host));
+}
