@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every VM against every host, all together, and what would help. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "work.h"
+
+struct preflight {
+    struct exclaim_preflight *out;
+    uint32_t max_changes;
+};
+
+static enum exclaim_guarantee match_guarantee(const struct exclaim_pool_host *host,
+                                              const struct exclaim_match *match)
+{
+    uint32_t nodes = 0;
+
+    for (uint32_t n = 0; n < match->nr_nodes; n++) {
+        nodes += match->pages[n] > 0;
+    }
+    return nodes > 1 ? host->several_nodes : host->one_node;
+}
+
+/* @room is the host's; on it this VM's arrival pages are charged to every node. */
+static void fill_cell(const struct state *s, const struct pack *p, const struct pack_item *item,
+                      const struct exclaim_reservation *res, struct exclaim_room *room,
+                      struct exclaim_preflight_cell *cell)
+{
+    const struct exclaim_match_options opt = { .stray_pages = s->opt.stray_pages };
+    const struct exclaim_pool_host *host = &s->pool->host[cell->host];
+    const uint64_t slack = room->slack, headroom = room->headroom;
+    struct exclaim_match match;
+
+    assign_misfit(s, p, item, cell->host, &cell->misfit);
+    if (state_forbids(s, cell->vm, cell->host) != EXCLAIM_FITS) {
+        return;
+    }
+    if (!item->counted || !p->host[cell->host].known) {
+        uint32_t where[EXCLAIM_NODES_MAX];
+        int64_t unused;
+
+        cell->fits = pack_fit(p, item, cell->host, where, &unused) ||
+                     (!s->opt.whole_parts && pack_takes_fluid(p, item, cell->host));
+        cell->shape = EXCLAIM_MATCH_SPLIT;
+        cell->guarantee =
+            host->one_node < host->several_nodes ? host->one_node : host->several_nodes;
+        return;
+    }
+    room->slack += (uint64_t)item->arrival;
+    room->headroom += (uint64_t)item->arrival;
+    if (exclaim_match(res, room, &opt, &match, NULL) == 0) {
+        cell->shape_known = true;
+        cell->shape = match.shape;
+        cell->guarantee = match_guarantee(host, &match);
+        cell->whole = match.shape == EXCLAIM_MATCH_SAME ||
+                      (match.shape == EXCLAIM_MATCH_RENUMBERED && !item->pinned);
+        cell->fits = cell->whole || (!s->opt.whole_parts && !item->pinned);
+    }
+    room->slack = slack;
+    room->headroom = headroom;
+    if (cell->whole) {
+        cell->misfit.why = EXCLAIM_FITS;
+    }
+}
+
+static int fill_cells(const struct state *s, const struct pack *p, const uint32_t *host,
+                      struct exclaim_preflight *out)
+{
+    struct exclaim_room *room = calloc(out->nr_hosts, sizeof(*room));
+    struct exclaim_reservation *res = calloc(1, sizeof(*res));
+
+    if (!room || !res) {
+        free(room);
+        free(res);
+        return -1;
+    }
+    for (uint32_t h = 0; h < out->nr_hosts; h++) {
+        exclaim_plan_room(s->pool, host[h], &room[h]);
+    }
+    for (uint32_t i = 0; i < out->nr_vms; i++) {
+        exclaim_plan_reservation(s->pool, p->item[i].vm, res);
+        for (uint32_t h = 0; h < out->nr_hosts; h++) {
+            struct exclaim_preflight_cell *cell = &out->cell[(size_t)i * out->nr_hosts + h];
+
+            cell->vm = p->item[i].vm;
+            cell->host = host[h];
+            fill_cell(s, p, &p->item[i], res, &room[h], cell);
+        }
+    }
+    free(room);
+    free(res);
+    return 0;
+}
+
+static int add_change(struct preflight *f, const struct exclaim_change *change)
+{
+    struct exclaim_preflight *out = f->out;
+
+    if (out->nr_changes == f->max_changes) {
+        const uint32_t max = f->max_changes ? 2 * f->max_changes : 32;
+        void *more = realloc(out->change, max * sizeof(*out->change));
+
+        if (!more) {
+            return -1;
+        }
+        out->change = more;
+        f->max_changes = max;
+    }
+    out->change[out->nr_changes++] = *change;
+    return 0;
+}
+
+/* What @host has left once the plan is done; for one that is no target, as it is now. */
+static int64_t left_on(const struct state *s, const struct pack *p, uint32_t host, uint32_t id)
+{
+    const struct pack_host *h = &p->host[host];
+
+    for (uint32_t n = h->first; h->target && n < h->first + h->nr; n++) {
+        if (p->node[n].id == id) {
+            return p->node[n].left;
+        }
+    }
+    return h->target ? 0 : s->host[host].node[id];
+}
+
+/* Whether a bystander would keep its shape on @host. */
+static bool fits_there(const struct state *s, const struct pack *p, uint32_t vm, uint32_t host)
+{
+    const struct draft none = { 0 };
+    const int64_t arrival = (int64_t)s->pool->vm[vm].arrival_pages;
+    bool taken[EXCLAIM_NODES_MAX] = { false };
+    struct layout l;
+
+    state_layout(s, &none, vm, &s->vm[vm], &l);
+    if (state_forbids(s, vm, host) != EXCLAIM_FITS || !s->host[host].known || !l.known ||
+        s->pool->vm[vm].pinned || p->host[host].fluid ||
+        (p->host[host].target ? p->host[host].left : s->host[host].left) < l.total + arrival ||
+        p->host[host].spare < arrival + l.strays) {
+        return false;
+    }
+    for (uint32_t k = 0; k < l.nr; k++) {
+        uint32_t n = 0;
+
+        while (n < s->pool->host[host].nr_nodes &&
+               (taken[n] || !(s->pool->host[host].online >> n & 1) ||
+                left_on(s, p, host, n) < l.pages[k] + arrival + l.strays)) {
+            n++;
+        }
+        if (n == s->pool->host[host].nr_nodes) {
+            return false;
+        }
+        taken[n] = true;
+    }
+    return true;
+}
+
+/* The smallest VM of the host that has what is lacking there, and where it could go. */
+static bool find_move(const struct state *s, const struct pack *p,
+                      const struct exclaim_misfit *misfit, struct exclaim_change *change)
+{
+    bool found = false;
+
+    for (uint32_t v = s->host[misfit->host].head; v != EXCLAIM_NO_VM; v = s->vm[v].next) {
+        const struct exclaim_pool_vm *vm = &s->pool->vm[v];
+        uint64_t pages = vm->total_pages;
+
+        if (misfit->node != EXCLAIM_NO_NODE) {
+            pages = misfit->node < vm->nr_nodes ? vm->pages[misfit->node] : 0;
+        }
+        if (pages < misfit->short_by || (found && pages >= change->pages)) {
+            continue;
+        }
+        for (uint32_t h = 0; h < s->pool->nr_hosts; h++) {
+            if (h != misfit->host && fits_there(s, p, v, h)) {
+                change->pages = pages;
+                change->other = v;
+                change->other_host = h;
+                found = true;
+                break;
+            }
+        }
+    }
+    return found;
+}
+
+/* From the mildest to the one that gives up the shape. */
+static int changes_of(struct preflight *f, const struct state *s, struct pack *p, uint32_t index)
+{
+    struct pack_item *item = &p->item[index];
+    const uint32_t was = item->host;
+    struct exclaim_misfit best = { .why = EXCLAIM_FITS }, misfit;
+    struct exclaim_change c = { .vm = item->vm };
+    uint32_t flows = was;
+    int r = 0;
+
+    if (was != PACK_NONE) {
+        pack_take(p, index);
+    }
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        assign_misfit(s, p, item, h, &misfit);
+        if (misfit.need && misfit.short_by && (!best.need || misfit.short_by < best.short_by)) {
+            best = misfit;
+        }
+        if (flows == PACK_NONE && !p->whole_parts && pack_takes_fluid(p, item, h)) {
+            flows = h;
+        }
+    }
+    c.host = best.host;
+    c.node = best.node;
+    c.pages = best.short_by;
+    c.other = EXCLAIM_NO_VM;
+    c.other_host = EXCLAIM_NO_HOST;
+    if (best.need && best.why != EXCLAIM_MISFIT_NODES) {
+        if (best.short_by < (uint64_t)item->total / 2) {
+            c.kind = EXCLAIM_CHANGE_BALLOON;
+            r |= add_change(f, &c);
+        }
+        c.kind = EXCLAIM_CHANGE_MOVE;
+        if (find_move(s, p, &best, &c)) {
+            r |= add_change(f, &c);
+        }
+        c.pages = best.short_by;
+        c.other = EXCLAIM_NO_VM;
+        c.other_host = EXCLAIM_NO_HOST;
+        c.kind = best.node == EXCLAIM_NO_NODE ? EXCLAIM_CHANGE_HOST_ROOM : EXCLAIM_CHANGE_NODE_ROOM;
+        r |= add_change(f, &c);
+    }
+    if (flows != PACK_NONE) {
+        c.kind = EXCLAIM_CHANGE_SPLIT;
+        c.host = flows;
+        c.node = EXCLAIM_NO_NODE;
+        c.pages = 0;
+        r |= add_change(f, &c);
+    }
+    if (was != PACK_NONE) {
+        pack_pour(p, index, was);
+    }
+    return r;
+}
+
+static int find_changes(const struct state *s, struct pack *p, void *arg)
+{
+    struct preflight *f = arg;
+
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        if ((p->item[i].host == PACK_NONE || p->item[i].fluid) && changes_of(f, s, p, i)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void exclaim_preflight_free(struct exclaim_preflight *preflight)
+{
+    if (preflight) {
+        exclaim_plan_free(preflight->together);
+        free(preflight->cell);
+        free(preflight->change);
+        free(preflight);
+    }
+}
+
+static int cells_of(struct state *s, const struct assignment *a, const uint32_t *host,
+                    struct exclaim_preflight *out)
+{
+    const struct draft none = { 0 };
+    struct pack p;
+    int r = -1;
+
+    if (!assign_build(s, &none, a, &p)) {
+        r = fill_cells(s, &p, host, out);
+        pack_close(&p);
+    }
+    return r;
+}
+
+int exclaim_preflight(const struct exclaim_pool *pool, const uint32_t *vm, uint32_t nr_vms,
+                      const uint32_t *host, uint32_t nr_hosts,
+                      const struct exclaim_plan_options *opt, struct exclaim_preflight **preflight,
+                      struct exclaim_error *err)
+{
+    bool target[EXCLAIM_POOL_HOSTS] = { false };
+    struct preflight f = { .out = calloc(1, sizeof(*f.out)) };
+    const struct assignment a = {
+        .vm = vm, .nr_vms = nr_vms, .target = target, .solved = find_changes, .arg = &f
+    };
+    struct draft d = { 0 };
+    struct state s = { 0 };
+    int r = -1;
+
+    *preflight = NULL;
+    if (!f.out) {
+        return plan_no_memory(err);
+    }
+    if (plan_check_hosts(pool, host, nr_hosts, err) || plan_check_vms(pool, vm, nr_vms, err) ||
+        state_open(&s, pool, opt, err)) {
+        goto out;
+    }
+    for (uint32_t i = 0; i < nr_hosts; i++) {
+        target[host[i]] = true;
+    }
+    f.out->nr_vms = nr_vms;
+    f.out->nr_hosts = nr_hosts;
+    f.out->cell = calloc((size_t)nr_vms * nr_hosts + 1, sizeof(*f.out->cell));
+    if (!f.out->cell || cells_of(&s, &a, host, f.out) ||
+        !draft_step(&d, EXCLAIM_STEP_EVACUATE, EXCLAIM_NO_HOST)) {
+        plan_no_memory(err);
+        goto out;
+    }
+    r = assign_step(&s, &d, &a, 0, err);
+    r = r ? r : draft_finish(&d, &f.out->together, err);
+out:
+    draft_close(&d);
+    state_close(&s);
+    if (r) {
+        exclaim_preflight_free(f.out);
+    } else {
+        *preflight = f.out;
+    }
+    return r;
+}
