@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the VMs of a host go, on pools small enough to see why. */
+#include "support.h"
+
+#include <exclaim/plan.h>
+
+#include <string.h>
+
+#include "../plan/gen.h"
+
+#define PAGES(...) ((const uint64_t[]){ __VA_ARGS__ })
+#define HOSTS(...) ((const uint32_t[]){ __VA_ARGS__ })
+
+/* Three hosts of two nodes of 1000 pages. */
+static struct exclaim_pool *three_hosts(void)
+{
+    struct exclaim_pool *pool = gen_pool(3, 16);
+
+    for (uint32_t h = 0; h < 3; h++) {
+        gen_host(pool, h, 2, 1000);
+    }
+    return pool;
+}
+
+static struct exclaim_plan *evacuate(const struct exclaim_pool *pool,
+                                     const struct exclaim_plan_options *opt)
+{
+    const uint32_t host = 0;
+    struct exclaim_error err = { 0 };
+    struct exclaim_plan *plan;
+
+    assert_int_equal(exclaim_plan_evacuate(pool, &host, 1, opt, &plan, &err), 0);
+    assert_int_equal(exclaim_plan_check(pool, plan, opt, &err), 0);
+    return plan;
+}
+
+static const struct exclaim_plan_move *move_of(const struct exclaim_plan *plan, uint32_t vm)
+{
+    for (uint32_t i = 0; i < plan->nr_moves; i++) {
+        if (plan->move[i].vm == vm) {
+            return &plan->move[i];
+        }
+    }
+    return NULL;
+}
+
+static void assert_text(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                        const char *want)
+{
+    char text[512];
+
+    exclaim_plan_proof_text(pool, &plan->step[0].proof, text, sizeof(text));
+    assert_string_equal(text, want);
+}
+
+static void done(struct exclaim_pool *pool, struct exclaim_plan *plan)
+{
+    exclaim_plan_free(plan);
+    gen_free(pool);
+}
+
+/* By totals both hosts take it; only one has a node for each part. */
+static void parts_find_nodes_of_their_own(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t vm = gen_vm(pool, 0, 2, PAGES(600, 500), 0);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 1, 2, PAGES(500, 0), 0);
+    gen_vm(pool, 2, 2, PAGES(400, 500), 0);
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan, "optimal: 1 of 1 VMs leave, 1 keep their shape");
+    assert_int_equal(move_of(plan, vm)->to, 2);
+    assert_int_equal(move_of(plan, vm)->shape, EXCLAIM_MATCH_SAME);
+    assert_int_equal(move_of(plan, vm)->guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_true(exclaim_plan_complete(&plan->step[0].proof));
+    done(pool, plan);
+}
+
+static void numbers_are_free(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t vm = gen_vm(pool, 0, 2, PAGES(900, 300), 0);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 1, 2, PAGES(700, 100), 0);
+    gen_vm(pool, 2, 2, PAGES(900, 900), 0);
+    plan = evacuate(pool, NULL);
+    assert_int_equal(move_of(plan, vm)->to, 1);
+    assert_int_equal(move_of(plan, vm)->shape, EXCLAIM_MATCH_RENUMBERED);
+    assert_int_equal(move_of(plan, vm)->part[0].src_node, 0);
+    assert_int_equal(move_of(plan, vm)->part[0].dst_node, 1);
+    done(pool, plan);
+}
+
+/* Largest first by best fit puts 500 and 400 together and has no place for 600. */
+static void search_beats_best_fit(void **state)
+{
+    struct exclaim_pool *pool = gen_pool(2, 16);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_host(pool, 0, 4, 1000);
+    gen_host(pool, 1, 2, 1000);
+    for (uint32_t n = 0; n < 2; n++) {
+        gen_vm(pool, 0, 4, PAGES(0, 0, 500, 0), 0);
+        gen_vm(pool, 0, 4, PAGES(0, 0, 0, 300), 0);
+        gen_vm(pool, 0, 4, PAGES(200, 0, 0, 0), 0);
+    }
+    pool->host[1].free[0] = pool->host[1].free[1] = 1000;
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan, "optimal: 6 of 6 VMs leave, 6 keep their shape");
+    done(pool, plan);
+}
+
+static void what_cannot_be_whole_flows(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t large = gen_vm(pool, 0, 2, PAGES(900, 0), 0);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 1, 2, PAGES(400, 400), 0);
+    gen_vm(pool, 2, 2, PAGES(600, 600), 0);
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan,
+                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 would not even alone: VM vm0: "
+                "its part on node 0 needs 900 pages, best is node 0 of host host1 with 600 free, 0 "
+                "promised to others: short by 300");
+    assert_int_equal(move_of(plan, large)->to, 1);
+    assert_int_equal(move_of(plan, large)->shape, EXCLAIM_MATCH_SPLIT);
+    assert_int_equal(move_of(plan, large)->nr_parts, 2);
+    assert_false(move_of(plan, large)->kept);
+    exclaim_plan_free(plan);
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .whole_parts = true });
+    assert_int_equal(plan->nr_moves, 0);
+    assert_int_equal(plan->nr_stays, 1);
+    assert_int_equal(plan->stay[0].why, EXCLAIM_MISFIT_NODE);
+    assert_int_equal(plan->stay[0].short_by, 300);
+    done(pool, plan);
+}
+
+static void too_many_of_a_size_are_counted(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_host(pool, 0, 3, 1000);
+    for (uint32_t n = 0; n < 3; n++) {
+        gen_vm(pool, 0, 3, PAGES(n == 0 ? 600 : 0, n == 1 ? 600 : 0, n == 2 ? 600 : 0), 0);
+    }
+    gen_vm(pool, 1, 2, PAGES(500, 0), 0);
+    gen_vm(pool, 2, 2, PAGES(0, 500), 0);
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .whole_parts = true });
+    assert_text(pool, plan,
+                "infeasible: 2 of 3 VMs leave, 2 keep their shape: parts of at least 600 pages "
+                "need 3 places of that size, there are 2");
+    assert_int_equal(plan->stay[0].why, EXCLAIM_MISFIT_TOGETHER);
+    done(pool, plan);
+}
+
+static void who_may_not_go_stays(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+    char text[256];
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        gen_vm(pool, 0, 2, PAGES(0, 100), 0);
+    }
+    pool->host[1].enabled = false;
+    pool->host[2].version.part[0] = 3;
+    pool->host[0].version.part[0] = 4;
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->nr_moves, 0);
+    assert_int_equal(plan->stay[0].why, EXCLAIM_MISFIT_OLDER);
+    assert_text(pool, plan,
+                "infeasible: 0 of 3 VMs leave, 0 keep their shape: 3 would not even alone: VM vm0: "
+                "host host2 is older than the one it is on");
+    exclaim_plan_free(plan);
+
+    pool->host[2].version.part[0] = 4;
+    pool->vm[0].allowed[0] = 1;
+    pool->vm[0].why_not_agile = "its disk is local";
+    pool->vm[1].pinned = true;
+    gen_vm(pool, 2, 2, PAGES(0, 950), 0);
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->nr_stays, 2);
+    assert_int_equal(move_of(plan, 2)->to, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        exclaim_misfit_text(pool, &plan->stay[i], text, sizeof(text));
+        if (plan->stay[i].vm == 0) {
+            assert_string_equal(text, "VM vm0 may not run on host host2: its disk is local");
+        } else {
+            assert_string_equal(text, "VM vm1: its part on node 1 needs 100 pages, best is node 1 "
+                                      "of host host2 with 50 free, 0 promised to others: short by "
+                                      "50, and it is pinned");
+        }
+    }
+    done(pool, plan);
+}
+
+/* 30 + 294 pages for one vCPU: Xen may take them from the node of any VM that is there. */
+static void arrival_pages_are_kept_free_on_used_nodes(void **state)
+{
+    struct exclaim_pool *pool = gen_pool(2, 16);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_host(pool, 0, 2, 4000);
+    gen_host(pool, 1, 2, 4000);
+    gen_vm(pool, 0, 2, PAGES(3676, 0), 1);
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan, "optimal: 1 of 1 VMs leave, 1 keep their shape");
+    exclaim_plan_free(plan);
+    /* A second VM fits the other node, but its arrival pages may come from the first one's. */
+    gen_vm(pool, 0, 2, PAGES(0, 100), 1);
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->step[0].proof.leave.reached, 2);
+    assert_int_equal(plan->step[0].proof.keep.reached, 1);
+    done(pool, plan);
+}
+
+static void members_of_a_rule_part(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        gen_vm(pool, 0, 2, PAGES(100, 0), 0);
+        pool->vm[i].apart = 7;
+    }
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan, "optimal: 3 of 3 VMs leave, 3 keep their shape, 1 apart rules broken");
+    assert_true(move_of(plan, 0)->to != move_of(plan, 1)->to ||
+                move_of(plan, 0)->to != move_of(plan, 2)->to);
+    done(pool, plan);
+}
+
+/* Keeping the shape comes before keeping apart. */
+static void shape_comes_before_rules(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 0, 2, PAGES(500, 0), 0);
+    gen_vm(pool, 0, 2, PAGES(500, 0), 0);
+    pool->vm[0].apart = pool->vm[1].apart = 1;
+    gen_vm(pool, 2, 2, PAGES(600, 600), 0);
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->step[0].proof.keep.reached, 2);
+    assert_int_equal(plan->step[0].proof.apart.reached, 1);
+    done(pool, plan);
+}
+
+static void unknown_nodes_promise_nothing(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t vm = gen_vm(pool, 0, 2, PAGES(100, 0), 0);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    pool->host[1].enabled = false;
+    pool->host[2].free_source = EXCLAIM_FROM_NOWHERE;
+    pool->host[2].why = "debug key u is not allowed";
+    plan = evacuate(pool, NULL);
+    assert_false(move_of(plan, vm)->shape_known);
+    assert_false(move_of(plan, vm)->kept);
+    assert_int_equal(move_of(plan, vm)->part[0].dst_node, EXCLAIM_NO_NODE);
+    assert_text(pool, plan,
+                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 would not even alone: VM vm0: "
+                "nothing is known of the nodes of host host2: debug key u is not allowed");
+    done(pool, plan);
+}
+
+static void waves_keep_the_limits(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        gen_vm(pool, 0, 2, PAGES(10, 0), 0);
+    }
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->nr_waves, 3);
+    exclaim_plan_free(plan);
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .max_out = 6, .max_in = 6 });
+    assert_int_equal(plan->nr_waves, 1);
+    done(pool, plan);
+}
+
+static void bad_hosts_are_refused(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan = NULL;
+    struct exclaim_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(exclaim_plan_evacuate(pool, HOSTS(3), 1, NULL, &plan, &err), -1);
+    assert_int_equal(err.kind, EXCLAIM_ERR_USAGE);
+    assert_int_equal(exclaim_plan_evacuate(pool, HOSTS(1, 1), 2, NULL, &plan, &err), -1);
+    assert_string_equal(err.text, "host host1 is named twice");
+    assert_int_equal(exclaim_plan_evacuate(pool, HOSTS(1), 0, NULL, &plan, &err), -1);
+    assert_null(plan);
+    gen_free(pool);
+}
+
+/* The checker finds what a planner must not do. */
+static void the_check_sees_an_oversold_node(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_error err = { 0 };
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 0, 2, PAGES(600, 0), 0);
+    gen_vm(pool, 0, 2, PAGES(0, 600), 0);
+    pool->host[2].enabled = false;
+    plan = evacuate(pool, NULL);
+    ((struct exclaim_part *)(uintptr_t)plan->move[0].part)->dst_node = 0;
+    ((struct exclaim_part *)(uintptr_t)plan->move[1].part)->dst_node = 0;
+    assert_int_equal(exclaim_plan_check(pool, plan, NULL, &err), -1);
+    assert_int_equal(err.kind, EXCLAIM_ERR_NOFIT);
+    assert_string_equal(err.text, "move 1: node 0 of host host1 would be oversold by 200 pages, 0 "
+                                  "of them on arrival");
+    done(pool, plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_find_nodes_of_their_own),
+        cmocka_unit_test(numbers_are_free),
+        cmocka_unit_test(search_beats_best_fit),
+        cmocka_unit_test(what_cannot_be_whole_flows),
+        cmocka_unit_test(too_many_of_a_size_are_counted),
+        cmocka_unit_test(who_may_not_go_stays),
+        cmocka_unit_test(arrival_pages_are_kept_free_on_used_nodes),
+        cmocka_unit_test(members_of_a_rule_part),
+        cmocka_unit_test(shape_comes_before_rules),
+        cmocka_unit_test(unknown_nodes_promise_nothing),
+        cmocka_unit_test(waves_keep_the_limits),
+        cmocka_unit_test(bad_hosts_are_refused),
+        cmocka_unit_test(the_check_sees_an_oversold_node),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
