@@ -103,7 +103,7 @@ enum exclaim_plan_reason_kind {
     EXCLAIM_REASON_PAGES,    /* parts of at least `pages` add up to `need`, nodes to `room` */
     EXCLAIM_REASON_HOSTS,    /* the same of whole VMs and hosts, for those that cannot leave */
     EXCLAIM_REASON_SEARCHED, /* every assignment was ruled out, in `count` steps */
-    EXCLAIM_REASON_LIMIT,    /* not proven: the search ended at its effort */
+    EXCLAIM_REASON_LIMIT,    /* nothing speaks against it, but the search ended at its effort */
 };
 
 /* Why no plan can do better than the bound, or that this is not known. */
@@ -133,8 +133,9 @@ bool exclaim_plan_optimal(const struct exclaim_plan_proof *proof);
 bool exclaim_plan_complete(const struct exclaim_plan_proof *proof);
 
 /*
- * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: 2 parts of at least N pages, room
- * for 1", "within 1: ...", "infeasible: ...".  The last where a VM cannot leave and that is proven.
+ * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: parts of at least N pages need 2
+ * places of that size, there are 1"; "within 1: ..." with a gap to the bound; "infeasible: ..." or
+ * "infeasible, within 1: ..." where it is proven that some VM cannot leave.
  */
 void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size);

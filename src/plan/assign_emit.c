@@ -183,11 +183,21 @@ out:
     return r;
 }
 
+static void name_misfit(const struct pack *p, const struct exclaim_misfit *alone,
+                        struct exclaim_plan_reason *why)
+{
+    for (uint32_t i = 0; i < p->nr_items && why->kind == EXCLAIM_REASON_ALONE; i++) {
+        if (p->item[i].vm == why->misfit.vm) {
+            why->misfit = alone[i];
+            return;
+        }
+    }
+}
+
 int assign_step(struct state *s, struct draft *d, const struct assignment *a, uint32_t step,
                 struct exclaim_error *err)
 {
     struct exclaim_misfit *alone = calloc(a->nr_vms + 1u, sizeof(*alone));
-    struct exclaim_misfit first = { 0 };
     struct exclaim_plan_proof proof;
     struct pack p = { 0 };
     int r = -1;
@@ -199,18 +209,11 @@ int assign_step(struct state *s, struct draft *d, const struct assignment *a, ui
     for (uint32_t i = 0; i < p.nr_items; i++) {
         if (!p.item[i].alone) {
             best_misfit(s, &p, &p.item[i], &alone[i]);
-            if (first.why == EXCLAIM_FITS) {
-                first = alone[i];
-            }
         }
     }
     assign_solve(&p, &proof);
-    if (proof.why_keep.kind == EXCLAIM_REASON_ALONE) {
-        proof.why_keep.misfit = first;
-    }
-    if (proof.why_leave.kind == EXCLAIM_REASON_ALONE) {
-        proof.why_leave.misfit = first;
-    }
+    name_misfit(&p, alone, &proof.why_keep);
+    name_misfit(&p, alone, &proof.why_leave);
     if ((a->solved && a->solved(s, &p, a->arg)) || emit(s, d, &p, alone)) {
         goto out;
     }

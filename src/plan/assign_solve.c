@@ -110,10 +110,10 @@ void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
     proof->apart = (struct exclaim_plan_goal){ broken(p), 0 };
     stay = p->nr_items - left; /* each that stays may keep one rule */
     proof->apart.bound = apart > stay ? apart - stay : 0;
-    if (proof->keep.reached < proof->keep.bound) {
+    if (proof->keep.reached < proof->keep.bound && proof->keep.bound == p->nr_items) {
         proof->why_keep = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_LIMIT };
     }
-    if (proof->leave.reached < proof->leave.bound) {
+    if (proof->leave.reached < proof->leave.bound && proof->leave.bound == p->nr_items) {
         proof->why_leave = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_LIMIT };
     }
 }

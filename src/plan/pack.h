@@ -166,7 +166,7 @@ uint32_t pack_flowing(const struct pack *p);
 void pack_alone(struct pack *p);
 
 /* How many items cannot be whole, and how many cannot leave, whatever one does, and why; how many
- * `apart` rules must be broken if all leave. */
+ * `apart` rules must be broken if all leave.  Of the misfit only the VM is filled in. */
 uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why);
 uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why);
 uint32_t pack_bound_apart(const struct pack *p);

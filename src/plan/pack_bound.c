@@ -162,7 +162,9 @@ uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why)
 
     *why = (struct exclaim_plan_reason){ 0 };
     for (uint32_t i = 0; i < p->nr_items; i++) {
-        unfit += !p->item[i].alone;
+        if (!p->item[i].alone && !unfit++) {
+            why->misfit.vm = p->item[i].vm;
+        }
     }
     if (unfit) {
         why->kind = EXCLAIM_REASON_ALONE;
@@ -228,8 +230,8 @@ uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why)
         }
         if (fits) {
             add_thing(&s, item->total, i);
-        } else {
-            unfit++;
+        } else if (!unfit++) {
+            why->misfit.vm = item->vm;
         }
     }
     if (unfit) {

@@ -163,16 +163,14 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
     const uint64_t apart = proof->apart.reached - proof->apart.bound;
     char verdict[64], why[400], broken[64] = "";
 
-    if (proof->leave.bound < proof->nr_vms) {
-        snprintf(verdict, sizeof(verdict), "infeasible");
-        reason_text(pool, &proof->why_leave, why, sizeof(why));
+    reason_text(pool, proof->leave.reached < proof->nr_vms ? &proof->why_leave : &proof->why_keep,
+                why, sizeof(why));
+    if (exclaim_plan_optimal(proof)) {
+        snprintf(verdict, sizeof(verdict), "%s",
+                 proof->leave.bound < proof->nr_vms ? "infeasible" : "optimal");
     } else {
-        reason_text(pool, leave ? &proof->why_leave : &proof->why_keep, why, sizeof(why));
-        if (exclaim_plan_optimal(proof)) {
-            snprintf(verdict, sizeof(verdict), "optimal");
-        } else {
-            snprintf(verdict, sizeof(verdict), "within %" PRIu64, leave + keep + apart);
-        }
+        snprintf(verdict, sizeof(verdict), "%swithin %" PRIu64,
+                 proof->leave.bound < proof->nr_vms ? "infeasible, " : "", leave + keep + apart);
     }
     if (proof->apart.reached) {
         snprintf(broken, sizeof(broken), ", %" PRIu64 " apart rules broken", proof->apart.reached);
