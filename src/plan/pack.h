@@ -128,6 +128,18 @@ uint32_t pack_greedy(struct pack *p, const uint32_t *order);
 void pack_order(const struct pack *p, uint32_t *order, bool by_total);
 uint32_t pack_placed(const struct pack *p);
 
+/* --- to come back to; false: no memory --- */
+
+struct pack_saved {
+    uint32_t *host; /* by item */
+    uint32_t *node; /* by part */
+};
+
+bool pack_save(const struct pack *p, struct pack_saved *s);
+void pack_save_again(const struct pack *p, struct pack_saved *s);
+void pack_restore(struct pack *p, const struct pack_saved *s);
+void pack_forget(struct pack_saved *s);
+
 /* --- better than greedy, while p->steps < p->effort --- */
 
 /* Until all but @lost items are placed, of these at most @quota fluid.  Never worse than before. */

@@ -11,39 +11,6 @@
 
 #define STIR 12u
 
-struct saved {
-    uint32_t *host; /* by item */
-    uint32_t *node; /* by part */
-};
-
-static void save(const struct pack *p, struct saved *s)
-{
-    for (uint32_t i = 0; i < p->nr_items; i++) {
-        s->host[i] = p->item[i].host;
-    }
-    for (uint32_t i = 0; i < p->nr_parts; i++) {
-        s->node[i] = p->part[i].node;
-    }
-}
-
-static void restore(struct pack *p, const struct saved *s)
-{
-    for (uint32_t i = 0; i < p->nr_items; i++) {
-        if (p->item[i].host != PACK_NONE) {
-            pack_take(p, i);
-        }
-    }
-    for (uint32_t i = 0; i < p->nr_items; i++) {
-        const uint32_t *node = &s->node[p->item[i].first];
-
-        if (s->host[i] != PACK_NONE && *node != PACK_NONE) {
-            pack_put(p, i, s->host[i], node);
-        } else if (s->host[i] != PACK_NONE) {
-            pack_pour(p, i, s->host[i]);
-        }
-    }
-}
-
 /* A random item of one part to a random node that holds it, or against one part there. */
 static void stir(struct pack *p)
 {
@@ -128,13 +95,12 @@ static uint32_t next(const struct pack *p, uint32_t *pool, uint32_t nr, bool sma
 static void eject(struct pack *p, uint32_t lost, uint32_t quota, bool smallest, uint64_t effort)
 {
     uint32_t *pool = calloc(p->nr_items + PACK_FORCED, sizeof(*pool)), nr, best;
-    struct saved s = { .host = calloc(p->nr_items + 1u, sizeof(*s.host)),
-                       .node = calloc(p->nr_parts + 1u, sizeof(*s.node)) };
+    struct pack_saved s;
+    const bool saved = pack_save(p, &s);
 
-    if (!pool || !s.host || !s.node || !p->nr_nodes) {
+    if (!pool || !saved || !p->nr_nodes) {
         goto out; /* without memory for it the answer is only not improved */
     }
-    save(p, &s);
     nr = best = fill_pool(p, quota, pool, &lost);
     while (nr > lost && p->steps < effort) {
         uint32_t u = next(p, pool, nr--, smallest);
@@ -151,14 +117,13 @@ static void eject(struct pack *p, uint32_t lost, uint32_t quota, bool smallest, 
         }
         if (nr < best) {
             best = nr;
-            save(p, &s);
+            pack_save_again(p, &s);
         }
     }
-    restore(p, &s);
+    pack_restore(p, &s);
 out:
     free(pool);
-    free(s.host);
-    free(s.node);
+    pack_forget(&s);
 }
 
 void pack_eject(struct pack *p, uint32_t lost, uint32_t quota)

@@ -213,6 +213,24 @@ static void descend(struct pack *p, uint32_t stay, uint32_t lost)
     p->effort = effort;
 }
 
+/* Totals promise more than nodes hold: what comes of them has to be better in fact. */
+static void by_totals_if_better(struct pack *p, uint32_t *order, uint32_t stay, uint32_t lost)
+{
+    const uint32_t before = on_hosts(p), whole = pack_placed(p);
+    struct pack_saved s;
+
+    if (!pack_save(p, &s)) {
+        return;
+    }
+    if (by_totals(p, order, stay)) {
+        descend(p, p->nr_items - on_hosts(p), lost);
+    }
+    if (on_hosts(p) < before || (on_hosts(p) == before && pack_placed(p) < whole)) {
+        pack_restore(p, &s);
+    }
+    pack_forget(&s);
+}
+
 void pack_fluid(struct pack *p, uint32_t stay, uint32_t lost)
 {
     uint32_t *order = calloc(p->nr_items + 1u, sizeof(*order));
@@ -234,8 +252,8 @@ void pack_fluid(struct pack *p, uint32_t stay, uint32_t lost)
         pack_eject(p, stay, pack_flowing(p) + p->nr_items - on_hosts(p) + more);
     }
     p->effort = p->steps + effort / 2;
-    if (on_hosts(p) + stay < p->nr_items && by_totals(p, order, stay)) {
-        descend(p, p->nr_items - on_hosts(p), lost);
+    if (on_hosts(p) + stay < p->nr_items) {
+        by_totals_if_better(p, order, stay, lost);
     }
     p->effort = effort;
     free(order);
