@@ -93,7 +93,11 @@ void assign_misfit(const struct state *s, const struct pack *p, const struct pac
                                        .host = host,
                                        .src_node = EXCLAIM_NO_NODE,
                                        .node = EXCLAIM_NO_NODE };
-    if (misfit->why != EXCLAIM_FITS || pack_fit(p, item, host, where, &slack)) {
+    if (misfit->why != EXCLAIM_FITS) {
+        return;
+    }
+    if (pack_fit(p, item, host, where, &slack)) {
+        misfit->why = item->counted ? EXCLAIM_FITS : EXCLAIM_MISFIT_COUNT;
         return;
     }
     if (!h->target) {

@@ -207,6 +207,9 @@ bool pack_insert(struct pack *p, uint32_t index)
     const struct pack_item *item = &p->item[index];
     struct choice c = { .host = PACK_NONE }, try;
 
+    if (!item->counted) {
+        return false;
+    }
     if (item->nr == 1) {
         insert_single(p, item, &c);
     } else {

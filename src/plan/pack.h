@@ -31,7 +31,7 @@ struct pack_item {
     int64_t arrival;
     uint32_t group; /* of `apart`, counted from 1 within this pack; 0: none */
     bool pinned;
-    bool counted; /* its parts are known: it can keep its shape */
+    bool counted; /* its parts are known; else it has no shape to keep, and flows */
     uint64_t allowed[HOST_WORDS];
 
     uint32_t host; /* PACK_NONE: nowhere */

@@ -148,7 +148,7 @@ void pack_alone(struct pack *p)
 
     for (uint32_t i = 0; i < p->nr_items; i++) {
         p->item[i].alone = false;
-        for (uint32_t h = 0; h < p->nr_hosts && !p->item[i].alone; h++) {
+        for (uint32_t h = 0; h < p->nr_hosts && p->item[i].counted && !p->item[i].alone; h++) {
             p->item[i].alone = pack_fit(p, &p->item[i], h, where, &slack);
         }
     }

@@ -82,7 +82,7 @@ static void settle(struct pack *p, const uint32_t *order)
         uint32_t where[EXCLAIM_NODES_MAX];
         int64_t slack;
 
-        if (host == PACK_NONE || !item->fluid) {
+        if (host == PACK_NONE || !item->fluid || !item->counted) {
             continue;
         }
         pack_take(p, order[i]);
@@ -128,7 +128,7 @@ static bool by_totals(struct pack *p, uint32_t *order, uint32_t lost)
         q.item[i].loose = 0; /* charged with the part */
         q.item[i].host = PACK_NONE;
         q.item[i].fluid = false;
-        q.item[i].alone = !p->item[i].pinned;
+        q.item[i].alone = q.item[i].counted = !p->item[i].pinned;
         q.part[i] =
             (struct pack_part){ .pages = p->item[i].total + p->item[i].arrival, .node = PACK_NONE };
         q.item[i].pinned = false;

@@ -312,7 +312,9 @@ bool pack_force(struct pack *p, uint32_t index, bool may_flow, uint32_t *pool, u
     struct ejection best = { .cost = UINT64_MAX };
     uint32_t ties = 0;
 
-    force_whole(p, index, &best, &ties);
+    if (p->item[index].counted) {
+        force_whole(p, index, &best, &ties);
+    }
     if (may_flow) {
         force_fluid(p, index, &best, &ties);
     }

@@ -36,11 +36,7 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
         return;
     }
     if (!item->counted || !p->host[cell->host].known) {
-        uint32_t where[EXCLAIM_NODES_MAX];
-        int64_t unused;
-
-        cell->fits = pack_fit(p, item, cell->host, where, &unused) ||
-                     (!s->opt.whole_parts && pack_takes_fluid(p, item, cell->host));
+        cell->fits = !s->opt.whole_parts && pack_takes_fluid(p, item, cell->host);
         cell->shape = EXCLAIM_MATCH_SPLIT;
         cell->guarantee =
             host->one_node < host->several_nodes ? host->one_node : host->several_nodes;

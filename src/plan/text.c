@@ -29,6 +29,8 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
         return "node";
     case EXCLAIM_MISFIT_UNKNOWN:
         return "unknown";
+    case EXCLAIM_MISFIT_COUNT:
+        return "count";
     case EXCLAIM_MISFIT_TOGETHER:
         break;
     }
@@ -86,6 +88,10 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
     case EXCLAIM_MISFIT_UNKNOWN:
         snprintf(text, size, "VM %s: nothing is known of the nodes of host %s: %s", vm, host,
                  misfit->host < pool->nr_hosts ? pool->host[misfit->host].why : "");
+        return;
+    case EXCLAIM_MISFIT_COUNT:
+        snprintf(text, size, "VM %s: its count is not exact: %s", vm,
+                 misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].why : "");
         return;
     case EXCLAIM_MISFIT_NODES:
         snprintf(text, size, "VM %s: %sneeds %" PRIu64 " pages, host %s has no node left for it",

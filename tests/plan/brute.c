@@ -102,7 +102,9 @@ static void next(struct brute *b, uint32_t at, uint32_t leave, uint32_t keep)
         }
         b->total[h] -= all;
         b->loose[h] += vm->loose;
-        whole(b, at, h, 0, 0, leave, keep);
+        if (vm->counted) {
+            whole(b, at, h, 0, 0, leave, keep);
+        }
         if (!vm->pool->pinned && !b->opt->whole_parts) {
             b->fluid[h] += own;
             next(b, at + 1, leave + 1, keep);

@@ -114,6 +114,7 @@ uint32_t gen_vm(struct exclaim_pool *pool, uint32_t host, uint32_t nodes, const 
         .pages = m->pages[index],
         .pages_source = EXCLAIM_FROM_HYPERCALL,
         .exact = true,
+        .why = "",
         .vcpus = vcpus,
         .arrival_pages = vcpus ? exclaim_arrival_pages(vcpus, 0) : 0,
         .why_not_agile = "",
@@ -215,6 +216,7 @@ static void odd_vm(struct exclaim_pool *pool, uint64_t *seed)
     if (kind == 6) {
         vm->nr_nodes = 0;
         vm->exact = false;
+        vm->why = "it changed while it was counted";
     }
     if (kind == 7) {
         vm->allowed[0] &= ~(1ull << gen_below(seed, pool->nr_hosts)) | 1ull << host;

@@ -118,7 +118,7 @@ static bool whole_may(const struct program *p, const struct vm *vm, uint32_t hos
             return false;
         }
     }
-    return allowed(p, vm, host);
+    return vm->counted && allowed(p, vm, host);
 }
 
 static bool fluid_may(const struct program *p, const struct vm *vm, uint32_t host)
