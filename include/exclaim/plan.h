@@ -37,8 +37,8 @@
 /* Moves that run at once per host; VMs that leave and VMs that arrive count apart. */
 #define EXCLAIM_PLAN_CONCURRENT 2u
 
-/* Steps of search for one assignment, each some 10 ns: the bound of the time, which is no clock's.
- */
+/* Steps of search for one assignment, some 10 to 30 ns each, and up to twice that where not all VMs
+ * can leave: the bound of the time, which is no clock's. */
 #define EXCLAIM_PLAN_EFFORT 2000000u
 
 struct exclaim_plan_options {
