@@ -234,8 +234,8 @@ struct exclaim_rolling_options {
 /*
  * The whole upgrade: each host in turn is emptied, comes back empty, enabled and newer than all
  * that have not been upgraded, with the memory that it had free and that its VMs gave back.  A VM
- * whose shape had to be given up on the way out lies from then on as it came to lie.  Where VMs
- * cannot leave, the plan ends with that step (`blocked`).  Errors as above.
+ * whose shape had to be given up on the way out has none to keep until it is back where it was.
+ * Where VMs cannot leave, the plan ends with that step (`blocked`).  Errors as above.
  */
 int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_rolling_options *opt,
                          struct exclaim_plan **plan, struct exclaim_error *err);
