@@ -296,6 +296,22 @@ static void waves_keep_the_limits(void **state)
     done(pool, plan);
 }
 
+static void a_vm_that_runs_nowhere_can_be_placed(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t vm = gen_vm(pool, EXCLAIM_NO_HOST, 2, PAGES(800, 700), 0);
+    struct exclaim_error err = { 0 };
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_vm(pool, 1, 2, PAGES(400, 0), 0);
+    assert_int_equal(exclaim_plan_place(pool, &vm, 1, HOSTS(1, 2), 2, NULL, &plan, &err), 0);
+    assert_int_equal(exclaim_plan_check(pool, plan, NULL, &err), 0);
+    assert_int_equal(move_of(plan, vm)->from, EXCLAIM_NO_HOST);
+    assert_int_equal(move_of(plan, vm)->to, 2);
+    done(pool, plan);
+}
+
 static void bad_hosts_are_refused(void **state)
 {
     struct exclaim_pool *pool = three_hosts();
@@ -347,6 +363,7 @@ int main(void)
         cmocka_unit_test(shape_comes_before_rules),
         cmocka_unit_test(unknown_nodes_promise_nothing),
         cmocka_unit_test(waves_keep_the_limits),
+        cmocka_unit_test(a_vm_that_runs_nowhere_can_be_placed),
         cmocka_unit_test(bad_hosts_are_refused),
         cmocka_unit_test(the_check_sees_an_oversold_node),
     };
