@@ -6,11 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int grow(struct table *t)
+{
+    unsigned int room = t->room ? 2 * t->room : 64;
+    void *cell = reallocarray(t->cell, room, sizeof(*t->cell));
+
+    if (!cell) {
+        return -1;
+    }
+    t->cell = cell;
+    t->room = room;
+    return 0;
+}
+
+/* Of UTF-8, in characters: names come from people. */
+static int width_of(const char *text)
+{
+    int width = 0;
+
+    for (; *text; text++) {
+        width += (*text & 0xc0) != 0x80;
+    }
+    return width;
+}
+
 int table_init(struct table *t, const char *const *head)
 {
     memset(t, 0, sizeof(*t));
-    t->cell = calloc(TABLE_ROWS, sizeof(*t->cell));
-    if (!t->cell) {
+    if (grow(t)) {
         return -1;
     }
     while (head[t->columns]) {
@@ -25,12 +48,13 @@ void table_cell(struct table *t, const char *fmt, ...)
 {
     va_list ap;
 
-    if (t->column == 0) {
-        if (t->rows == TABLE_ROWS) {
-            return;
-        }
-        t->rows++;
+    if (t->column == 0 && t->rows == t->room && grow(t)) {
+        t->lost = true;
     }
+    if (t->lost) {
+        return;
+    }
+    t->rows += t->column == 0;
     va_start(ap, fmt);
     vsnprintf(t->cell[t->rows - 1][t->column], TABLE_CELL, fmt, ap);
     va_end(ap);
@@ -48,7 +72,7 @@ void table_print(struct table *t, FILE *out)
             memmove(t->cell[0][c], t->cell[0][c] + 1, TABLE_CELL - 1);
         }
         for (unsigned int r = 0; r < t->rows; r++) {
-            int len = (int)strlen(t->cell[r][c]);
+            int len = width_of(t->cell[r][c]);
 
             width[c] = len > width[c] ? len : width[c];
         }
@@ -56,16 +80,20 @@ void table_print(struct table *t, FILE *out)
     for (unsigned int r = 0; r < t->rows; r++) {
         for (unsigned int c = 0; c < t->columns; c++) {
             const char *gap = c ? "  " : "";
+            int pad = width[c] - width_of(t->cell[r][c]);
 
             if (number[c]) {
-                fprintf(out, "%s%*s", gap, width[c], t->cell[r][c]);
+                fprintf(out, "%s%*s%s", gap, pad, "", t->cell[r][c]);
             } else if (c + 1 == t->columns) {
                 fprintf(out, "%s%s", gap, t->cell[r][c]);
             } else {
-                fprintf(out, "%s%-*s", gap, width[c], t->cell[r][c]);
+                fprintf(out, "%s%s%*s", gap, t->cell[r][c], pad, "");
             }
         }
         fputc('\n', out);
+    }
+    if (t->lost) {
+        fputs("(not all rows: no memory)\n", out);
     }
 }
 

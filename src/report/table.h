@@ -3,21 +3,22 @@
 #ifndef EXCLAIM_TABLE_H
 #define EXCLAIM_TABLE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS 8
-#define TABLE_ROWS    512
+#define TABLE_COLUMNS 10
 #define TABLE_CELL    96
 
 struct table {
-    unsigned int columns, rows, column;
+    unsigned int columns, rows, column, room;
+    bool lost; /* no memory for more rows; said when printed */
     char (*cell)[TABLE_COLUMNS][TABLE_CELL];
 };
 
 /* The head's cells, up to NULL.  A cell that begins with '>' heads a column of numbers. */
 int table_init(struct table *t, const char *const *head);
 
-/* Fills row by row, cell by cell; rows over TABLE_ROWS are dropped. */
+/* Fills row by row, cell by cell; rows are added as needed. */
 void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void table_print(struct table *t, FILE *out);
