@@ -8,14 +8,32 @@
 
 /* Options that only some verbs take; each verb names its own. */
 enum cli_option {
-    CLI_RECORD = 1 << 0,   /* --record FILE */
-    CLI_PAGES = 1 << 1,    /* --pages N */
-    CLI_NODE = 1 << 2,     /* --node N=PAGES, several times */
-    CLI_FORMAT = 1 << 3,   /* --format prom */
-    CLI_SNAPSHOT = 1 << 4, /* --snapshot */
+    CLI_RECORD = 1 << 0,    /* --record FILE */
+    CLI_PAGES = 1 << 1,     /* --pages N */
+    CLI_NODE = 1 << 2,      /* --node N=PAGES, several times */
+    CLI_FORMAT = 1 << 3,    /* --format prom */
+    CLI_POOL = 1 << 4,      /* --snapshot FILE, several times; --xapi SERVER and what it needs */
+    CLI_VM = 1 << 5,        /* --vm VM, several times */
+    CLI_HOST = 1 << 6,      /* --host HOST, several times */
+    CLI_TO = 1 << 7,        /* --to HOST, several times */
+    CLI_GUARANTEE = 1 << 8, /* --guarantee NAME */
+    CLI_HOLD = 1 << 9,      /* --hold */
+    CLI_MOVES = 1 << 10,    /* --max-moves N */
+    CLI_BACK = 1 << 11,     /* --back each|end|none */
+    CLI_HTML = 1 << 12,     /* --html FILE */
+    CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
+    CLI_SNAPSHOT = 1 << 14, /* --snapshot without a value: write one */
 };
 
-/* What the command line said. */
+/* As many positional arguments as a verb may take. */
+#define CLI_ARGS_MAX 256
+
+struct cli_list {
+    const char **name;
+    uint32_t nr;
+};
+
+/* What the command line said; a text is NULL, a number 0 if it said nothing. */
 struct cli {
     struct exclaim_config config;
     bool json;
@@ -24,9 +42,15 @@ struct cli {
     uint64_t pages;
     uint32_t nr_nodes; /* highest node named plus 1 */
     uint64_t node_pages[EXCLAIM_NODES_MAX];
-    bool prom;
-    bool snapshot;
-    const char *arg; /* the positional argument, NULL if none */
+    const char *format;
+    struct cli_list snapshots, vms, hosts, to;
+    const char *xapi, *user, *password_file, *cacert;
+    const char *guarantee, *back, *html, *events, *resume;
+    uint32_t max_moves;
+    bool snapshot, hold, apply, partial, disable;
+    const char *arg; /* the first positional argument, NULL if none */
+    char **args;
+    int nr_args;
 };
 
 /* Returns an exit code; on failure @err has the line for stderr. */
@@ -38,15 +62,18 @@ struct cli_verb {
     const char *summary; /* one line */
     const char *detail;  /* more for --help, NULL if there is nothing more to say */
     int options;
-    int min_args; /* 0 or 1 positional argument */
+    int min_args; /* positional arguments */
     int max_args;
     cli_handler *run;
 };
 
 cli_handler verb_caps, verb_count, verb_host, verb_header, verb_match, verb_claim, verb_release,
-    verb_verify, verb_status;
+    verb_verify, verb_status, verb_preflight, verb_plan, verb_evacuate;
 
 /* --- shared by the verbs --- */
+
+/* @name is not copied. */
+int cli_add_name(struct cli_list *list, const char *name, struct exclaim_error *err);
 
 /* Opens the running Xen and finds the VM named by cli->arg (if any). */
 int cli_open(struct cli *cli, struct exclaim_hv **hv, struct exclaim_domain *dom,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -46,10 +47,14 @@ static void keep_report(json_object *report, void *arg)
 
 int verb_status(struct cli *cli, struct exclaim_error *err)
 {
-    struct status *st = calloc(1, sizeof(*st));
     struct exclaim_hv *hv = NULL;
+    struct status *st;
     int rc = -1;
 
+    if (cli->format && strcmp(cli->format, "prom")) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--format \"%s\" is not prom", cli->format);
+    }
+    st = calloc(1, sizeof(*st));
     if (!st) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "status");
     }
@@ -64,7 +69,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
         goto out;
     }
     rc = 0;
-    if (cli->prom) {
+    if (cli->format) {
         status_print_prom(st);
     } else if (cli->json) {
         status_print_json(st);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Options: one table of our own, and one option per configuration key. */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_FLAG, KIND_HELP, KIND_TEXT, KIND_LIST, KIND_PAGES, KIND_NODE, KIND_COUNT };
+
+static const struct own_option {
+    const char *name;
+    int only; /* the CLI_ bit of the verbs that take it, 0 for all */
+    enum kind kind;
+    size_t offset; /* of its field in struct cli */
+} own_options[] = {
+    { "json", 0, KIND_FLAG, offsetof(struct cli, json) },
+    { "help", 0, KIND_HELP, 0 },
+    { "record", CLI_RECORD, KIND_TEXT, offsetof(struct cli, record) },
+    { "pages", CLI_PAGES, KIND_PAGES, 0 },
+    { "node", CLI_NODE, KIND_NODE, 0 },
+    { "format", CLI_FORMAT, KIND_TEXT, offsetof(struct cli, format) },
+    { "snapshot", CLI_SNAPSHOT, KIND_FLAG, offsetof(struct cli, snapshot) },
+    { "snapshot", CLI_POOL, KIND_LIST, offsetof(struct cli, snapshots) },
+    { "xapi", CLI_POOL, KIND_TEXT, offsetof(struct cli, xapi) },
+    { "user", CLI_POOL, KIND_TEXT, offsetof(struct cli, user) },
+    { "password-file", CLI_POOL, KIND_TEXT, offsetof(struct cli, password_file) },
+    { "cacert", CLI_POOL, KIND_TEXT, offsetof(struct cli, cacert) },
+    { "vm", CLI_VM, KIND_LIST, offsetof(struct cli, vms) },
+    { "host", CLI_HOST, KIND_LIST, offsetof(struct cli, hosts) },
+    { "to", CLI_TO, KIND_LIST, offsetof(struct cli, to) },
+    { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
+    { "hold", CLI_HOLD, KIND_FLAG, offsetof(struct cli, hold) },
+    { "max-moves", CLI_MOVES, KIND_COUNT, offsetof(struct cli, max_moves) },
+    { "back", CLI_BACK, KIND_TEXT, offsetof(struct cli, back) },
+    { "html", CLI_HTML, KIND_TEXT, offsetof(struct cli, html) },
+    { "apply", CLI_APPLY, KIND_FLAG, offsetof(struct cli, apply) },
+    { "partial", CLI_APPLY, KIND_FLAG, offsetof(struct cli, partial) },
+    { "disable", CLI_APPLY, KIND_FLAG, offsetof(struct cli, disable) },
+    { "events", CLI_APPLY, KIND_TEXT, offsetof(struct cli, events) },
+    { "resume", CLI_APPLY, KIND_TEXT, offsetof(struct cli, resume) },
+};
+
+#define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))
+#define OPT_OWN     256
+#define OPT_CONFIG  512
+#define MAX_OPTIONS 96
+
+/* One name may stand for different options of different verbs: the verb's own goes first. */
+static bool hidden(const struct cli_verb *verb, const struct own_option *o)
+{
+    if (!o->only || (o->only & verb->options)) {
+        return false;
+    }
+    for (size_t i = 0; i < NR_OWN; i++) {
+        const struct own_option *twin = &own_options[i];
+
+        if (twin != o && !strcmp(twin->name, o->name) &&
+            ((twin->only & verb->options) || twin < o)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void build_options(const struct cli_verb *verb, struct option *options)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < NR_OWN; i++) {
+        const struct own_option *o = &own_options[i];
+
+        if (!hidden(verb, o)) {
+            options[n++] =
+                (struct option){ o->name,
+                                 o->kind == KIND_FLAG || o->kind == KIND_HELP ? no_argument
+                                                                              : required_argument,
+                                 NULL, OPT_OWN + (int)i };
+        }
+    }
+    for (unsigned int i = 0; exclaim_config_key(i) && n < MAX_OPTIONS - 1; i++, n++) {
+        options[n] =
+            (struct option){ exclaim_config_key(i), required_argument, NULL, OPT_CONFIG + (int)i };
+    }
+    options[n] = (struct option){ 0 };
+}
+
+static int parse_pages(const char *text, uint64_t *pages, struct exclaim_error *err)
+{
+    char *end;
+
+    errno = 0;
+    *pages = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || *pages > EXCLAIM_PAGES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "\"%s\" is not a number of pages from 0 to %" PRIu64, text,
+                            (uint64_t)EXCLAIM_PAGES_MAX);
+    }
+    return 0;
+}
+
+static int parse_node(struct cli *cli, const char *text, struct exclaim_error *err)
+{
+    char *end;
+    unsigned long node = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '=' || node >= EXCLAIM_NODES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--node \"%s\" is not NODE=PAGES with a node from 0 to %d", text,
+                            EXCLAIM_NODES_MAX - 1);
+    }
+    if (node >= cli->nr_nodes) {
+        cli->nr_nodes = (uint32_t)node + 1;
+    }
+    return parse_pages(end + 1, &cli->node_pages[node], err);
+}
+
+static int parse_count(const char *name, const char *text, uint32_t *count,
+                       struct exclaim_error *err)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end || n < 1 || n > CLI_COUNT_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s \"%s\" is not a number from 1 to %d",
+                            name, text, CLI_COUNT_MAX);
+    }
+    *count = (uint32_t)n;
+    return 0;
+}
+
+int cli_add_name(struct cli_list *list, const char *name, struct exclaim_error *err)
+{
+    const char **grown = reallocarray(list->name, list->nr + 1, sizeof(*grown));
+
+    if (!grown) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "command line");
+    }
+    list->name = grown;
+    list->name[list->nr++] = name;
+    return 0;
+}
+
+static int set_own(const struct cli_verb *verb, struct cli *cli, const struct own_option *o,
+                   struct exclaim_error *err)
+{
+    void *field = (char *)cli + o->offset;
+
+    if (o->only & ~verb->options) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s takes no --%s", verb->name, o->name);
+    }
+    switch (o->kind) {
+    case KIND_FLAG:
+        *(bool *)field = true;
+        return 0;
+    case KIND_TEXT:
+        *(const char **)field = optarg;
+        return 0;
+    case KIND_LIST:
+        return cli_add_name(field, optarg, err);
+    case KIND_COUNT:
+        return parse_count(o->name, optarg, field, err);
+    case KIND_NODE:
+        return parse_node(cli, optarg, err);
+    case KIND_PAGES:
+        cli->have_pages = true;
+        return parse_pages(optarg, &cli->pages, err);
+    case KIND_HELP:
+        break;
+    }
+    return 0;
+}
+
+int cli_parse(const struct cli_verb *verb, struct cli *cli, int argc, char **argv,
+              struct exclaim_error *err)
+{
+    struct option options[MAX_OPTIONS];
+    int opt, rc;
+
+    build_options(verb, options);
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (opt == '?') {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "%s: unknown option or missing value at \"%s\", see --help",
+                                verb->name, argv[optind - 1]);
+        }
+        if (opt >= OPT_CONFIG) {
+            rc = exclaim_config_set(
+                &cli->config, exclaim_config_key((unsigned int)(opt - OPT_CONFIG)), optarg, err);
+        } else if (own_options[opt - OPT_OWN].kind == KIND_HELP) {
+            return 1;
+        } else {
+            rc = set_own(verb, cli, &own_options[opt - OPT_OWN], err);
+        }
+        if (rc) {
+            return -1;
+        }
+    }
+    cli->args = argv + optind;
+    cli->nr_args = argc - optind;
+    cli->arg = cli->nr_args ? cli->args[0] : NULL;
+    if (cli->nr_args < verb->min_args || cli->nr_args > verb->max_args) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "usage: exclaim %s %s", verb->name,
+                            verb->usage);
+    }
+    return 0;
+}
+
+void cli_free(struct cli *cli)
+{
+    free(cli->snapshots.name);
+    free(cli->vms.name);
+    free(cli->hosts.name);
+    free(cli->to.name);
+}
