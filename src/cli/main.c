@@ -7,6 +7,13 @@
 
 #include "options.h"
 
+/* Where the pool comes from, and what may be drawn of the result. */
+#define PLAN_HELP                                                                                  \
+    "--html FILE        the result as one page for a browser\n"                                    \
+    "--snapshot FILE    a host's part of the pool, by exclaim host --snapshot; once per host\n"    \
+    "--xapi SERVER      the pool over XAPI: socket (the default), or HOST[:PORT] over HTTPS\n"     \
+    "--user NAME, --password-file FILE, --cacert FILE   for HTTPS; see exclaim(8)"
+
 static const struct cli_verb verbs[] = {
     {
         .name = "caps",
@@ -90,6 +97,53 @@ static const struct cli_verb verbs[] = {
         .summary = "migrations in flight, the last reports, leftover claims",
         .options = CLI_FORMAT,
         .run = verb_status,
+    },
+    {
+        .name = "preflight",
+        .usage = "[--host HOST]... [--vm VM]... [--to HOST]... [OPTION]...",
+        .summary = "would these VMs fit there, exactly; what is short, and what would help",
+        .detail =
+            "--host HOST        all VMs of this host\n"
+            "--vm VM            this VM, by uuid or name\n"
+            "--to HOST          where they might go; else every other host\n"
+            "--guarantee NAME   the least that counts: none, host (the default), node, node-set\n"
+            "--hold             keep it true by claims: not possible, says why, exit 4\n" PLAN_HELP,
+        .options = CLI_POOL | CLI_VM | CLI_HOST | CLI_TO | CLI_GUARANTEE | CLI_HOLD | CLI_HTML,
+        .run = verb_preflight,
+    },
+    {
+        .name = "plan",
+        .usage = "evacuate HOST... | rolling [OPTION]...",
+        .summary = "a proven plan to empty hosts, or for a whole rolling upgrade",
+        .detail =
+            "--to HOST          evacuate: where VMs may go; else every other host\n"
+            "--host HOST        rolling: the hosts in their order; else all, coordinator first\n"
+            "--back WHEN        rolling: VMs return as soon as their host is back (each), once\n"
+            "                   all are done (end), or not at all (none)\n"
+            "--max-moves N      at once out of a host and into a host (2)\n" PLAN_HELP,
+        .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML,
+        .min_args = 1,
+        .max_args = CLI_ARGS_MAX,
+        .run = verb_plan,
+    },
+    {
+        .name = "evacuate",
+        .usage = "HOST... | --resume FILE [OPTION]...",
+        .summary = "carry such a plan out through XAPI; prints only unless --apply",
+        .detail =
+            "--apply            move the VMs\n"
+            "--partial          start although some VMs cannot leave\n"
+            "--disable          first keep XAPI from starting VMs on these hosts; they stay so\n"
+            "--to HOST          where VMs may go; else every other host\n"
+            "--max-moves N      at once out of a host and into a host (2)\n"
+            "--events FILE      one JSON line per event, appended\n"
+            "--resume FILE      go on with the evacuation that this file of events tells "
+            "of\n" PLAN_HELP
+            "\n\n^C starts no further move and waits for those that run; again: cancels them; a\n"
+            "third time: leaves them to XAPI.",
+        .options = CLI_POOL | CLI_TO | CLI_MOVES | CLI_HTML | CLI_APPLY,
+        .max_args = CLI_ARGS_MAX,
+        .run = verb_evacuate,
     },
 };
 

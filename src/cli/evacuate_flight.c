@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Moves on their way: begun, watched, landed, and what a request to stop does to them. */
+#include "evacuate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../report/plan_json.h"
+
+/* An XAPI that restarts is back within this; each try waits for it as long as the call may take. */
+#define LOST_TRIES 12
+#define LOST_MS    5000
+
+struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
+{
+    const struct exclaim_pool *pool = &e->from->pool;
+    struct evac_result **grown, *r = NULL;
+
+    for (uint32_t i = 0; i < e->nr_results; i++) {
+        if (!strcmp(e->result[i]->uuid, pool->vm[vm].uuid)) {
+            r = e->result[i];
+        }
+    }
+    if (!r) {
+        grown = reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
+        if (!grown) {
+            goto no_memory;
+        }
+        e->result = grown;
+        r = calloc(1, sizeof(*r));
+        if (!r) {
+            goto no_memory;
+        }
+        e->result[e->nr_results++] = r;
+        r->uuid = strdup(pool->vm[vm].uuid);
+        r->name = strdup(cli_vm_name(pool, vm));
+        r->from = strdup(cli_host_name(pool, pool->vm[vm].host));
+    }
+    free(r->to);
+    r->to = strdup(cli_host_name(pool, to));
+    if (r->uuid && r->name && r->from && r->to) {
+        return r;
+    }
+
+no_memory:
+    exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s", cli_vm_name(pool, vm));
+    return NULL;
+}
+
+static int more_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* Nonzero ones, largest first. */
+static uint32_t sorted(const uint64_t *pages, uint32_t nr, uint64_t *out)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        if (pages[i]) {
+            out[n++] = pages[i];
+        }
+    }
+    qsort(out, n, sizeof(*out), more_first);
+    return n;
+}
+
+static void expect(struct evac_flight *f, const struct exclaim_plan_move *move)
+{
+    uint64_t pages[EXCLAIM_NODES_MAX] = { 0 };
+
+    f->want_known = move->shape_known;
+    for (uint32_t i = 0; i < move->nr_parts; i++) {
+        if (move->part[i].dst_node >= EXCLAIM_NODES_MAX) {
+            f->want_known = false;
+            return;
+        }
+        pages[move->part[i].dst_node] += move->part[i].pages;
+    }
+    f->nr_want = sorted(pages, EXCLAIM_NODES_MAX, f->want);
+}
+
+int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
+                  uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err)
+{
+    struct evac_result *r = evac_result(e, vm, to, err);
+    struct evac_flight *f = &e->flight[e->nr_flights];
+
+    if (!r) {
+        return -1;
+    }
+    *f = (struct evac_flight){
+        .vm = vm,
+        .from = e->from->pool.vm[vm].host,
+        .to = to,
+        .move = move,
+        .begun_ms = cli_now_ms(),
+        .result = r,
+    };
+    if (move != NO_MOVE) {
+        expect(f, &plan->move[move]);
+        r->guarantee = plan->move[move].guarantee;
+    }
+    r->outcome = EVAC_ON_ITS_WAY;
+    r->why[0] = '\0';
+    e->task[e->nr_flights++] = *task;
+    e->stop.patience = 3; /* no move is abandoned before that */
+    return 0;
+}
+
+/* Compares what came with what was planned; node numbers may differ, sizes may not. */
+static void compare(struct evac *e, const struct evac_flight *f)
+{
+    const struct exclaim_pool *pool = &e->from->pool;
+    const struct exclaim_pool_vm *vm = &pool->vm[f->vm];
+    struct evac_result *r = f->result;
+    struct exclaim_error err = { 0 };
+    uint64_t got[EXCLAIM_NODES_MAX];
+    uint32_t nr;
+
+    r->counted = false;
+    if (exclaim_xapi_refresh(e->from->xapi, &e->from->pool, f->to, &err)) {
+        snprintf(r->why, sizeof(r->why), "not counted: %.480s", err.text);
+        return;
+    }
+    if (vm->host != f->to || !vm->nr_nodes || !vm->exact) {
+        snprintf(r->why, sizeof(r->why), "not counted: %.480s",
+                 vm->host != f->to ? "the destination does not show it yet" : vm->why);
+        return;
+    }
+    if (!f->want_known) {
+        snprintf(r->why, sizeof(r->why), "%s", "not compared: its count before is not known");
+        return;
+    }
+    nr = sorted(vm->pages, vm->nr_nodes, got);
+    r->counted = true;
+    r->pages = vm->total_pages;
+    r->deviation = 0;
+    for (uint32_t i = 0; i < f->nr_want; i++) {
+        uint64_t there = i < nr ? got[i] : 0;
+
+        r->deviation += f->want[i] > there ? f->want[i] - there : 0;
+    }
+    r->exact = !r->deviation && nr == f->nr_want;
+}
+
+static void tell_landed(struct evac *e, const struct evac_flight *f)
+{
+    const struct exclaim_pool *pool = &e->from->pool;
+    const struct evac_result *r = f->result;
+    bool done = r->outcome == EVAC_DONE;
+    json_object *o = evac_new_event(done ? "done" : "failed");
+
+    exclaim_json_vm(o, "vm", pool, f->vm);
+    exclaim_json_host(o, "to", pool, f->to);
+    json_object_object_add(o, "ms", json_object_new_int64(r->ms));
+    if (r->counted && done) {
+        exclaim_json_bool(o, "exact", r->exact);
+        exclaim_json_u64(o, "deviation_pages", r->deviation);
+        exclaim_json_nodes(o, "nodes", pool->vm[f->vm].nr_nodes, pool->vm[f->vm].pages);
+    }
+    if (*r->why) {
+        exclaim_json_str(o, "why", r->why);
+    }
+    evac_event(e, o);
+    if (!done) {
+        evac_line(e, "%s: %s", r->name, r->why);
+    } else if (!r->counted) {
+        evac_line(e, "%s: on %s after %" PRId64 " s; %s", r->name, r->to, r->ms / 1000, r->why);
+    } else if (r->exact) {
+        evac_line(e, "%s: on %s after %" PRId64 " s, exact: %" PRIu64 " pages", r->name, r->to,
+                  r->ms / 1000, r->pages);
+    } else {
+        evac_line(
+            e, "%s: on %s after %" PRId64 " s, %" PRIu64 " of %" PRIu64 " pages are not as planned",
+            r->name, r->to, r->ms / 1000, r->deviation, r->pages);
+    }
+}
+
+/* What XAPI says of the VM counts, whatever it says of the task. */
+static void land(struct evac *e, uint32_t i)
+{
+    struct exclaim_pool *pool = &e->from->pool;
+    struct evac_flight *f = &e->flight[i];
+    struct exclaim_xapi_task *task = &e->task[i];
+    struct evac_result *r = f->result;
+    struct exclaim_xapi_vm now;
+    struct exclaim_error err = { 0 };
+
+    r->ms = cli_now_ms() - f->begun_ms;
+    if (task->state == EXCLAIM_TASK_SUCCESS) {
+        r->outcome = EVAC_DONE;
+    } else if (exclaim_xapi_vm(e->from->xapi, pool->vm[f->vm].ref, &now, &err)) {
+        r->outcome = EVAC_UNKNOWN;
+        snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s", task->error.text,
+                 err.text);
+    } else if (!strcmp(now.host_ref, pool->host[f->to].ref)) {
+        r->outcome = EVAC_DONE;
+    } else {
+        r->outcome = EVAC_FAILED;
+        r->failures++;
+        snprintf(r->why, sizeof(r->why), "%.400s; it %s", task->error.text,
+                 !now.running                                     ? "does not run any more"
+                 : !strcmp(now.host_ref, pool->host[f->from].ref) ? "runs where it was"
+                                                                  : "runs on another host");
+    }
+    if (r->outcome == EVAC_DONE) {
+        compare(e, f);
+    }
+    exclaim_xapi_forget(e->from->xapi, task);
+    tell_landed(e, f);
+}
+
+static void land_ended(struct evac *e, uint32_t *ended)
+{
+    for (uint32_t i = 0; i < e->nr_flights;) {
+        if (e->task[i].state == EXCLAIM_TASK_PENDING) {
+            i++;
+            continue;
+        }
+        land(e, i);
+        e->nr_flights--;
+        e->flight[i] = e->flight[e->nr_flights];
+        e->task[i] = e->task[e->nr_flights];
+        (*ended)++;
+    }
+    if (!e->nr_flights) {
+        e->stop.patience = e->stop_told + 1; /* what was asked so far is done */
+    }
+}
+
+static void tell_progress(struct evac *e)
+{
+    for (uint32_t i = 0; i < e->nr_flights; i++) {
+        if (e->task[i].permille >= e->flight[i].permille + 100) {
+            json_object *o = evac_new_event("progress");
+
+            e->flight[i].permille = e->task[i].permille;
+            exclaim_json_vm(o, "vm", &e->from->pool, e->flight[i].vm);
+            exclaim_json_u64(o, "permille", e->task[i].permille);
+            evac_event(e, o);
+        }
+    }
+}
+
+static void cancel_all(struct evac *e)
+{
+    struct exclaim_error err;
+
+    for (uint32_t i = 0; i < e->nr_flights; i++) {
+        if (exclaim_xapi_cancel(e->from->xapi, &e->task[i], &err)) {
+            evac_line(e, "%s cannot be cancelled: %s", e->flight[i].result->name, err.text);
+        }
+    }
+}
+
+bool evac_goes_on(struct evac *e)
+{
+    unsigned int asked = stop_asked(&e->stop);
+
+    if (asked <= e->stop_told) {
+        return !asked && !e->events_lost;
+    }
+    if (!e->stop_told) {
+        json_object *o = evac_new_event("stop");
+
+        exclaim_json_u64(o, "on_their_way", e->nr_flights);
+        evac_event(e, o);
+        if (e->nr_flights) {
+            evac_line(e,
+                      "stopping: no further move begins, %" PRIu32
+                      " on their way are waited for; again to cancel them",
+                      e->nr_flights);
+        }
+    } else if (e->stop_told == 1 && e->nr_flights) {
+        evac_line(e, "cancelling %" PRIu32 " moves; once more to leave them to XAPI",
+                  e->nr_flights);
+        cancel_all(e);
+    }
+    e->stop_told++;
+    if (e->stop_told < asked) {
+        return evac_goes_on(e);
+    }
+    return false;
+}
+
+/* XAPI goes on with its tasks; where they end is what a resumed run looks for. */
+static int leave_alone(struct evac *e, const struct exclaim_error *why, struct exclaim_error *err)
+{
+    e->left_alone = true;
+    for (uint32_t i = 0; i < e->nr_flights; i++) {
+        e->flight[i].result->outcome = EVAC_UNKNOWN;
+        snprintf(e->flight[i].result->why, sizeof(e->flight[i].result->why), "%s",
+                 "left to XAPI, which may still move it");
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                        "%" PRIu32 " moves were left to XAPI, which goes on with them: %.300s",
+                        e->nr_flights, why ? why->text : "asked to stop three times");
+}
+
+int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
+{
+    struct exclaim_error lost = { 0 };
+    uint32_t changed;
+
+    *ended = 0;
+    evac_status(e);
+    for (unsigned int try = 0;; try++) {
+        evac_goes_on(e);
+        if (e->stop.asked >= e->stop.patience) {
+            return leave_alone(e, NULL, err);
+        }
+        if (!exclaim_xapi_wait(e->from->xapi, e->task, e->nr_flights, 1000, &changed, &lost)) {
+            break;
+        }
+        if (e->stop.asked >= e->stop.patience) {
+            return leave_alone(e, NULL, err);
+        }
+        if (try == LOST_TRIES) {
+            return leave_alone(e, &lost, err);
+        }
+        if (!try) {
+            evac_line(e, "XAPI does not answer, trying again: %s", lost.text);
+        }
+        stop_sleep(&e->stop, LOST_MS);
+    }
+    if (changed) {
+        tell_progress(e);
+        land_ended(e, ended);
+    }
+    evac_goes_on(e);
+    return 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a file of events says of an earlier run.  Somebody may have edited it, or a full disk cut
+ * it: a last line that is not whole is passed over, anything else that is wrong is an error. */
+#include "evacuate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of one line; a plan of the largest pool is smaller. */
+#define LINE_MAX_BYTES (256u << 20)
+
+typedef int each_event(struct evac *e, json_object *event, const char *name, void *arg,
+                       struct exclaim_error *err);
+
+static const char *text_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(o, key, &value) ||
+        !json_object_is_type(value, json_type_string)) {
+        return "";
+    }
+    return json_object_get_string(value);
+}
+
+static const char *uuid_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(o, key, &value) ? text_of(value, "uuid") : "";
+}
+
+static int walk(struct evac *e, const char *path, each_event *each, void *arg,
+                struct exclaim_error *err)
+{
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    unsigned int number = 0;
+    ssize_t len;
+    int rc = 0;
+
+    if (!f) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+    }
+    while (!rc && (len = getline(&line, &size, f)) > 0) {
+        json_object *o;
+
+        number++;
+        if (line[len - 1] != '\n' || (size_t)len > LINE_MAX_BYTES) {
+            break; /* the run died while it wrote this */
+        }
+        o = json_tokener_parse(line);
+        if (!o || strcmp(text_of(o, "schema"), "exclaim.event/1")) {
+            rc = exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s line %u is no event of an evacuation",
+                              path, number);
+        } else {
+            rc = each(e, o, text_of(o, "event"), arg, err);
+        }
+        json_object_put(o);
+    }
+    if (!rc && ferror(f)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "read %s", path);
+    }
+    free(line);
+    fclose(f);
+    return rc;
+}
+
+void evac_free_names(char ***names, uint32_t *nr)
+{
+    for (uint32_t i = 0; i < *nr; i++) {
+        free((*names)[i]);
+    }
+    free(*names);
+    *names = NULL;
+    *nr = 0;
+}
+
+static int take_names(json_object *event, const char *key, char ***names, uint32_t *nr,
+                      struct exclaim_error *err)
+{
+    json_object *list;
+    size_t many;
+
+    evac_free_names(names, nr);
+    if (!json_object_object_get_ex(event, key, &list) ||
+        !json_object_is_type(list, json_type_array)) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "an event \"begin\" without %s", key);
+    }
+    many = json_object_array_length(list);
+    if (many > EXCLAIM_POOL_HOSTS) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s: %zu hosts, at most %u are possible",
+                            key, many, EXCLAIM_POOL_HOSTS);
+    }
+    *names = calloc(many + 1, sizeof(**names));
+    for (size_t i = 0; *names && i < many; i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+        const char *text =
+            json_object_is_type(item, json_type_string) ? json_object_get_string(item) : "";
+
+        (*names)[i] = strdup(text);
+        if (!(*names)[i]) {
+            break;
+        }
+        ++*nr;
+    }
+    return *nr == many && *names ? 0 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
+}
+
+/* The last run that the file tells of counts. */
+static int each_begin(struct evac *e, json_object *o, const char *name, void *arg,
+                      struct exclaim_error *err)
+{
+    json_object *moves;
+
+    (void)arg;
+    if (strcmp(name, "begin")) {
+        return 0;
+    }
+    if (!e->cli->max_moves && json_object_object_get_ex(o, "max_moves", &moves)) {
+        int64_t n = json_object_get_int64(moves);
+
+        if (n >= 1 && n <= EXCLAIM_XAPI_TASKS) {
+            e->max_moves = (uint32_t)n;
+        }
+    }
+    return take_names(o, "hosts", &e->host, &e->nr_hosts, err) ||
+                   take_names(o, "to", &e->to, &e->nr_to, err)
+               ? -1
+               : 0;
+}
+
+int evac_read_events(struct evac *e, const char *path, struct exclaim_error *err)
+{
+    bool given = e->cli->to.nr > 0;
+
+    if (walk(e, path, each_begin, NULL, err)) {
+        return -1;
+    }
+    if (!e->nr_hosts) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s tells of no evacuation", path);
+    }
+    for (uint32_t i = 0; !given && i < e->nr_to; i++) {
+        if (cli_add_name(&e->cli->to, e->to[i], err)) {
+            return -1;
+        }
+    }
+    if (!e->cli->max_moves) {
+        e->cli->max_moves = e->max_moves;
+    }
+    return 0;
+}
+
+/* --- moves that were begun and of which no end is told --- */
+
+struct open_moves {
+    uint32_t nr, room;
+    struct open_move {
+        char *vm, *to;
+    } * move;
+};
+
+static void drop(struct open_moves *open, const char *vm)
+{
+    for (uint32_t i = 0; i < open->nr; i++) {
+        if (!strcmp(open->move[i].vm, vm)) {
+            free(open->move[i].vm);
+            free(open->move[i].to);
+            open->move[i] = open->move[--open->nr];
+            return;
+        }
+    }
+}
+
+static int each_move(struct evac *e, json_object *o, const char *name, void *arg,
+                     struct exclaim_error *err)
+{
+    struct open_moves *open = arg;
+    struct open_move *grown;
+
+    (void)e;
+    if (!strcmp(name, "done") || !strcmp(name, "failed") || !strcmp(name, "given-up") ||
+        !strcmp(name, "start")) {
+        drop(open, uuid_of(o, "vm"));
+    }
+    if (strcmp(name, "start")) {
+        return 0;
+    }
+    grown = reallocarray(open->move, open->nr + 1, sizeof(*grown));
+    if (!grown) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
+    }
+    open->move = grown;
+    grown[open->nr].vm = strdup(uuid_of(o, "vm"));
+    grown[open->nr].to = strdup(uuid_of(o, "to"));
+    if (!grown[open->nr].vm || !grown[open->nr].to) {
+        free(grown[open->nr].vm);
+        free(grown[open->nr].to);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
+    }
+    open->nr++;
+    return 0;
+}
+
+static int take_up(struct evac *e, const struct open_move *move, struct exclaim_error *err)
+{
+    const struct exclaim_pool *pool = &e->from->pool;
+    uint32_t vm, to = exclaim_pool_find_host(pool, move->to);
+    struct exclaim_xapi_vm now;
+
+    if (to == EXCLAIM_NO_HOST || cli_vm(pool, move->vm, &vm, NULL)) {
+        return 0; /* gone, or halted since */
+    }
+    if (exclaim_xapi_vm(e->from->xapi, pool->vm[vm].ref, &now, err)) {
+        return -1;
+    }
+    if (now.migrating.state != EXCLAIM_TASK_PENDING || e->nr_flights == EXCLAIM_XAPI_TASKS) {
+        evac_line(e, "%s: begun earlier, now on %s", cli_vm_name(pool, vm),
+                  cli_host_name(pool, pool->vm[vm].host));
+        return 0;
+    }
+    evac_line(e, "%s: begun earlier, still on its way to %s", cli_vm_name(pool, vm),
+              cli_host_name(pool, to));
+    return evac_take_off(e, NULL, NO_MOVE, vm, to, &now.migrating, err);
+}
+
+int evac_take_up(struct evac *e, const char *path, struct exclaim_error *err)
+{
+    struct open_moves open = { 0 };
+    uint32_t ended;
+    int rc = walk(e, path, each_move, &open, err);
+
+    for (uint32_t i = 0; !rc && i < open.nr; i++) {
+        rc = take_up(e, &open.move[i], err);
+    }
+    while (e->nr_flights && !e->left_alone) {
+        if (evac_wait(e, &ended, rc ? NULL : err)) {
+            rc = -1;
+        }
+    }
+    while (open.nr) {
+        drop(&open, open.move[0].vm);
+    }
+    free(open.move);
+    return rc;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One plan carried out.  Before each move the destination is read again, and the move begins only
+ * if the VM still fits there as planned with all that is on its way there.  Where it does not, it
+ * waits for what is on its way; if nothing is, it is given up, and the next round plans anew.
+ */
+#include "evacuate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../report/plan_json.h"
+
+enum move_state { MOVE_WAITS, MOVE_FLIES, MOVE_ENDED };
+enum verdict { GO, LATER, NEVER };
+
+struct round {
+    struct evac *e;
+    const struct exclaim_plan *plan;
+    enum move_state *state;              /* per move */
+    int64_t read_ms[EXCLAIM_POOL_HOSTS]; /* when a host was last read again */
+    uint32_t moved;
+    bool again;
+};
+
+/* A source's counts that are older than this are read again before a move. */
+#define SOURCE_OLD_MS 10000
+
+static void give_up(struct round *r, uint32_t m, const char *why)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+    const struct exclaim_pool *pool = &r->e->from->pool;
+    json_object *o = evac_new_event("given-up");
+
+    r->state[m] = MOVE_ENDED;
+    r->again = true;
+    snprintf(r->e->given_up, sizeof(r->e->given_up), "%.128s: %.380s", cli_vm_name(pool, move->vm),
+             why);
+    exclaim_json_vm(o, "vm", pool, move->vm);
+    exclaim_json_host(o, "to", pool, move->to);
+    exclaim_json_str(o, "why", why);
+    evac_event(r->e, o);
+    evac_line(r->e, "%s: not moved to %s: %s", cli_vm_name(pool, move->vm),
+              cli_host_name(pool, move->to), why);
+}
+
+/* The plugin's numbers can be read again; XAPI's own would only be as stale as before. */
+static bool readable(const struct exclaim_pool_host *host)
+{
+    return host->free_source == EXCLAIM_FROM_HYPERCALL || host->free_source == EXCLAIM_FROM_CONSOLE;
+}
+
+static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)
+{
+    struct exclaim_pool *pool = &r->e->from->pool;
+
+    if (!readable(&pool->host[host])) {
+        return 0;
+    }
+    if (exclaim_xapi_refresh(r->e->from->xapi, pool, host, err)) {
+        return -1;
+    }
+    r->read_ms[host] = cli_now_ms();
+    return 0;
+}
+
+/* What is on its way to @host, as if none of it had arrived yet: too much rather than too little.
+ */
+static void charge_flights(const struct round *r, uint32_t host, struct exclaim_pool_host *to,
+                           bool *any)
+{
+    const struct evac *e = r->e;
+
+    for (uint32_t i = 0; i < e->nr_flights; i++) {
+        const struct exclaim_plan_move *move;
+
+        if (e->flight[i].to != host || e->flight[i].move == NO_MOVE) {
+            continue;
+        }
+        *any = true;
+        move = &r->plan->move[e->flight[i].move];
+        to->host_claimed += move->pages + move->arrival_pages;
+        for (uint32_t p = 0; p < move->nr_parts; p++) {
+            if (move->part[p].dst_node < EXCLAIM_NODES_MAX) {
+                to->claimed[move->part[p].dst_node] += move->part[p].pages + move->arrival_pages;
+            }
+        }
+    }
+}
+
+static enum verdict still_fits(struct round *r, uint32_t m, struct exclaim_error *err)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+    struct exclaim_pool *pool = &r->e->from->pool;
+    struct exclaim_pool_host *to = &pool->host[move->to], before = *to;
+    struct exclaim_preflight *check = NULL;
+    struct exclaim_plan_options opt;
+    bool flying = false;
+    enum verdict verdict = GO;
+
+    cli_plan_options(r->e->cli, &opt);
+    charge_flights(r, move->to, to, &flying);
+    if (exclaim_preflight(pool, &move->vm, 1, &move->to, 1, &opt, &check, err)) {
+        *to = before;
+        return NEVER;
+    }
+    if (move->kept ? !check->cell[0].whole : !check->cell[0].fits) {
+        verdict = flying ? LATER : NEVER;
+        exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0, "%s", "");
+        exclaim_misfit_text(pool, &check->cell[0].misfit, err->text, sizeof(err->text));
+    }
+    exclaim_preflight_free(check);
+    *to = before;
+    return verdict;
+}
+
+/* Where the VM is by XAPI's word, and whether nobody else moves it. */
+static enum verdict still_there(struct round *r, uint32_t m, struct exclaim_error *err)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+    const struct exclaim_pool *pool = &r->e->from->pool;
+    struct exclaim_xapi_vm now;
+
+    if (exclaim_xapi_vm(r->e->from->xapi, pool->vm[move->vm].ref, &now, err)) {
+        return NEVER;
+    }
+    if (now.migrating.state != EXCLAIM_TASK_NONE) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "somebody else migrates it");
+        return NEVER;
+    }
+    if (!now.running || strcmp(now.host_ref, pool->host[move->from].ref)) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "it does not run on %s any more",
+                     cli_host_name(pool, move->from));
+        return NEVER;
+    }
+    return GO;
+}
+
+static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+
+    if (still_there(r, m, err) == NEVER) {
+        return NEVER;
+    }
+    if (cli_now_ms() - r->read_ms[move->from] > SOURCE_OLD_MS && read_again(r, move->from, err)) {
+        exclaim_error_wrap(err, "%s", cli_host_name(&r->e->from->pool, move->from));
+        return NEVER;
+    }
+    if (r->e->from->pool.vm[move->vm].host != move->from) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "Xen on %s does not show it any more",
+                     cli_host_name(&r->e->from->pool, move->from));
+        return NEVER;
+    }
+    if (read_again(r, move->to, err)) {
+        exclaim_error_wrap(err, "%s", cli_host_name(&r->e->from->pool, move->to));
+        return NEVER;
+    }
+    return still_fits(r, m, err);
+}
+
+static bool failed_too_often(const struct round *r, uint32_t vm)
+{
+    const struct evac *e = r->e;
+
+    for (uint32_t i = 0; i < e->nr_results; i++) {
+        if (!strcmp(e->result[i]->uuid, e->from->pool.vm[vm].uuid)) {
+            return e->result[i]->failures >= TRIES;
+        }
+    }
+    return false;
+}
+
+static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+    const struct exclaim_pool *pool = &r->e->from->pool;
+    struct exclaim_xapi_task task = { 0 };
+    struct exclaim_xapi_vm now;
+    struct exclaim_error failed = { 0 };
+    char nodes[64];
+    json_object *o = evac_new_event("start");
+
+    /* Written first: what has begun must be in the file even if we die in the call. */
+    exclaim_json_move(o, pool, move);
+    exclaim_json_str(o, "vm_ref", pool->vm[move->vm].ref);
+    evac_event(r->e, o);
+    if (r->e->events_lost) {
+        return 0;
+    }
+    if (exclaim_xapi_migrate(r->e->from->xapi, pool->vm[move->vm].ref, pool->host[move->to].ref,
+                             &task, &failed)) {
+        if (exclaim_xapi_vm(r->e->from->xapi, pool->vm[move->vm].ref, &now, NULL) ||
+            now.migrating.state != EXCLAIM_TASK_PENDING) {
+            struct evac_result *result = evac_result(r->e, move->vm, move->to, err);
+
+            if (!result) {
+                return -1;
+            }
+            result->outcome = EVAC_FAILED;
+            result->failures++;
+            snprintf(result->why, sizeof(result->why), "%s", failed.text);
+            give_up(r, m, failed.text);
+            return 0;
+        }
+        task = now.migrating; /* the answer was lost, the move began */
+    }
+    cli_nodes(move, nodes, sizeof(nodes));
+    evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", cli_vm_name(pool, move->vm),
+              cli_host_name(pool, move->from), cli_host_name(pool, move->to), move->pages, nodes);
+    r->state[m] = MOVE_FLIES;
+    return evac_take_off(r->e, r->plan, m, move->vm, move->to, &task, err);
+}
+
+static uint32_t count_flights(const struct round *r, uint32_t host, bool in)
+{
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < r->e->nr_flights; i++) {
+        nr += (in ? r->e->flight[i].to : r->e->flight[i].from) == host;
+    }
+    return nr;
+}
+
+/* All moves of waves before move->after have ended. */
+static bool its_turn(const struct round *r, const struct exclaim_plan_move *move)
+{
+    for (uint32_t m = 0; m < r->plan->nr_moves; m++) {
+        if (r->plan->move[m].wave < move->after && r->state[m] != MOVE_ENDED) {
+            return false;
+        }
+    }
+    return r->e->nr_flights < EXCLAIM_XAPI_TASKS &&
+           count_flights(r, move->from, false) < r->e->max_moves &&
+           count_flights(r, move->to, true) < r->e->max_moves;
+}
+
+/* Begins all moves that may begin now. */
+static int begin_some(struct round *r, struct exclaim_error *err)
+{
+    for (uint32_t m = 0; m < r->plan->nr_moves && evac_goes_on(r->e); m++) {
+        const struct exclaim_plan_move *move = &r->plan->move[m];
+        struct exclaim_error why = { 0 };
+
+        if (r->state[m] != MOVE_WAITS || !its_turn(r, move)) {
+            continue;
+        }
+        if (failed_too_often(r, move->vm)) {
+            r->state[m] = MOVE_ENDED;
+            continue;
+        }
+        switch (check(r, m, &why)) {
+        case GO:
+            if (begin(r, m, err)) {
+                return -1;
+            }
+            break;
+        case LATER:
+            break;
+        case NEVER:
+            if (!evac_goes_on(r->e)) {
+                return 0; /* asked to stop in the middle of the check */
+            }
+            give_up(r, m, why.text);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Moves that flew and are not among the flights any more. */
+static void note_landed(struct round *r)
+{
+    for (uint32_t m = 0; m < r->plan->nr_moves; m++) {
+        bool flies = false;
+
+        if (r->state[m] != MOVE_FLIES) {
+            continue;
+        }
+        for (uint32_t i = 0; i < r->e->nr_flights; i++) {
+            flies |= r->e->flight[i].move == m;
+        }
+        if (!flies) {
+            r->state[m] = MOVE_ENDED;
+        }
+    }
+}
+
+static uint32_t count_done(const struct evac *e)
+{
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < e->nr_results; i++) {
+        nr += e->result[i]->outcome == EVAC_DONE;
+    }
+    return nr;
+}
+
+int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved, bool *again,
+               struct exclaim_error *err)
+{
+    struct round *r = calloc(1, sizeof(*r));
+    uint32_t before = count_done(e), ended = 0;
+    int rc = -1;
+
+    *moved = 0;
+    *again = false;
+    if (!r) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "round");
+    }
+    r->e = e;
+    r->plan = plan;
+    r->state = calloc(plan->nr_moves + 1, sizeof(*r->state));
+    if (!r->state) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "round of %" PRIu32 " moves", plan->nr_moves);
+        goto out;
+    }
+    for (bool first = true;; first = false) {
+        if ((first || ended) && begin_some(r, err)) {
+            goto out;
+        }
+        if (!e->nr_flights) {
+            break;
+        }
+        if (evac_wait(e, &ended, err)) {
+            goto out;
+        }
+        note_landed(r);
+    }
+    rc = 0;
+
+out:
+    /* Whatever went wrong here, what is on its way is not forgotten. */
+    while (rc && e->nr_flights && !e->left_alone && !evac_wait(e, &ended, NULL)) {
+    }
+    *moved = count_done(e) - before;
+    *again = r->again || *moved;
+    free(r->state);
+    free(r);
+    return rc;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* plan evacuate HOST..., plan rolling: what would be done, and why no plan can do better. */
+#include "plan_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../report/html.h"
+#include "../report/plan_json.h"
+#include "evacuate.h"
+
+static void print_json(const struct cli_pool *from, const struct exclaim_plan *plan,
+                       const char *kind)
+{
+    json_object *o = exclaim_json_schema("plan");
+
+    exclaim_json_str(o, "kind", kind);
+    json_object_object_add(o, "time_unix_ms", json_object_new_int64(from->time_unix_ms));
+    exclaim_json_bool(o, "fits", cli_plan_fits(plan));
+    exclaim_json_bool(o, "blocked", plan->blocked);
+    exclaim_json_u64(o, "moves", plan->nr_moves);
+    exclaim_json_u64(o, "waves", plan->nr_waves);
+    exclaim_json_u64(o, "strays", plan->nr_strays);
+    exclaim_json_hosts(o, &from->pool);
+    exclaim_json_steps(o, &from->pool, plan);
+    cli_print_json(o);
+}
+
+static void print_rolling_end(const struct exclaim_pool *pool, const struct exclaim_plan *plan)
+{
+    uint32_t temporary = 0, done = 0;
+
+    for (uint32_t m = 0; m < plan->nr_moves; m++) {
+        temporary += plan->move[m].temporary;
+    }
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        done += plan->step[s].kind == EXCLAIM_STEP_EVACUATE;
+    }
+    if (plan->blocked) {
+        const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
+
+        printf("blocked: %" PRIu32 " hosts can be upgraded, then %s cannot be emptied: %" PRIu32
+               " VMs stay\n",
+               done - 1, cli_host_name(pool, last->host), last->nr_stays);
+        return;
+    }
+    printf("%" PRIu32 " hosts, %" PRIu32 " moves, %" PRIu32 " of them to make room; %" PRIu32
+           " VMs do not end where they were\n",
+           done, plan->nr_moves, temporary, plan->nr_strays);
+}
+
+static int print_text(const struct cli_pool *from, const struct exclaim_plan *plan, bool rolling,
+                      struct exclaim_error *err)
+{
+    const struct exclaim_pool *pool = &from->pool;
+
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        const struct exclaim_plan_step *step = &plan->step[s];
+
+        if (rolling && step->kind == EXCLAIM_STEP_EVACUATE) {
+            printf("%sstep %" PRIu32 ": empty and upgrade %s\n", s ? "\n" : "", s + 1,
+                   cli_host_name(pool, step->host));
+        } else if (rolling) {
+            printf("\nstep %" PRIu32 ": back to %s\n", s + 1,
+                   step->host == EXCLAIM_NO_HOST ? "where they were"
+                                                 : cli_host_name(pool, step->host));
+        }
+        if (cli_print_step(pool, plan, s, err)) {
+            return -1;
+        }
+    }
+    if (rolling) {
+        printf("\n");
+        print_rolling_end(pool, plan);
+    }
+    cli_print_gaps(from);
+    return 0;
+}
+
+int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32_t *host,
+                      uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err)
+{
+    struct exclaim_plan_options opt;
+    uint32_t *to = NULL, *vm = NULL, nr_to, nr_vms;
+    int rc = -1;
+
+    cli_plan_options(cli, &opt);
+    if (!cli->to.nr) {
+        return exclaim_plan_evacuate(&from->pool, host, nr_hosts, &opt, plan, err);
+    }
+    if (cli_targets(&from->pool, &cli->to, host, nr_hosts, &to, &nr_to, err) ||
+        cli_vms_on(&from->pool, host, nr_hosts, &vm, &nr_vms, err)) {
+        goto out;
+    }
+    for (uint32_t i = 0; i < nr_to; i++) {
+        for (uint32_t j = 0; j < nr_hosts; j++) {
+            if (to[i] == host[j]) {
+                exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                             "host %s is to be emptied and named by --to",
+                             cli_host_name(&from->pool, to[i]));
+                goto out;
+            }
+        }
+    }
+    rc = exclaim_plan_place(&from->pool, vm, nr_vms, to, nr_to, &opt, plan, err);
+
+out:
+    free(to);
+    free(vm);
+    return rc;
+}
+
+static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exclaim_plan **plan,
+                        struct exclaim_error *err)
+{
+    struct exclaim_rolling_options opt = { .back = EXCLAIM_BACK_EACH };
+    uint32_t *order = NULL;
+    int rc;
+
+    if (cli->back && !strcmp(cli->back, "end")) {
+        opt.back = EXCLAIM_BACK_END;
+    } else if (cli->back && !strcmp(cli->back, "none")) {
+        opt.back = EXCLAIM_BACK_NONE;
+    } else if (cli->back && strcmp(cli->back, "each")) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--back \"%s\" is not each, end or none",
+                            cli->back);
+    }
+    cli_plan_options(cli, &opt.plan);
+    if (cli->hosts.nr) {
+        if (cli_hosts(&from->pool, cli->hosts.name, cli->hosts.nr, &order, err)) {
+            return -1;
+        }
+        opt.order = order;
+        opt.nr_order = cli->hosts.nr;
+    }
+    rc = exclaim_plan_rolling(&from->pool, &opt, plan, err);
+    free(order);
+    return rc;
+}
+
+int verb_plan(struct cli *cli, struct exclaim_error *err)
+{
+    bool rolling = !strcmp(cli->arg, "rolling");
+    struct exclaim_plan *plan = NULL;
+    struct cli_pool from = { 0 };
+    uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
+    int rc = -1;
+
+    if ((rolling && (nr_hosts || cli->to.nr)) ||
+        (!rolling && (strcmp(cli->arg, "evacuate") || !nr_hosts || cli->hosts.nr || cli->back))) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "usage: exclaim plan evacuate HOST... [--to HOST]... | "
+                            "plan rolling [--host HOST]... [--back each|end|none]");
+    }
+    if (cli_pool_open(cli, NULL, NULL, &from, err)) {
+        return -1;
+    }
+    if (rolling) {
+        if (plan_rolling(cli, &from, &plan, err)) {
+            goto out;
+        }
+    } else if (cli_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts, &host, err) ||
+               cli_plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
+        goto out;
+    }
+    if (cli->html &&
+        exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, err)) {
+        goto out;
+    }
+    if (cli->json) {
+        print_json(&from, plan, rolling ? "rolling" : "evacuate");
+    } else if (print_text(&from, plan, rolling, err)) {
+        goto out;
+    }
+    rc = cli_plan_fits(plan) ? 0 : 3;
+
+out:
+    exclaim_plan_free(plan);
+    free(host);
+    cli_pool_close(&from);
+    return rc;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A plan for people: its moves in order, who stays and why, the verdict. */
+#include "plan_print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../report/table.h"
+
+#define LINE 512
+
+static int print_moves(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                       const struct exclaim_plan_step *step, struct exclaim_error *err)
+{
+    static const char *const head[] = { ">WAVE", "VM",    "FROM",      "TO", "NODES",
+                                        ">MIB",  "SHAPE", "GUARANTEE", NULL };
+    struct table t;
+
+    if (!step->nr_moves) {
+        return 0;
+    }
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t m = step->first_move; m < step->first_move + step->nr_moves; m++) {
+        const struct exclaim_plan_move *move = &plan->move[m];
+        char nodes[64];
+
+        cli_nodes(move, nodes, sizeof(nodes));
+        table_cell(&t, "%" PRIu32, move->wave);
+        table_cell(&t, "%s", cli_vm_name(pool, move->vm));
+        table_cell(&t, "%s", cli_host_name(pool, move->from));
+        table_cell(&t, "%s%s", cli_host_name(pool, move->to), move->temporary ? " for now" : "");
+        table_cell(&t, "%s", nodes);
+        table_cell(&t, "%.1f", cli_mib(move->pages));
+        table_cell(&t, "%s", move->shape_known ? exclaim_match_shape_name(move->shape) : "unknown");
+        table_cell(&t, "%s", exclaim_guarantee_name(move->guarantee));
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}
+
+static void print_stays(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                        const struct exclaim_plan_step *step)
+{
+    char text[LINE];
+
+    for (uint32_t i = step->first_stay; i < step->first_stay + step->nr_stays; i++) {
+        exclaim_misfit_text(pool, &plan->stay[i], text, sizeof(text));
+        printf("stays: %s\n", text);
+    }
+}
+
+int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                   uint32_t number, struct exclaim_error *err)
+{
+    const struct exclaim_plan_step *step = &plan->step[number];
+    char text[LINE];
+
+    if (print_moves(pool, plan, step, err)) {
+        return -1;
+    }
+    print_stays(pool, plan, step);
+    exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
+    printf("%s%s\n", step->nr_moves ? "\n" : "", text);
+    return 0;
+}
+
+void cli_print_gaps(const struct cli_pool *from)
+{
+    const struct exclaim_pool *pool = &from->pool;
+    uint32_t inexact = 0, first = 0;
+
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        char age[32];
+
+        cli_age(from, h, age, sizeof(age));
+        if (*pool->host[h].why) {
+            printf("note: %s: %s\n", cli_host_name(pool, h), pool->host[h].why);
+        }
+        if (pool->host[h].time_unix_ms &&
+            from->time_unix_ms - pool->host[h].time_unix_ms > CLI_OLD_MS) {
+            printf("note: %s was read %s ago: much may have changed\n", cli_host_name(pool, h),
+                   age);
+        }
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (!pool->vm[v].exact) {
+            first = inexact ? first : v;
+            inexact++;
+        }
+    }
+    if (inexact) {
+        printf("note: %" PRIu32 " VMs are not counted exactly, %s among them: %s\n", inexact,
+               cli_vm_name(pool, first), pool->vm[first].why);
+    }
+}
+
+bool cli_plan_fits(const struct exclaim_plan *plan)
+{
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        if (plan->step[s].kind == EXCLAIM_STEP_EVACUATE &&
+            !exclaim_plan_complete(&plan->step[s].proof)) {
+            return false;
+        }
+    }
+    return !plan->blocked && !plan->nr_strays;
+}

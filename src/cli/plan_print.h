@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXCLAIM_CLI_PLAN_PRINT_H
+#define EXCLAIM_CLI_PLAN_PRINT_H
+
+#include "pool.h"
+
+/* Numbers of a host that are older than this are said to be. */
+#define CLI_OLD_MS (10 * 60 * 1000)
+
+/* The step's moves, stays and verdict. */
+int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                   uint32_t number, struct exclaim_error *err);
+
+/* What is not known of the pool, and what is old. */
+void cli_print_gaps(const struct cli_pool *from);
+
+/* Every VM leaves with its shape; rolling: and comes back. */
+bool cli_plan_fits(const struct exclaim_plan *plan);
+
+#endif

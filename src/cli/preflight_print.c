@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What preflight found: verdicts per VM, host and node; what was read when; what would help. */
+#include "preflight.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../report/plan_json.h"
+#include "../report/table.h"
+#include "plan_print.h"
+
+#define LINE 512
+
+/* So many VMs times hosts are shown one by one to people; more only where each VM goes. */
+#define CELLS_SHOWN 64
+
+/* A VM's parts on a host's nodes; more of them than this is nobody's VM. */
+#define NODES_SHOWN 512
+
+static const char *cell_verdict(const struct exclaim_preflight_cell *cell)
+{
+    if (!cell->fits) {
+        return "no";
+    }
+    return cell->shape_known ? exclaim_match_shape_name(cell->shape) : "unknown";
+}
+
+/* --- for programs --- */
+
+static void json_nodes(const struct preflight *p, const struct exclaim_preflight_cell *cell,
+                       json_object *o)
+{
+    struct preflight_node node[NODES_SHOWN];
+    uint32_t nr = preflight_nodes(p, cell->vm, cell->host, cell->fits && cell->shape_known, node,
+                                  NODES_SHOWN);
+    json_object *list = exclaim_json_array(o, "nodes");
+
+    for (uint32_t i = 0; i < nr; i++) {
+        json_object *item = exclaim_json_item(list);
+
+        if (node[i].src_node != EXCLAIM_NO_NODE) {
+            exclaim_json_u64(item, "source_node", node[i].src_node);
+        }
+        exclaim_json_u64(item, "node", node[i].node);
+        exclaim_json_u64(item, "need_pages", node[i].need);
+        exclaim_json_u64(item, "free_pages", node[i].free);
+        exclaim_json_u64(item, "claimed_pages", node[i].claimed);
+        exclaim_json_u64(item, "short_by_pages", node[i].short_by);
+    }
+}
+
+static void json_vm(const struct preflight *p, uint32_t i, json_object *o)
+{
+    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool_vm *vm = &pool->vm[p->vm[i]];
+    const struct exclaim_plan_move *move = preflight_move(p, p->vm[i]);
+    json_object *list;
+
+    exclaim_json_str(o, "uuid", vm->uuid);
+    exclaim_json_str(o, "name", vm->name);
+    exclaim_json_host(o, "host", pool, vm->host);
+    exclaim_json_u64(o, "total_pages", vm->total_pages);
+    exclaim_json_nodes(o, "pages", vm->nr_nodes, vm->pages);
+    exclaim_json_str(o, "pages_source", exclaim_number_source_name(vm->pages_source));
+    exclaim_json_bool(o, "exact", vm->exact);
+    if (!vm->exact) {
+        exclaim_json_str(o, "exact_why", vm->why);
+    }
+    exclaim_json_u64(o, "arrival_pages", vm->arrival_pages);
+    exclaim_json_str(o, "arrival_source", exclaim_number_source_name(vm->arrival_source));
+    exclaim_json_bool(o, "fits", preflight_good(p, move));
+    if (move) {
+        exclaim_json_move(exclaim_json_child(o, "together"), pool, move);
+    }
+    list = exclaim_json_array(o, "on");
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        const struct exclaim_preflight_cell *cell = &p->result->cell[(size_t)i * p->nr_hosts + h];
+        json_object *item = exclaim_json_item(list);
+
+        exclaim_json_host(item, "host", pool, cell->host);
+        exclaim_json_str(item, "verdict", cell_verdict(cell));
+        exclaim_json_bool(item, "fits", cell->fits);
+        exclaim_json_bool(item, "keeps_shape", cell->whole);
+        exclaim_json_str(item, "guarantee", exclaim_guarantee_name(cell->guarantee));
+        json_nodes(p, cell, item);
+        if (!cell->whole) {
+            exclaim_json_misfit(exclaim_json_child(item, "misfit"), pool, &cell->misfit);
+        }
+    }
+}
+
+static void json_changes(const struct preflight *p, json_object *o)
+{
+    const struct exclaim_pool *pool = &p->from->pool;
+    json_object *list = exclaim_json_array(o, "changes");
+    char text[LINE];
+
+    for (uint32_t i = 0; i < p->result->nr_changes; i++) {
+        const struct exclaim_change *c = &p->result->change[i];
+        json_object *item = exclaim_json_item(list);
+
+        exclaim_change_text(pool, c, text, sizeof(text));
+        exclaim_json_str(item, "text", text);
+        exclaim_json_vm(item, "vm", pool, c->vm);
+        exclaim_json_host(item, "host", pool, c->host);
+        if (c->node != EXCLAIM_NO_NODE) {
+            exclaim_json_u64(item, "node", c->node);
+        }
+        exclaim_json_u64(item, "pages", c->pages);
+        if (c->kind == EXCLAIM_CHANGE_MOVE) {
+            exclaim_json_vm(item, "other", pool, c->other);
+            exclaim_json_host(item, "other_host", pool, c->other_host);
+        }
+    }
+}
+
+void preflight_print_json(const struct preflight *p)
+{
+    json_object *o = exclaim_json_schema("preflight"), *list;
+
+    json_object_object_add(o, "time_unix_ms", json_object_new_int64(p->from->time_unix_ms));
+    exclaim_json_bool(o, "fits", p->fits);
+    exclaim_json_str(o, "least_guarantee", exclaim_guarantee_name(p->least));
+    exclaim_json_proof(exclaim_json_child(o, "together"), &p->from->pool,
+                       &p->result->together->step[0].proof);
+    if (p->not_held) {
+        json_object *hold = exclaim_json_child(o, "hold");
+
+        exclaim_json_bool(hold, "held", false);
+        exclaim_json_str(hold, "why", p->not_held);
+    }
+    exclaim_json_hosts(o, &p->from->pool);
+    list = exclaim_json_array(o, "vms");
+    for (uint32_t i = 0; i < p->nr_vms; i++) {
+        json_vm(p, i, exclaim_json_item(list));
+    }
+    json_changes(p, o);
+    cli_print_json(o);
+}
+
+/* --- for people --- */
+
+static int print_hosts(const struct preflight *p, struct exclaim_error *err)
+{
+    static const char *const head[] = { "HOST",   ">NODE", ">FREE",     ">CLAIMED", ">ROOM",
+                                        "SOURCE", "READ",  "GUARANTEE", NULL };
+    const struct exclaim_pool *pool = &p->from->pool;
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t i = 0; i < p->nr_hosts; i++) {
+        const struct exclaim_pool_host *host = &pool->host[p->host[i]];
+        struct exclaim_room room;
+        char age[48];
+
+        exclaim_plan_room(pool, p->host[i], &room);
+        cli_age(p->from, p->host[i], age, sizeof(age));
+        for (uint32_t n = 0; n < host->nr_nodes; n++) {
+            if (host->online >> n & 1) {
+                table_cell(&t, "%s", cli_host_name(pool, p->host[i]));
+                table_cell(&t, "%" PRIu32, n);
+                table_cell(&t, "%" PRIu64, host->free[n]);
+                table_cell(&t, "%" PRIu64, host->claimed[n]);
+                table_cell(&t, "%" PRIu64, exclaim_room_node(&room, n));
+                table_cell(&t, "%s", exclaim_number_source_name(host->free_source));
+                table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
+                table_cell(&t, "%s", "");
+            }
+        }
+        table_cell(&t, "%s", cli_host_name(pool, p->host[i]));
+        table_cell(&t, "all");
+        table_cell(&t, "%" PRIu64, host->host_free);
+        table_cell(&t, "%" PRIu64, host->host_claimed);
+        table_cell(&t, "%" PRIu64, exclaim_room_host(&room));
+        table_cell(&t, "%s", exclaim_number_source_name(host->host_free_source));
+        table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
+        table_cell(&t, "%s, on several nodes %s", exclaim_guarantee_name(host->one_node),
+                   exclaim_guarantee_name(host->several_nodes));
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}
+
+static void cell_head(struct table *t, const struct preflight *p,
+                      const struct exclaim_preflight_cell *cell)
+{
+    table_cell(t, "%s", cli_vm_name(&p->from->pool, cell->vm));
+    table_cell(t, "%s", cli_host_name(&p->from->pool, cell->host));
+    table_cell(t, "%s", cell_verdict(cell));
+}
+
+static void cell_numbers(struct table *t, uint64_t need, uint64_t free, uint64_t claimed,
+                         uint64_t short_by, const char *guarantee)
+{
+    table_cell(t, "%" PRIu64, need);
+    table_cell(t, "%" PRIu64, free);
+    table_cell(t, "%" PRIu64, claimed);
+    table_cell(t, "%" PRIu64, short_by);
+    table_cell(t, "%s", guarantee);
+}
+
+static void print_cell(struct table *t, const struct preflight *p,
+                       const struct exclaim_preflight_cell *cell)
+{
+    const struct exclaim_misfit *m = &cell->misfit;
+    const char *guarantee = cell->fits ? exclaim_guarantee_name(cell->guarantee) : "-";
+    struct preflight_node node[NODES_SHOWN];
+    uint32_t nr = 0;
+
+    if (cell->fits && cell->shape_known) {
+        nr = preflight_nodes(p, cell->vm, cell->host, true, node, NODES_SHOWN);
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        cell_head(t, p, cell);
+        table_cell(t, "%" PRIu32 ">%" PRIu32, node[i].src_node, node[i].node);
+        cell_numbers(t, node[i].need, node[i].free, node[i].claimed, node[i].short_by, guarantee);
+    }
+    if (!nr && m->short_by) {
+        cell_head(t, p, cell);
+        if (m->node == EXCLAIM_NO_NODE) {
+            table_cell(t, "all");
+        } else {
+            table_cell(t, "%" PRIu32 ">%" PRIu32, m->src_node, m->node);
+        }
+        cell_numbers(t, m->need, m->free, m->claimed, m->short_by, guarantee);
+    } else if (!nr) {
+        cell_head(t, p, cell);
+        table_cell(t, "%s", cell->whole ? "?" : exclaim_misfit_why_name(m->why));
+        for (int i = 0; i < 4; i++) {
+            table_cell(t, "-");
+        }
+        table_cell(t, "%s", guarantee);
+    }
+}
+
+static int print_cells(const struct preflight *p, struct exclaim_error *err)
+{
+    static const char *const head[] = { "VM",    "HOST",     "VERDICT",   "NODE",      ">NEED",
+                                        ">FREE", ">CLAIMED", ">SHORT BY", "GUARANTEE", NULL };
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (size_t i = 0; i < (size_t)p->nr_vms * p->nr_hosts; i++) {
+        print_cell(&t, p, &p->result->cell[i]);
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}
+
+/* One row per VM: how many hosts could take it, and where it goes when all go. */
+static int print_vms(const struct preflight *p, struct exclaim_error *err)
+{
+    static const char *const head[] = { "VM",    ">MIB",  ">HOSTS",    "GOES TO",
+                                        "NODES", "SHAPE", "GUARANTEE", NULL };
+    const struct exclaim_pool *pool = &p->from->pool;
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t i = 0; i < p->nr_vms; i++) {
+        const struct exclaim_plan_move *move = preflight_move(p, p->vm[i]);
+        uint32_t whole = 0;
+        char nodes[64] = "-";
+
+        for (uint32_t h = 0; h < p->nr_hosts; h++) {
+            whole += p->result->cell[(size_t)i * p->nr_hosts + h].whole;
+        }
+        if (move) {
+            cli_nodes(move, nodes, sizeof(nodes));
+        }
+        table_cell(&t, "%s", cli_vm_name(pool, p->vm[i]));
+        table_cell(&t, "%.1f", cli_mib(pool->vm[p->vm[i]].total_pages));
+        table_cell(&t, "%" PRIu32 " of %" PRIu32, whole, p->nr_hosts);
+        table_cell(&t, "%s", move ? cli_host_name(pool, move->to) : "stays");
+        table_cell(&t, "%s", nodes);
+        table_cell(&t, "%s",
+                   !move               ? "-"
+                   : move->shape_known ? exclaim_match_shape_name(move->shape)
+                                       : "unknown");
+        table_cell(&t, "%s", move ? exclaim_guarantee_name(move->guarantee) : "-");
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
+}
+
+static void print_changes(const struct preflight *p)
+{
+    const struct exclaim_preflight *r = p->result;
+    char text[LINE];
+
+    for (uint32_t i = 0; i < r->nr_changes; i++) {
+        if (i && r->change[i].vm == r->change[i - 1].vm) {
+            continue; /* the smallest goes first */
+        }
+        exclaim_change_text(&p->from->pool, &r->change[i], text, sizeof(text));
+        printf("would help: %s\n", text);
+    }
+}
+
+int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
+{
+    const struct exclaim_plan *together = p->result->together;
+    const struct exclaim_pool *pool = &p->from->pool;
+    uint32_t weak = 0;
+    char text[LINE];
+
+    if (print_hosts(p, err)) {
+        return -1;
+    }
+    printf("\n");
+    if ((size_t)p->nr_vms * p->nr_hosts <= CELLS_SHOWN ? print_cells(p, err) : print_vms(p, err)) {
+        return -1;
+    }
+    printf("\npages of 4 KiB\n");
+    for (uint32_t i = 0; i < together->nr_stays; i++) {
+        exclaim_misfit_text(pool, &together->stay[i], text, sizeof(text));
+        printf("stays: %s\n", text);
+    }
+    print_changes(p);
+    cli_print_gaps(p->from);
+    for (uint32_t m = 0; m < together->nr_moves; m++) {
+        weak += together->move[m].guarantee < p->least;
+    }
+    if (weak) {
+        printf("note: %" PRIu32 " VMs would come with a weaker guarantee than %s\n", weak,
+               exclaim_guarantee_name(p->least));
+    }
+    if (p->not_held) {
+        printf("not held: %s\n", p->not_held);
+    }
+    exclaim_plan_proof_text(pool, &together->step[0].proof, text, sizeof(text));
+    printf("%s: %s\n",
+           p->fits              ? "fits"
+           : together->nr_stays ? "does not fit"
+                                : "fits, but not as asked",
+           text);
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of a page share. */
+#ifndef EXCLAIM_HTML_PAGE_H
+#define EXCLAIM_HTML_PAGE_H
+
+#include <stdio.h>
+
+#include "html.h"
+
+struct html_page {
+    FILE *f;
+    char temporary[512];
+    const char *path;
+    const struct exclaim_pool *pool;
+    bool rolling; /* hosts that were emptied are upgraded */
+};
+
+/* The head of a page with this title. */
+int html_open(struct html_page *page, const char *path, const struct exclaim_pool *pool,
+              const char *title, int64_t time_unix_ms, struct exclaim_error *err);
+
+/* Ends the page and puts it in its place; after a failure elsewhere (@rc), takes it away. */
+int html_close(struct html_page *page, int rc, struct exclaim_error *err);
+
+/* Text and attribute values: markup escaped, bytes that are no UTF-8 and controls replaced. */
+void html_text(struct html_page *page, const char *text);
+void html_textf(struct html_page *page, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+const char *html_host(const struct exclaim_pool *pool, uint32_t host);
+const char *html_vm(const struct exclaim_pool *pool, uint32_t vm);
+
+/* "12.5 GiB". */
+void html_size(struct html_page *page, uint64_t pages);
+
+/* The CSS class of where a move's pages come to lie: "kept", "bent" or "blind". */
+const char *html_move_class(const struct exclaim_plan_move *move);
+
+/* A large line with the answer. */
+void html_verdict(struct html_page *page, bool good, const char *text);
+
+/* Bars per host and node: before, after, and the most taken between.  SYSTEM: no memory. */
+int html_hosts(struct html_page *page, const struct exclaim_plan *plan, struct exclaim_error *err);
+
+/* Bands from the nodes that VMs leave to the nodes they come to; for few moves. */
+#define HTML_FLOW_MOVES 48
+void html_flow(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr);
+
+/* One table of moves, one of VMs that stay. */
+void html_moves(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr);
+void html_stays(struct html_page *page, const struct exclaim_misfit *stay, uint32_t nr);
+
+/* What is not known of the pool. */
+void html_gaps(struct html_page *page);
+
+#endif
