@@ -18,6 +18,7 @@ class Pair:
 
     def __init__(self, flavours, shapes, folder, overlay=None, step=lambda words: None):
         self.step = step
+        self.stage = None  # the project as installed, for scenarios that run its programs here
         self.shapes = shapes
         links = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.hosts = [Host(name, flavour, folder, shape, overlay, link, number) for number, (name, flavour, shape, link)

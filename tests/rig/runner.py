@@ -33,9 +33,10 @@ def _time_up(signum, frame):
 
 
 class Runner:
-    def __init__(self, flavours, overlay, logs, nodes, progress):
+    def __init__(self, flavours, overlay, logs, nodes, progress, stage=None):
         self.flavours, self.overlay, self.logs, self.progress = flavours, overlay, pathlib.Path(logs), progress
         self.nodes = (nodes, nodes)
+        self.stage = stage
         self.pair, self.boots, self.failures = None, 0, 0
         self.ended_by = None  # a signal's number
         self.begun = 0  # when the scenario of the moment got its hosts
@@ -56,6 +57,7 @@ class Runner:
         self.progress.step(f"booting two hosts, Xen {names}")
         self.boots += 1
         self.pair = Pair(self.flavours, shapes, self.logs / f"boot-{self.boots}", self.overlay, self.progress.step)
+        self.pair.stage = self.stage
         self.failures += 1
         self.pair.start()
         self.failures = 0

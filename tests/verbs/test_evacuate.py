@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""evacuate --apply against a simulated pool: moves, failures on the way, stopping, and going on."""
+import signal
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+import pools
+from pools import GIB, MIB, Sim, events, host, state, vm, wait_until
+
+# Six VMs on a; b and c can each take all of them.
+POOL = state([host("a", 8 * GIB, 8 * GIB), host("b", 16 * GIB, 16 * GIB), host("c", 16 * GIB, 16 * GIB)],
+             [vm(f"v{i}", "a", *((GIB, 0), (0, GIB), (512 * MIB, 700 * MIB))[i % 3]) for i in range(6)] + [vm("there", "b", GIB, GIB)])
+NAMES = [f"v{i}" for i in range(6)]
+SLOW = GIB  # pages a second: a second for a VM of 1 GiB
+
+
+class Case(unittest.TestCase):
+    def one_line(self, result, code):
+        self.assertEqual(result.code, code, result.err + result.out)
+        self.assertEqual(result.err.count("\n"), 1, result.err)
+
+    def all_moved(self, sim, names=NAMES, away_from="a"):
+        where = sim.where()
+        self.assertFalse([name for name in names if where[name] == away_from], where)
+
+    def outcomes(self, path, event):
+        return [e["vm"]["name"] for e in events(path) if e["event"] == event]
+
+
+class Evacuate(Case):
+    def test_prints_only(self):
+        with Sim(POOL) as sim:
+            before = sim.where()
+            shown = sim.run("evacuate", "a")
+            self.assertEqual(shown.code, 0, shown.err)
+            self.assertIn("nothing was moved: --apply carries this out", shown.out)
+            told = sim.run("evacuate", "a", "--json").json
+            self.assertEqual((told["schema"], told["applied"], len(told["steps"][0]["moves"])), ("exclaim.evacuate/1", False, 6))
+            self.assertEqual(sim.where(), before)
+
+    def test_applies(self):
+        with Sim(POOL) as sim:
+            log = sim.file("events")
+            done = sim.run("evacuate", "a", "--apply", "--events", log)
+            self.assertEqual((done.code, done.err), (0, ""), done.out)
+            self.all_moved(sim)
+            self.assertIn("done: 6 VMs moved", done.out)
+            self.assertIn("6 exact, 0 not, 0 not checked; 0 left", done.out)
+            self.assertIn("a stays enabled", done.out)
+            kinds = [e["event"] for e in events(log)]
+            self.assertEqual((kinds[0], kinds[1], kinds[-1]), ("begin", "plan", "end"))
+            self.assertEqual((kinds.count("start"), kinds.count("done")), (6, 6))
+            self.assertTrue(all(e["schema"] == "exclaim.event/1" and e["time_unix_ms"] > 0 for e in events(log)))
+            self.assertTrue(all(e["exact"] and e["deviation_pages"] == 0 for e in events(log) if e["event"] == "done"))
+            self.assertFalse(sim.call("task.get_all_records"), "tasks are left in XAPI's table")
+
+    def test_json(self):
+        with Sim(POOL) as sim:
+            told = sim.run("evacuate", "a", "--apply", "--json")
+            self.assertEqual((told.code, told.json["outcome"], told.json["left"]), (0, "done", 0))
+            self.assertEqual(sorted(v["name"] for v in told.json["vms"]), NAMES)
+            self.assertTrue(all(v["exact"] and v["outcome"] == "done" for v in told.json["vms"]))
+
+    def test_limits_hold(self):
+        with Sim(POOL, SLOW) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "3", "--to", "b")
+            most = 0
+            while going.process.poll() is None:
+                most = max(most, len(sim.tasks()))
+            self.assertEqual(going.end().code, 0)
+            self.assertLessEqual(most, 3)
+            self.all_moved(sim)
+
+    def test_disable(self):
+        with Sim(POOL) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--disable")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertFalse(sim.call("host.get_record", sim.ref("host", "a"))["enabled"])
+
+    def test_nothing_begins_if_not_all_can_leave(self):
+        content = state([host("a", 8 * GIB, 8 * GIB), host("b", 3 * GIB, 3 * GIB)], [vm("big", "a", 4 * GIB, 3 * GIB), vm("small", "a", GIB, 0)])
+        with Sim(content) as sim:
+            shown = sim.run("evacuate", "a", "--apply")
+            self.assertEqual((shown.code, shown.err), (3, ""), shown.out)
+            self.assertIn("nothing was moved", shown.out)
+            self.assertEqual(sim.where(), {"big": "a", "small": "a"})
+            self.assertEqual(sim.run("evacuate", "a", "--apply", "--json").json["applied"], False)
+            some = sim.run("evacuate", "a", "--apply", "--partial")
+            self.assertEqual((some.code, some.err), (3, ""), some.out)
+            self.assertEqual(sim.where(), {"big": "a", "small": "b"})
+
+    def test_empty_host(self):
+        with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
+            self.assertEqual(sim.run("evacuate", "a", "--apply").code, 0)
+
+    def test_without_the_plugin(self):
+        content = dict(POOL, hosts=[dict(h, plugin=False) for h in POOL["hosts"]])
+        with Sim(content) as sim:
+            done = sim.run("evacuate", "a", "--apply")
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertIn("0 exact, 0 not, 6 not checked", done.out)
+            self.all_moved(sim)
+
+
+class Failures(Case):
+    def test_one_failure_is_tried_again(self):
+        with Sim(POOL) as sim:
+            sim.faults({"method": "Async.VM.pool_migrate", "times": 1, "action": "error", "description": ["INTERNAL_ERROR", "a bad day"]})
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertIn("INTERNAL_ERROR: a bad day", done.out)
+            self.assertEqual(len(self.outcomes(sim.file("events"), "given-up")), 1)
+            self.all_moved(sim)
+
+    def test_a_vm_that_never_moves(self):
+        with Sim(POOL) as sim:
+            stuck = sim.ref("VM", "v1")
+            sim.faults({"method": "Async.VM.pool_migrate", "param": stuck, "action": "error", "description": ["VM_LACKS_FEATURE", stuck]})
+            done = sim.run("evacuate", "a", "--apply")
+            self.one_line(done, 5)
+            self.assertIn("1 VMs are left: VM.pool_migrate: VM_LACKS_FEATURE", done.err)
+            self.assertIn("v1: failed: ", done.out)
+            self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v1"])
+
+    def test_a_task_that_fails(self):
+        with Sim(POOL, hook="/bin/false") as sim:
+            done = sim.run("evacuate", "a", "--apply", "--json")
+            self.one_line(done, 5)
+            self.assertIn("VM_MIGRATE_FAILED", done.err)
+            self.assertEqual((done.json["outcome"], done.json["left"]), ("incomplete", 6))
+            self.assertTrue(all(v["outcome"] == "failed" and "runs where it was" in v["why"] for v in done.json["vms"]))
+
+    def test_lost_answer(self):
+        with Sim(POOL, SLOW) as sim:
+            sim.faults({"method": "Async.VM.pool_migrate", "times": 1, "action": "close", "after": True})
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.all_moved(sim)
+            self.assertEqual(len(self.outcomes(sim.file("events"), "start")), 6)
+
+    def test_destination_vanishes(self):
+        with Sim(POOL, SLOW) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--events", sim.file("events"))
+            going.wait_for("v")
+            going.wait_for(": a to ")
+            target = next(e["to"]["name"] for e in events(sim.file("events")) if e["event"] == "start")
+            gone, other = sim.ref("host", target), {"b": "c", "c": "b"}[target]
+            sim.faults({"method": "host.call_plugin", "param": gone, "action": "error", "description": ["HOST_OFFLINE", gone]},
+                       {"method": "host_metrics.get_all_records", "action": "field", "name": "live", "value": True})
+            done = going.end()
+            self.assertIn("HOST_OFFLINE", done.out)
+            self.assertIn("planning anew", done.out)
+            where = sim.where()
+            self.assertEqual([n for n in NAMES if where[n] == "a"], [], done.out + done.err)
+            self.assertIn(other, where.values())
+
+    def test_xapi_is_away_for_a_while(self):
+        with Sim(POOL, SLOW) as sim:
+            going = sim.start("evacuate", "a", "--apply")
+            going.wait_for(": a to ")
+            sim.faults({"method": "event.from", "times": 1, "action": "close"})
+            done = going.end()
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.all_moved(sim)
+
+    def test_events_cannot_be_written(self):
+        with Sim(POOL) as sim:
+            before = sim.where()
+            done = sim.run("evacuate", "a", "--apply", "--events", "/dev/full")
+            self.one_line(done, 5)
+            self.assertIn("events could not be written", done.err)
+            self.assertEqual(sim.where(), before)
+
+    def test_a_vm_that_is_gone_meanwhile(self):
+        with Sim(POOL, SLOW) as sim:
+            halted = sim.ref("VM", "v5")
+            record = dict(sim.call("VM.get_record", halted), power_state="Halted", resident_on="OpaqueRef:NULL")
+            sim.faults({"method": "VM.get_record", "param": halted, "action": "result", "value": record})
+            done = sim.run("evacuate", "a", "--apply")
+            self.assertIn("v5: not moved to ", done.out)
+            self.one_line(done, 5)
+            self.assertIn("1 VMs are left: v5: it does not run on a any more", done.err)
+
+
+class Stop(Case):
+    def test_stop_and_resume(self):
+        with Sim(POOL, SLOW) as sim:
+            log = sim.file("events")
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--to", "b", "--events", log)
+            going.wait_for(": a to ")
+            going.interrupt()
+            stopped = going.end()
+            self.one_line(stopped, 5)
+            self.assertIn("stopped as asked: 5 VMs are left; --resume", stopped.err)
+            self.assertIn("1 on their way are waited for", stopped.out)
+            self.assertEqual(len(self.outcomes(log, "start")), 1)
+            self.assertEqual(len(self.outcomes(log, "done")), 1)
+            self.assertEqual(list(sim.where().values()).count("b"), 2)
+
+            shown = sim.run("evacuate", "--resume", log)
+            self.assertEqual(shown.code, 0, shown.err)
+            self.assertIn("5 of 5 VMs leave", shown.out)
+            self.assertEqual(list(sim.where().values()).count("b"), 2)
+
+            done = sim.run("evacuate", "--resume", log, "--apply")
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertEqual(list(sim.where().values()).count("b"), 7, "--to of the first run holds")
+            self.assertEqual(len(self.outcomes(log, "done")), 6)
+
+    def test_again_cancels(self):
+        with Sim(POOL, SLOW // 8) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1")
+            going.wait_for(": a to ")
+            going.interrupt(signal.SIGTERM)
+            going.wait_for("again to cancel")
+            going.interrupt(signal.SIGTERM)
+            stopped = going.end()
+            self.one_line(stopped, 5)
+            self.assertIn("cancelling 1 moves", stopped.out)
+            self.assertIn("runs where it was", stopped.out)
+            self.assertEqual(list(sim.where().values()).count("a"), 6)
+            self.assertFalse(sim.tasks())
+
+    def test_a_third_time_leaves_them(self):
+        with Sim(POOL, SLOW // 8) as sim:
+            log = sim.file("events")
+            sim.faults({"method": "task.cancel", "action": "error", "description": ["OPERATION_NOT_ALLOWED", "not this one"]})
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--events", log)
+            going.wait_for(": a to ")
+            going.interrupt()
+            going.wait_for("again to cancel")
+            going.interrupt()
+            going.wait_for("cannot be cancelled: ")
+            going.interrupt(signal.SIGHUP)
+            stopped = going.end()
+            self.one_line(stopped, 5)
+            self.assertIn("1 moves were left to XAPI", stopped.err)
+            self.assertEqual(len(sim.tasks()), 1)
+
+    def test_killed_and_resumed(self):
+        with Sim(POOL, SLOW // 4) as sim:
+            log = sim.file("events")
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--events", log)
+            going.wait_for(": a to ")
+            going.interrupt(signal.SIGKILL)
+            going.end()
+            self.assertEqual(len(sim.tasks()), 1)
+            with open(log, "a") as f:
+                f.write('{"schema":"exclaim.event/1","event":"pro')  # cut by the kill
+            done = sim.run("evacuate", "--resume", log, "--apply", "--max-moves", "4")
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertIn("begun earlier, still on its way", done.out)
+            self.all_moved(sim)
+
+    def test_stop_before_anything(self):
+        with Sim(POOL) as sim:
+            sim.faults({"method": "VM.get_all_records", "action": "hang", "seconds": 60})
+            going = sim.start("evacuate", "a", "--apply")
+            wait_until(lambda: going.process.poll() is None and pools.pathlib.Path(f"/proc/{going.process.pid}/status").exists()
+                       and "SigBlk:\t0000000000004003" in pools.pathlib.Path(f"/proc/{going.process.pid}/status").read_text())
+            going.interrupt()
+            self.one_line(going.end(), 5)
+
+    def test_what_is_no_file_of_events(self):
+        with Sim(POOL) as sim:
+            path = pools.pathlib.Path(sim.file("log"))
+            for text, words in (("", "tells of no evacuation"), ("hello\n", "line 1 is no event"), ('{"schema":"exclaim.event/1"}\n', "tells of no"),
+                                ('{"schema":"exclaim.event/1","event":"begin"}\n', "without hosts"),
+                                ('{"schema":"exclaim.event/1","event":"begin","hosts":' + str(["x"] * 300).replace("'", '"') + "}\n", "300 hosts")):
+                with self.subTest(words):
+                    path.write_text(text)
+                    result = sim.run("evacuate", "--resume", str(path), "--apply")
+                    self.one_line(result, 5)
+                    self.assertIn(words, result.err)
+            self.one_line(sim.run("evacuate", "--resume", sim.file("none"), "--apply"), 5)
+            path.write_text('{"schema":"exclaim.event/1","event":"begin","hosts":["nobody"],"to":[]}\n')
+            self.one_line(sim.run("evacuate", "--resume", str(path), "--apply"), 2)
+
+
+class Large(Case):
+    def test_64_hosts_1000_vms(self):
+        with Sim(pools.generated(hosts=64, vms=1000), 1 << 34) as sim:
+            names = [name for name, at in sim.where().items() if at == "host00"]
+            done = sim.run("evacuate", "host00", "--apply", "--max-moves", "8")
+            self.assertEqual(done.code, 0, done.out[-2000:] + done.err)
+            self.all_moved(sim, names, "host00")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""preflight and plan against a simulated pool: answers, exit codes, pages for a browser, and what goes wrong."""
+import pathlib
+import sys
+import unittest
+import xml.dom.minidom
+
+sys.dont_write_bytecode = True
+
+import pools
+from pools import GIB, MIB, Sim, host, run, state, vm
+
+ROOMY = state([host("a", 4 * GIB, 4 * GIB), host("b", 4 * GIB, 4 * GIB), host("c", 4 * GIB, 4 * GIB)],
+              [vm("one", "a", 1 * GIB, 0), vm("two", "a", 1 * GIB, 512 * MIB), vm("there", "b", 2 * GIB, 2 * GIB)])
+
+# `big` fits no node of b, though b has more than it needs in all; c may take it, but only split.
+TIGHT = state([host("a", 8 * GIB, 8 * GIB), host("b", 4 * GIB, 4 * GIB)],
+              [vm("big", "a", 6 * GIB, 0), vm("filler", "b", 1 * GIB, 0)])
+
+NASTY = "<script>alert(1)</script> & \"x\" 'y' ]]> \u00e4\u0301 \U0001f600"
+
+
+def page(path):
+    """A page is well-formed XML too; it has no script and names nothing outside of itself."""
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    xml.dom.minidom.parseString(text.replace("<!DOCTYPE html>\n", "", 1))
+    assert "<script" not in text and "http:" not in text and "https:" not in text and "url(" not in text, "not self-contained"
+    return text
+
+
+class Case(unittest.TestCase):
+    def one_line(self, result, code):
+        self.assertEqual(result.code, code, result.err + result.out)
+        self.assertEqual(result.err.count("\n"), 1, result.err)
+        self.assertTrue(result.err.startswith("exclaim "), result.err)
+
+
+class Preflight(Case):
+    def test_fits(self):
+        with Sim(ROOMY) as sim:
+            said = sim.run("preflight", "--host", "a")
+            self.assertEqual(said.code, 0, said.out + said.err)
+            self.assertIn("fits: ", said.out)
+            told = sim.run("preflight", "--host", "a", "--json")
+            self.assertEqual((told.code, told.json["schema"], told.json["fits"]), (0, "exclaim.preflight/1", True))
+            self.assertEqual([v["name"] for v in told.json["vms"]], ["one", "two"])
+            self.assertEqual([h["name"] for h in told.json["hosts"]], ["a", "b", "c"])
+            self.assertTrue(all(h["time_unix_ms"] > 0 and h["source_nodes"] == "hypercall" for h in told.json["hosts"]))
+            on = told.json["vms"][1]["on"]
+            self.assertEqual([(c["host"]["name"], c["verdict"], c["guarantee"]) for c in on], [("b", "same", "host"), ("c", "same", "host")])
+            for node in on[0]["nodes"]:
+                self.assertGreater(node["need_pages"], 512 * MIB - 1)
+                self.assertEqual(node["short_by_pages"], 0)
+
+    def test_one_vm_to_one_host(self):
+        with Sim(ROOMY) as sim:
+            told = sim.run("preflight", "--vm", "one", "--to", "c", "--json").json
+            self.assertEqual([v["name"] for v in told["vms"]], ["one"])
+            self.assertEqual([c["host"]["name"] for c in told["vms"][0]["on"]], ["c"])
+            uuid = told["vms"][0]["uuid"]
+            # A VM named twice, by its host too, is one VM.
+            again = sim.run("preflight", "--vm", uuid.upper(), "--vm", "one", "--host", "a", "--to", "c", "--json").json
+            self.assertEqual(len(again["vms"]), 2)
+
+    def test_does_not_fit(self):
+        with Sim(TIGHT) as sim:
+            said = sim.run("preflight", "--vm", "big")
+            self.assertEqual(said.code, 3, said.out + said.err)
+            self.assertEqual(said.err, "")
+            self.assertIn("fits, but not as asked: ", said.out)
+            self.assertIn("would help: ", said.out)
+            told = sim.run("preflight", "--vm", "big", "--to", "b", "--json")
+            self.assertEqual((told.code, told.json["fits"]), (3, False))
+            misfit = told.json["vms"][0]["on"][0]["misfit"]
+            self.assertEqual(misfit["why"], "node")
+            self.assertGreaterEqual(misfit["need_pages"], 6 * GIB)
+            self.assertEqual(misfit["free_pages"], 4 * GIB)
+            self.assertEqual(misfit["short_by_pages"], misfit["need_pages"] + misfit["claimed_pages"] - misfit["free_pages"])
+            code, needed, available = misfit["xapi_error"]
+            self.assertEqual((code, int(needed)), ("HOST_NOT_ENOUGH_FREE_MEMORY", misfit["need_pages"] * 4096))
+            self.assertEqual(int(available), (misfit["free_pages"] - misfit["claimed_pages"]) * 4096)
+            self.assertTrue(told.json["changes"])
+
+    def test_missing_plugin_is_no_guarantee(self):
+        content = state([host("a", 4 * GIB, 4 * GIB), host("b", 4 * GIB, 4 * GIB, plugin=False)], [vm("one", "a", 1 * GIB, 0)])
+        with Sim(content) as sim:
+            said = sim.run("preflight", "--host", "a")
+            self.assertEqual(said.code, 3, said.out + said.err)
+            self.assertIn("note: b: ", said.out)
+            self.assertIn("XENAPI_MISSING_PLUGIN", said.out)
+            told = sim.run("preflight", "--host", "a", "--json").json
+            self.assertEqual(told["vms"][0]["on"][0]["guarantee"], "none")
+            self.assertEqual(sim.run("preflight", "--host", "a", "--guarantee", "none").code, 0)
+
+    def test_guarantee_that_nobody_gives(self):
+        with Sim(ROOMY) as sim:
+            said = sim.run("preflight", "--host", "a", "--guarantee", "node-set")
+            self.assertEqual(said.code, 3)
+            self.assertIn("weaker guarantee than node-set", said.out)
+
+    def test_hold_says_why_not(self):
+        with Sim(ROOMY) as sim:
+            held = sim.run("preflight", "--host", "a", "--hold", "--json")
+            self.one_line(held, 4)
+            self.assertEqual(held.json["hold"]["held"], False)
+            self.assertIn("cannot be handed", held.json["hold"]["why"])
+        with Sim(TIGHT) as sim:
+            self.assertEqual(sim.run("preflight", "--vm", "big", "--hold").code, 3)
+
+    def test_page(self):
+        content = state([host(NASTY, 4 * GIB, 4 * GIB), host("b", 2 * GIB, 2 * GIB)], [vm(NASTY, NASTY, 3 * GIB, 0), vm("x", NASTY, GIB, GIB)])
+        with Sim(content) as sim:
+            path = sim.file("page.html")
+            self.assertEqual(sim.run("preflight", "--host", NASTY, "--html", path).code, 3)
+            text = page(path)
+            self.assertIn("&#60;script&#62;alert(1)", text)
+            self.one_line(sim.run("preflight", "--host", NASTY, "--html", sim.file("no/where.html")), 5)
+            self.assertEqual([p.name for p in sim.path.iterdir() if "html" in p.name], ["page.html"])
+
+
+class Plan(Case):
+    def test_evacuate(self):
+        with Sim(ROOMY) as sim:
+            before = sim.where()
+            said = sim.run("plan", "evacuate", "a", "--html", sim.file("page.html"))
+            self.assertEqual(said.code, 0, said.out + said.err)
+            self.assertIn("optimal: 2 of 2 VMs leave", said.out)
+            self.assertIn("Evacuation of a", page(sim.file("page.html")))
+            told = sim.run("plan", "evacuate", "a", "--json")
+            self.assertEqual((told.json["schema"], told.json["kind"], told.json["fits"]), ("exclaim.plan/1", "evacuate", True))
+            step = told.json["steps"][0]
+            self.assertTrue(step["optimal"] and step["complete"])
+            self.assertEqual(sorted(m["vm"]["name"] for m in step["moves"]), ["one", "two"])
+            for move in step["moves"]:
+                self.assertEqual(sum(p["pages"] for p in move["parts"]), move["pages"])
+            self.assertEqual(sim.where(), before)
+
+    def test_to(self):
+        with Sim(ROOMY) as sim:
+            told = sim.run("plan", "evacuate", "a", "--to", "c", "--json").json
+            self.assertEqual({m["to"]["name"] for m in told["steps"][0]["moves"]}, {"c"})
+            self.one_line(sim.run("plan", "evacuate", "a", "--to", "a"), 2)
+
+    def test_strict_keeps_what_cannot_be_whole(self):
+        with Sim(TIGHT) as sim:
+            loose = sim.run("plan", "evacuate", "a", "--json")
+            self.assertEqual((loose.code, loose.json["steps"][0]["moves"][0]["shape"]), (3, "split"))
+            strict = sim.run("plan", "evacuate", "a", "--json", "--policy", "strict")
+            self.assertEqual((strict.code, strict.json["moves"]), (3, 0))
+            self.assertEqual(strict.json["steps"][0]["stays"][0]["why"], "node")
+            said = sim.run("plan", "evacuate", "a", "--policy", "strict")
+            self.assertIn("stays: ", said.out)
+            self.assertIn("infeasible", said.out)
+
+    def test_rolling(self):
+        with Sim(ROOMY) as sim:
+            said = sim.run("plan", "rolling", "--html", sim.file("page.html"))
+            self.assertEqual(said.code, 0, said.out + said.err)
+            self.assertIn("step 1: empty and upgrade a", said.out)
+            self.assertIn("3 hosts, ", said.out)
+            self.assertIn("Rolling upgrade", page(sim.file("page.html")))
+            told = sim.run("plan", "rolling", "--json", "--back", "end").json
+            self.assertEqual([s["kind"] for s in told["steps"]].count("evacuate"), 3)
+            some = sim.run("plan", "rolling", "--json", "--back", "none", "--host", "a", "--host", "c").json
+            self.assertEqual([s["host"]["name"] for s in some["steps"] if s["kind"] == "evacuate"], ["a", "c"])
+
+    def test_rolling_blocked(self):
+        full = state([host("a", 4 * GIB, 4 * GIB), host("b", 4 * GIB, 4 * GIB)], [vm("x", "a", 3 * GIB, 3 * GIB), vm("y", "b", 3 * GIB, 3 * GIB)])
+        with Sim(full) as sim:
+            said = sim.run("plan", "rolling", "--html", sim.file("page.html"))
+            self.assertEqual(said.code, 3, said.out + said.err)
+            self.assertIn("blocked: 0 hosts can be upgraded, then a cannot be emptied", said.out)
+            self.assertIn("blocked: ", page(sim.file("page.html")))
+
+
+class Files(Case):
+    def write(self, sim):
+        """Parts as exclaim host --snapshot writes them, from the simulated plugin."""
+        paths = []
+        for name in ("a", "b", "c"):
+            paths += ["--snapshot", sim.file(name)]
+            pathlib.Path(sim.file(name)).write_text(sim.call("host.call_plugin", sim.ref("host", name), "exclaim", "snapshot", {}))
+        return paths
+
+    def test_pool_from_files(self):
+        with Sim(ROOMY) as sim:
+            paths = self.write(sim)
+            self.assertEqual(run("preflight", "--host", "a", *paths).code, 0)
+            self.assertEqual(run("plan", "evacuate", "a", *paths).code, 0)
+            self.assertEqual(run("plan", "rolling", *paths).code, 0)
+            shown = run("evacuate", "a", *paths)
+            self.assertEqual(shown.code, 0, shown.err)
+            self.assertIn("nothing was moved", shown.out)
+            self.one_line(run("evacuate", "a", "--apply", *paths), 2)
+            self.one_line(run("plan", "evacuate", "a", *paths, "--xapi", "socket"), 2)
+
+    def test_old_files_are_said_to_be(self):
+        with Sim(ROOMY) as sim:
+            paths = self.write(sim)
+            old = pathlib.Path(sim.file("b"))
+            text = old.read_text()
+            at = text.index('"time_unix_ms": ') + len('"time_unix_ms": ')
+            old.write_text(text[:at] + "1000000000000" + text[text.index(",", at):])
+            self.assertIn("note: b was read ", run("plan", "evacuate", "a", *paths).out)
+
+
+class Broken(Case):
+    def test_names(self):
+        with Sim(ROOMY) as sim:
+            for arguments in (("plan", "evacuate", "nobody"), ("plan", "evacuate", "a", "a"), ("preflight", "--vm", "nobody"),
+                              ("preflight", "--host", "a", "--to", "nobody"), ("preflight", "--host", "a", "--host", "b", "--host", "c"),
+                              ("evacuate", "nobody"), ("plan", "evacuate", "a", "b", "c")):
+                with self.subTest(arguments):
+                    result = sim.run(*arguments)
+                    if arguments == ("plan", "evacuate", "a", "b", "c"):
+                        self.assertEqual(result.code, 3, result.err)
+                    else:
+                        self.one_line(result, 2)
+
+    def test_wrong_password(self):
+        with Sim(ROOMY) as sim:
+            sim.faults({"method": "session.login_with_password", "action": "error",
+                        "description": ["SESSION_AUTHENTICATION_FAILED", "root", "wrong"]})
+            for verb in (("preflight", "--host", "a"), ("plan", "rolling"), ("evacuate", "a", "--apply")):
+                result = sim.run(*verb)
+                self.one_line(result, 5)
+                self.assertIn("SESSION_AUTHENTICATION_FAILED", result.err)
+
+    def test_unreachable(self):
+        for server in ("/nowhere/xapi", "127.0.0.1:1"):
+            result = run("plan", "rolling", "--xapi", server, EXCLAIM_XAPI_PASSWORD="x")
+            self.one_line(result, 5)
+            self.assertIn(server, result.err)
+
+    def test_half_an_answer(self):
+        with Sim(ROOMY) as sim:
+            for action in ("half", "cut", "close"):
+                sim.faults({"method": "VM.get_all_records", "action": action})
+                for verb in (("preflight", "--host", "a", "--json"), ("plan", "evacuate", "a"), ("evacuate", "a", "--apply")):
+                    with self.subTest((action, verb)):
+                        result = sim.run(*verb)
+                        self.one_line(result, 5)
+                        self.assertEqual(result.out, "")
+
+
+class Large(Case):
+    def test_64_hosts_1000_vms(self):
+        with Sim(pools.generated(hosts=64, vms=1000)) as sim:
+            said = sim.run("preflight", "--host", "host00", "--html", sim.file("page.html"))
+            self.assertEqual(said.code, 0, said.out[-2000:] + said.err)
+            page(sim.file("page.html"))
+            told = sim.run("plan", "evacuate", "host00", "host01", "--json").json
+            self.assertEqual(len(told["hosts"]), 64)
+            self.assertEqual(len(told["steps"][0]["moves"]), 32)
+            rolling = sim.run("plan", "rolling", "--html", sim.file("page.html"))
+            self.assertIn(rolling.code, (0, 3), rolling.err)
+            self.assertIn("64 hosts, ", rolling.out)
+            page(sim.file("page.html"))
+
+
+if __name__ == "__main__":
+    unittest.main()
