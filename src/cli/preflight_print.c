@@ -211,7 +211,7 @@ static void print_cell(struct table *t, const struct preflight *p,
     struct preflight_node node[NODES_SHOWN];
     uint32_t nr = 0;
 
-    if (cell->fits && cell->shape_known) {
+    if (cell->whole && cell->shape_known) {
         nr = preflight_nodes(p, cell->vm, cell->host, true, node, NODES_SHOWN);
     }
     for (uint32_t i = 0; i < nr; i++) {

@@ -6,15 +6,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define WIDTH     900
-#define LEFT_X    190
-#define RIGHT_X   (WIDTH - 190)
-#define NODE_W    8
-#define HEIGHT    380.0 /* of all pages together */
-#define BAND_MIN  1.5
-#define LABEL_MIN 10.0
-#define END_GAP   14.0
-#define ENDS      256 /* nodes on one side */
+#define WIDTH       900
+#define LEFT_X      190
+#define RIGHT_X     (WIDTH - 190)
+#define NODE_W      8
+#define HEIGHT      380.0 /* of all pages together */
+#define MOVE_HEIGHT 60.0  /* at most, for each move */
+#define BAND_MIN    1.5
+#define LABEL_MIN   10.0
+#define END_GAP     14.0
+#define ENDS        256 /* nodes on one side */
 
 /* A node on one side: how thick all its bands are together, and where the next one goes. */
 struct end {
@@ -163,7 +164,7 @@ void html_flow(struct html_page *page, const struct exclaim_plan_move *move, uin
         return; /* the table says the same */
     }
     nr_strips = 0;
-    flow->scale = HEIGHT / (double)total;
+    flow->scale = (nr * MOVE_HEIGHT < HEIGHT ? nr * MOVE_HEIGHT : HEIGHT) / (double)total;
     for (uint32_t m = 0; m < nr; m++) {
         for (uint32_t i = 0; i < move[m].nr_parts; i++) {
             const struct exclaim_part *part = &move[m].part[i];

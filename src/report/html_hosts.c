@@ -33,12 +33,16 @@ struct hosts {
     const struct exclaim_plan *plan;
     struct exclaim_replay *replay; /* at the end of the plan; NULL: it could not be replayed */
     uint64_t (*least)[EXCLAIM_NODES_MAX]; /* the least room of a node at any moment */
-    uint32_t *move;                       /* per VM its last move, UINT32_MAX: none */
+    uint32_t *move;                       /* per VM its last move, or one of those below */
     uint8_t *role;                        /* per host */
     uint64_t widest;                      /* node, in pages */
     /* VMs by the host where they are before and after: where each list begins. */
     uint32_t *vms[2], *first[2];
 };
+
+/* A VM that does not move, and one that should and cannot. */
+#define MOVE_NONE  UINT32_MAX
+#define MOVE_STUCK (UINT32_MAX - 1)
 
 enum { ROLE_NONE, ROLE_TARGET, ROLE_SOURCE };
 
@@ -139,7 +143,7 @@ static uint64_t pages_on(const struct hosts *h, uint32_t vm, uint32_t node, bool
     const struct exclaim_pool_vm *v = &h->page->pool->vm[vm];
     uint64_t pages[EXCLAIM_NODES_MAX];
 
-    if (after && h->replay && h->move[vm] != UINT32_MAX) {
+    if (after && h->replay && h->move[vm] < h->plan->nr_moves) {
         exclaim_replay_vm(h->replay, vm, pages);
         return pages[node];
     }
@@ -160,7 +164,10 @@ static const char *vm_class(const struct hosts *h, uint32_t vm, bool after, bool
 {
     uint32_t move = h->move[vm];
 
-    if (move == UINT32_MAX) {
+    if (move == MOVE_STUCK) {
+        return "bent";
+    }
+    if (move == MOVE_NONE) {
         return odd ? "stay2" : "stay";
     }
     return after ? html_move_class(&h->plan->move[move]) : "leave";
@@ -215,7 +222,7 @@ static void draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool after, 
         if (!pages) {
             continue;
         }
-        if (h->move[vm] == UINT32_MAX && width < thin) {
+        if (h->move[vm] == MOVE_NONE && width < thin) {
             if (!block.nr) {
                 block.x = x;
             }
@@ -329,6 +336,9 @@ static void draw_key(struct html_page *page, const struct exclaim_plan *plan)
             break;
         }
     }
+    if (plan->nr_stays) {
+        fputs("<span><i style=\"background:var(--bent)\"></i>cannot leave</span>", page->f);
+    }
     fputs("<span><i style=\"background:var(--held)\"></i>claimed by others</span>"
           "<span>&#9478; the most taken between</span>"
           "<span>bars are to scale: VMs and free memory of a node</span></div>\n",
@@ -391,6 +401,9 @@ int html_hosts(struct html_page *page, const struct exclaim_plan *plan, struct e
     }
     memset(h.least, 0xff, (size_t)(pool->nr_hosts + 1) * sizeof(*h.least));
     memset(h.move, 0xff, ((size_t)pool->nr_vms + 1) * sizeof(*h.move));
+    for (uint32_t i = 0; i < plan->nr_stays; i++) {
+        h.move[plan->stay[i].vm] = MOVE_STUCK;
+    }
     for (uint32_t m = 0; m < plan->nr_moves; m++) {
         h.move[plan->move[m].vm] = m;
         h.role[plan->move[m].to] = ROLE_TARGET;

@@ -115,8 +115,8 @@ static void draw_step(struct html_page *page, const struct exclaim_plan *plan, u
     const struct exclaim_plan_step *step = &plan->step[s];
     char text[LINE];
 
-    fprintf(page->f, "<details%s><summary><b>Step %" PRIu32 "</b>", step_good(step) ? "" : " open",
-            s + 1);
+    fprintf(page->f, "<details%s><summary><b>Step %" PRIu32 "</b>",
+            step_good(step) ? "" : " open=\"\"", s + 1);
     if (step->kind == EXCLAIM_STEP_EVACUATE) {
         html_textf(page, "%s is emptied and upgraded: ", html_host(page->pool, step->host));
     } else if (step->host == EXCLAIM_NO_HOST) {

@@ -152,9 +152,9 @@ def _base(root, trees, kernel):
         archive.file(_merged(path), (root / path).resolve(), 0o755)
         if f"/{_merged(path.parent)}" not in folders:
             folders.append(f"/{_merged(path.parent)}")
-    # Without libgcc_s, which no program names, xl aborts in pthread_cancel.
+    # Without libgcc_s, which no program names, xl aborts in pthread_cancel. libresolv is libc's own, and libcurl wants it.
     libraries = elf.Libraries(trees)
-    hits, missing = libraries.closure([root / p for p in have], ["libgcc_s.so.1"])
+    hits, missing = libraries.closure([root / p for p in have], ["libgcc_s.so.1", "libresolv.so.2"])
     if missing:
         raise RigError(f"{root}: no tree has {', '.join(missing)}")
     _add_libraries(archive, sorted(hits))

@@ -48,8 +48,10 @@ static void exclaim(struct run *r, const char *line, const char *out_path)
     run(r);
 }
 
-static const char *const verbs[] = { "caps",  "count",   "host",   "header", "match",
-                                     "claim", "release", "verify", "status" };
+static const char *const verbs[] = {
+    "caps",    "count",  "host",   "header",    "match", "claim",
+    "release", "verify", "status", "preflight", "plan",  "evacuate"
+};
 
 static void usage(void **state)
 {
@@ -79,6 +81,37 @@ static void usage(void **state)
         "verify 0",
         "status --format=xml",
         "release",
+        "host --snapshot=file",
+        "host --vm x",
+        "count --snapshot 0",
+        "preflight",
+        "preflight --host",
+        "preflight x --host a",
+        "preflight --host a --apply",
+        "preflight --host a --guarantee much --snapshot x",
+        "preflight --host a --snapshot x --xapi socket",
+        "preflight --host a --snapshot x --user root",
+        "plan",
+        "plan evacuate",
+        "plan evacuate a --host b",
+        "plan evacuate a --back each",
+        "plan evacuate a --max-moves 0",
+        "plan evacuate a --max-moves 65",
+        "plan evacuate a --max-moves -1",
+        "plan evacuate a --apply",
+        "plan rolling a",
+        "plan rolling --to a",
+        "plan rolling --vm a",
+        "plan frobnicate a",
+        "evacuate",
+        "evacuate a --resume x",
+        "evacuate a --events x",
+        "evacuate a --partial",
+        "evacuate a --disable",
+        "evacuate a --apply --snapshot x",
+        "evacuate --resume x --snapshot y",
+        "evacuate a --hold",
+        "evacuate a --max-moves many",
     };
 
     (void)state;
@@ -229,12 +262,46 @@ static void bad_record(void **state)
     run_free(&r);
 }
 
+/* The pool comes from somewhere that is not there, or is something else: 5, and nothing is printed
+ * of a plan. */
+static void no_pool(void **state)
+{
+    static const char *const formats[] = {
+        "preflight --host a --snapshot %s/none",
+        "plan evacuate a --snapshot %s/conf",
+        "plan rolling --json --snapshot %s/conf",
+        "evacuate a --snapshot %s/none",
+        "preflight --vm a --xapi %s/none --json",
+        "plan rolling --xapi %s/none",
+        "evacuate a --apply --json --xapi %s/none",
+        "evacuate --resume %s/none --apply",
+        "evacuate --resume %s/conf",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        const char *at = strstr(formats[i], "%s");
+        char line[256];
+        struct run r;
+
+        snprintf(line, sizeof(line), "%.*s%s%s", (int)(at - formats[i]), formats[i], dir, at + 2);
+        exclaim(&r, line, NULL);
+        if (run_exit(&r) != 5) {
+            fail_msg("%s: exit %d, %s", line, run_exit(&r), r.err);
+        }
+        assert_string_equal(r.out, "");
+        assert_one_line(r.err);
+        assert_non_null(strstr(r.err, dir));
+        run_free(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usage),      cmocka_unit_test(no_verb),       cmocka_unit_test(help),
         cmocka_unit_test(full_disk),  cmocka_unit_test(broken_config), cmocka_unit_test(no_xen),
-        cmocka_unit_test(bad_record),
+        cmocka_unit_test(bad_record), cmocka_unit_test(no_pool),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

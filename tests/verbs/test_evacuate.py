@@ -241,7 +241,7 @@ class Stop(Case):
             self.assertEqual(len(sim.tasks()), 1)
 
     def test_killed_and_resumed(self):
-        with Sim(POOL, SLOW // 4) as sim:
+        with Sim(POOL, SLOW // 2) as sim:
             log = sim.file("events")
             going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--events", log)
             going.wait_for(": a to ")
@@ -250,7 +250,7 @@ class Stop(Case):
             self.assertEqual(len(sim.tasks()), 1)
             with open(log, "a") as f:
                 f.write('{"schema":"exclaim.event/1","event":"pro')  # cut by the kill
-            done = sim.run("evacuate", "--resume", log, "--apply", "--max-moves", "4")
+            done = sim.run("evacuate", "--resume", log, "--apply", "--max-moves", "6")
             self.assertEqual(done.code, 0, done.out + done.err)
             self.assertIn("begun earlier, still on its way", done.out)
             self.all_moved(sim)
