@@ -193,15 +193,15 @@ static void land(struct evac *e, uint32_t i)
     struct exclaim_error err = { 0 };
 
     r->ms = cli_now_ms() - f->begun_ms;
+    r->outcome = EVAC_DONE;
     if (task->state == EXCLAIM_TASK_SUCCESS) {
-        r->outcome = EVAC_DONE;
-    } else if (exclaim_xapi_vm(e->from->xapi, pool->vm[f->vm].ref, &now, &err)) {
+        goto landed;
+    }
+    if (exclaim_xapi_vm(e->from->xapi, pool->vm[f->vm].ref, &now, &err)) {
         r->outcome = EVAC_UNKNOWN;
         snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s", task->error.text,
                  err.text);
-    } else if (!strcmp(now.host_ref, pool->host[f->to].ref)) {
-        r->outcome = EVAC_DONE;
-    } else {
+    } else if (strcmp(now.host_ref, pool->host[f->to].ref) != 0) {
         r->outcome = EVAC_FAILED;
         r->failures++;
         snprintf(r->why, sizeof(r->why), "%.400s; it %s", task->error.text,
@@ -209,6 +209,8 @@ static void land(struct evac *e, uint32_t i)
                  : !strcmp(now.host_ref, pool->host[f->from].ref) ? "runs where it was"
                                                                   : "runs on another host");
     }
+
+landed:
     if (r->outcome == EVAC_DONE) {
         compare(e, f);
     }

@@ -53,7 +53,7 @@ static int walk(struct evac *e, const char *path, each_event *each, void *arg,
             break; /* the run died while it wrote this */
         }
         o = json_tokener_parse(line);
-        if (!o || strcmp(text_of(o, "schema"), "exclaim.event/1")) {
+        if (!o || strcmp(text_of(o, "schema"), "exclaim.event/1") != 0) {
             rc = exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s line %u is no event of an evacuation",
                               path, number);
         } else {
@@ -117,7 +117,7 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
     json_object *moves;
 
     (void)arg;
-    if (strcmp(name, "begin")) {
+    if (strcmp(name, "begin") != 0) {
         return 0;
     }
     if (!e->cli->max_moves && json_object_object_get_ex(o, "max_moves", &moves)) {
@@ -186,7 +186,7 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
         !strcmp(name, "start")) {
         drop(open, uuid_of(o, "vm"));
     }
-    if (strcmp(name, "start")) {
+    if (strcmp(name, "start") != 0) {
         return 0;
     }
     grown = reallocarray(open->move, open->nr + 1, sizeof(*grown));
@@ -241,8 +241,9 @@ int evac_take_up(struct evac *e, const char *path, struct exclaim_error *err)
             rc = -1;
         }
     }
-    while (open.nr) {
-        drop(&open, open.move[0].vm);
+    for (uint32_t i = 0; i < open.nr; i++) {
+        free(open.move[i].vm);
+        free(open.move[i].to);
     }
     free(open.move);
     return rc;

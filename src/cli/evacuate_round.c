@@ -130,7 +130,7 @@ static enum verdict still_there(struct round *r, uint32_t m, struct exclaim_erro
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "somebody else migrates it");
         return NEVER;
     }
-    if (!now.running || strcmp(now.host_ref, pool->host[move->from].ref)) {
+    if (!now.running || strcmp(now.host_ref, pool->host[move->from].ref) != 0) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "it does not run on %s any more",
                      cli_host_name(pool, move->from));
         return NEVER;

@@ -2,6 +2,7 @@
 /* plan evacuate HOST..., plan rolling: what would be done, and why no plan can do better. */
 #include "plan_print.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exc
         opt.back = EXCLAIM_BACK_END;
     } else if (cli->back && !strcmp(cli->back, "none")) {
         opt.back = EXCLAIM_BACK_NONE;
-    } else if (cli->back && strcmp(cli->back, "each")) {
+    } else if (cli->back && strcmp(cli->back, "each") != 0) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--back \"%s\" is not each, end or none",
                             cli->back);
     }
@@ -149,7 +150,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     int rc = -1;
 
     if ((rolling && (nr_hosts || cli->to.nr)) ||
-        (!rolling && (strcmp(cli->arg, "evacuate") || !nr_hosts || cli->hosts.nr || cli->back))) {
+        (!rolling &&
+         (strcmp(cli->arg, "evacuate") != 0 || !nr_hosts || cli->hosts.nr || cli->back))) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "usage: exclaim plan evacuate HOST... [--to HOST]... | "
                             "plan rolling [--host HOST]... [--back each|end|none]");
@@ -165,6 +167,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
                cli_plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
         goto out;
     }
+    assert(plan); /* success says that there is one */
     if (cli->html &&
         exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, err)) {
         goto out;

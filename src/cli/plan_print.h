@@ -5,7 +5,7 @@
 #include "pool.h"
 
 /* Numbers of a host that are older than this are said to be. */
-#define CLI_OLD_MS (10 * 60 * 1000)
+#define CLI_OLD_MS INT64_C(600000)
 
 /* The step's moves, stays and verdict. */
 int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,

@@ -34,9 +34,9 @@ static void show_progress(void *arg, const char *what, uint32_t done, uint32_t t
 static int open_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                      struct exclaim_error *err)
 {
-    bool remote = cli->xapi && strcmp(cli->xapi, "socket") && cli->xapi[0] != '/';
+    bool remote = cli->xapi && strcmp(cli->xapi, "socket") != 0 && cli->xapi[0] != '/';
     struct exclaim_xapi_options opt = {
-        .server = cli->xapi && strcmp(cli->xapi, "socket") ? cli->xapi : NULL,
+        .server = cli->xapi && strcmp(cli->xapi, "socket") != 0 ? cli->xapi : NULL,
         .user = cli->user,
         .cacert = cli->cacert,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,

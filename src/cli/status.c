@@ -51,7 +51,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     struct status *st;
     int rc = -1;
 
-    if (cli->format && strcmp(cli->format, "prom")) {
+    if (cli->format && strcmp(cli->format, "prom") != 0) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--format \"%s\" is not prom", cli->format);
     }
     st = calloc(1, sizeof(*st));

@@ -126,7 +126,7 @@ const char *html_vm(const struct exclaim_pool *pool, uint32_t vm)
 
 void html_size(struct html_page *page, uint64_t pages)
 {
-    if (pages < 256u * 1024) {
+    if (pages < 256ull * 1024) {
         fprintf(page->f, "%.1f MiB", (double)pages / 256);
     } else {
         fprintf(page->f, "%.1f GiB", (double)pages / 256 / 1024);
