@@ -143,8 +143,11 @@ static void draw_band(struct html_page *page, struct flow *flow,
     b->next += thick;
 }
 
-void html_flow(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr)
+void html_flow(struct html_page *page, const struct exclaim_plan *plan,
+               const struct exclaim_plan_step *step)
 {
+    const struct exclaim_plan_move *move = step->nr_moves ? &plan->move[step->first_move] : NULL;
+    uint32_t nr = step->nr_moves;
     struct flow *flow = calloc(1, sizeof(*flow));
     struct strip *strip = NULL;
     uint32_t nr_strips = 0;

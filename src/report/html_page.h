@@ -43,11 +43,14 @@ int html_hosts(struct html_page *page, const struct exclaim_plan *plan, struct e
 
 /* Bands from the nodes that VMs leave to the nodes they come to; for few moves. */
 #define HTML_FLOW_MOVES 48
-void html_flow(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr);
+void html_flow(struct html_page *page, const struct exclaim_plan *plan,
+               const struct exclaim_plan_step *step);
 
-/* One table of moves, one of VMs that stay. */
-void html_moves(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr);
-void html_stays(struct html_page *page, const struct exclaim_misfit *stay, uint32_t nr);
+/* One table of a step's moves, one of its VMs that stay. */
+void html_moves(struct html_page *page, const struct exclaim_plan *plan,
+                const struct exclaim_plan_step *step);
+void html_stays(struct html_page *page, const struct exclaim_plan *plan,
+                const struct exclaim_plan_step *step);
 
 /* What is not known of the pool. */
 void html_gaps(struct html_page *page);

@@ -38,11 +38,16 @@ static void parts(struct html_page *page, const struct exclaim_plan_move *move)
     }
 }
 
-void html_moves(struct html_page *page, const struct exclaim_plan_move *move, uint32_t nr)
+void html_moves(struct html_page *page, const struct exclaim_plan *plan,
+                const struct exclaim_plan_step *step)
 {
+    const struct exclaim_plan_move *move;
+    uint32_t nr = step->nr_moves;
+
     if (!nr) {
         return;
     }
+    move = &plan->move[step->first_move];
     fputs("<div class=\"scroll\"><table><thead><tr><th class=\"n\">wave</th><th>VM</th>"
           "<th>from</th><th>to</th><th class=\"n\">size</th><th>pages by node</th><th>shape</th>"
           "<th>guarantee</th></tr></thead><tbody>\n",
@@ -68,13 +73,17 @@ void html_moves(struct html_page *page, const struct exclaim_plan_move *move, ui
     fputs("</tbody></table></div>\n", page->f);
 }
 
-void html_stays(struct html_page *page, const struct exclaim_misfit *stay, uint32_t nr)
+void html_stays(struct html_page *page, const struct exclaim_plan *plan,
+                const struct exclaim_plan_step *step)
 {
+    const struct exclaim_misfit *stay;
+    uint32_t nr = step->nr_stays;
     char text[LINE];
 
     if (!nr) {
         return;
     }
+    stay = &plan->stay[step->first_stay];
     fputs("<div class=\"scroll\"><table><thead><tr><th>stays</th><th>best host</th>"
           "<th class=\"n\">short by</th><th>why</th></tr></thead><tbody>\n",
           page->f);
@@ -103,11 +112,9 @@ static bool step_good(const struct exclaim_plan_step *step)
 static void step_body(struct html_page *page, const struct exclaim_plan *plan,
                       const struct exclaim_plan_step *step)
 {
-    const struct exclaim_plan_move *move = &plan->move[step->first_move];
-
-    html_flow(page, move, step->nr_moves);
-    html_moves(page, move, step->nr_moves);
-    html_stays(page, &plan->stay[step->first_stay], step->nr_stays);
+    html_flow(page, plan, step);
+    html_moves(page, plan, step);
+    html_stays(page, plan, step);
 }
 
 static void draw_step(struct html_page *page, const struct exclaim_plan *plan, uint32_t s)

@@ -115,14 +115,14 @@ int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
     exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
     html_verdict(&page, exclaim_plan_complete(&step->proof), text);
     html_gaps(&page);
-    html_stays(&page, &plan->stay[step->first_stay], step->nr_stays);
+    html_stays(&page, plan, step);
     changes(&page, preflight);
     matrix(&page, preflight);
     rc = html_hosts(&page, plan, err);
     if (!rc) {
         fputs("<h2>All together</h2>\n", page.f);
-        html_flow(&page, &plan->move[step->first_move], step->nr_moves);
-        html_moves(&page, &plan->move[step->first_move], step->nr_moves);
+        html_flow(&page, plan, step);
+        html_moves(&page, plan, step);
     }
     return html_close(&page, rc, err);
 }

@@ -63,17 +63,19 @@ class Bridge:
 
 
 @contextlib.contextmanager
-def xapi_pool(pair, guests, move):
-    """The pair as a pool that holds these guests of pair.src; move(guest, source, destination) → Migration. Gives a Sim."""
+def xapi_pool(pair, guests, move, env=None):
+    """The pair as a pool that holds these guests of pair.src; move(guest, source, destination) → Migration; env: of the hosts' own
+    exclaim. Gives a Sim."""
     sys.path.insert(0, str(HERE.parent.parent / "verbs"))
     import pools
 
     hosts = {host.name: host for host in pair.hosts}
+    setting = "".join(f"{key}={value} " for key, value in (env or {}).items())
     pools.EXCLAIM = str(pathlib.Path(pair.stage) / "usr/sbin/exclaim")
 
     def answer(words):
         if words[0] == "plugin":
-            done = hosts[words[1]].run("exclaim host --snapshot --json", check=False)
+            done = hosts[words[1]].run(f"{setting}exclaim host --snapshot --json", check=False)
             return done.rc, done.out if done.rc == 0 else done.err.strip()
         guest = next(g for g in guests if g.uuid == words[1])
         done = move(guest, hosts[words[2]], hosts[words[3]])

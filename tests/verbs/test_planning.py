@@ -250,6 +250,9 @@ class Large(Case):
             said = sim.run("preflight", "--host", "host00", "--html", sim.file("page.html"))
             self.assertEqual(said.code, 0, said.out[-2000:] + said.err)
             page(sim.file("page.html"))
+            # No row is lost of a table of 640.
+            many = sim.run("preflight", *(word for i in range(40) for word in ("--host", f"host{i:02}")))
+            self.assertEqual(sum(line.startswith("vm0") for line in many.out.splitlines()), 640, many.err)
             told = sim.run("plan", "evacuate", "host00", "host01", "--json").json
             self.assertEqual(len(told["hosts"]), 64)
             self.assertEqual(len(told["steps"][0]["moves"]), 32)

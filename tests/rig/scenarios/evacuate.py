@@ -43,9 +43,10 @@ def evacuate_no_room(pair):
     guest = pair.guest(spread={1: "*"})
     before = guest.counts(pair.src)
     measure_plain(pair)
-    options = {"policy": "strict", "headroom_pages": 0}
+    for host in pair.hosts:
+        env = configure(host, policy="strict", headroom_pages=0)
     with ballast(pair.dst, {0: before["total"] - 3000, 1: before["total"] - 5000}), \
-            xapi_pool(pair, [guest], by_xl(pair, env_dst=configure(pair.dst, **options))) as sim:
+            xapi_pool(pair, [guest], by_xl(pair, env_dst=env), env) as sim:
         pair.step("preflight")
         ahead = sim.run("preflight", "--host", "src", "--policy", "strict", "--json")
         pair.check(ahead.code == 3 and not ahead.json["fits"], f"preflight: exit {ahead.code}: {ahead.err or ahead.out[:400]}")
