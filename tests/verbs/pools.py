@@ -132,28 +132,27 @@ def run(*arguments, **env):
 
 
 class Running:
-    """An exclaim that goes on; its lines are read as they come."""
+    """An exclaim that goes on; what it prints is read as it comes."""
 
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([EXCLAIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
-                                        env=environment())
+        self.process = subprocess.Popen([EXCLAIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         self.out = ""
 
     def wait_for(self, words):
-        """Until a line with these words was printed."""
+        """Until these words were printed."""
         while words not in self.out:
             ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-            line = self.process.stdout.readline() if ready else ""
-            if not line:
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not data:
                 raise AssertionError(f"never printed: {words}\n{self.out}{self.process.stderr.read() if ready else ''}")
-            self.out += line
+            self.out += data.decode()
 
     def interrupt(self, number=signal.SIGINT):
         self.process.send_signal(number)
 
     def end(self):
         rest, err = self.process.communicate(timeout=PATIENCE)
-        return Result(self.process.returncode, self.out + rest, err)
+        return Result(self.process.returncode, self.out + rest.decode(), err.decode())
 
 
 def events(path):
