@@ -92,6 +92,16 @@ class Evacuate(Case):
             self.assertEqual((some.code, some.err), (3, ""), some.out)
             self.assertEqual(sim.where(), {"big": "a", "small": "b"})
 
+    def test_room_that_is_counted_twice_is_waited_for(self):
+        # Once the first is on its way its pages are gone from what is free, and charged as well: the second has to wait.
+        content = state([host("a", 8 * GIB, 8 * GIB), host("b", 7 * GIB, 1 * GIB)], [vm("x", "a", 3 * GIB, 0), vm("y", "a", 3 * GIB, 0)])
+        with Sim(content, 4 * SLOW) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertEqual(sim.where(), {"x": "b", "y": "b"})
+            order = [e["event"] for e in events(sim.file("events")) if e["event"] in ("start", "done", "given-up")]
+            self.assertEqual(order, ["start", "done", "start", "done"])
+
     def test_empty_host(self):
         with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
             self.assertEqual(sim.run("evacuate", "a", "--apply").code, 0)
