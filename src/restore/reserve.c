@@ -58,15 +58,21 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
     return 0;
 }
 
-/* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
-static void weaken(struct exclaim_session *s)
+/* Node affinity keeps one node, not several. */
+static bool only_by_preload(const struct exclaim_match *match)
 {
     uint32_t homes = 0;
 
-    for (uint32_t n = 0; n < s->report.match.nr_nodes; n++) {
-        homes += s->report.match.pages[n] != 0;
+    for (uint32_t n = 0; n < match->nr_nodes; n++) {
+        homes += match->pages[n] != 0;
     }
-    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST && homes > 1 &&
+    return homes > 1;
+}
+
+/* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
+static void weaken(struct exclaim_session *s)
+{
+    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST && only_by_preload(&s->report.match) &&
         s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
         s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
     }
@@ -97,7 +103,13 @@ int dest_reserve(struct exclaim_session *s)
     }
     s->report.placement = placement_choose(s, &err);
     if (s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
-        rc = dest_settle(s, "placement by node affinity", &err);
+        static const char step[] = "placement by node affinity";
+
+        if (only_by_preload(&s->report.match)) {
+            rc = dest_settle(s, step, &err);
+        } else {
+            snprintf(s->report.why, sizeof(s->report.why), "%s: %.480s", step, err.text);
+        }
         if (rc) {
             goto out;
         }

@@ -101,12 +101,35 @@ static void too_large(void **unused)
     close_fixture(&f);
 }
 
+/* Node affinity keeps one node; several are not left to it by policy strict. */
+static void strict_without_the_object(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, 500, 0, 500);
+    f.s.config.policy = EXCLAIM_POLICY_STRICT;
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_int_equal(f.s.report.placement, EXCLAIM_PLACEMENT_AFFINITY);
+    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    close_fixture(&f);
+
+    open_fixture(&f, 300, 200, 0);
+    f.s.config.policy = EXCLAIM_POLICY_STRICT;
+    STEP(f.m, dest_reserve(&f.s), -1);
+    assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_REFUSED);
+    assert_non_null(strstr(f.s.report.error, "placement by node affinity"));
+    assert_int_equal(kit_view(f.m, DOMID).outstanding, 0);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_home),
         cmocka_unit_test(several_homes),
         cmocka_unit_test(too_large),
+        cmocka_unit_test(strict_without_the_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
