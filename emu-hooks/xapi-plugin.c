@@ -155,8 +155,16 @@ static int build_argv(const struct function *f, struct xmlrpc_call *call, char *
 static char *answer(const char *name, const struct bounded *result)
 {
     const char *words[] = { error_code(result->exit), name, result->err, result->out };
+    char end[64];
 
     if (result->exit) {
+        if (!*result->err) {
+            snprintf(end, sizeof(end),
+                     result->exit > 128 ? "exclaim was killed by signal %d"
+                                        : "exclaim ended with exit code %d",
+                     result->exit > 128 ? result->exit - 128 : result->exit);
+            words[2] = end;
+        }
         return xmlrpc_failure(words, *result->out ? 4 : 3);
     }
     words[2] = "exclaim printed nothing";

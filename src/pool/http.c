@@ -140,6 +140,13 @@ static void judge(struct exclaim_xapi *xapi, struct http_request *r, CURLcode rc
                rc == CURLE_SEND_ERROR) {
         snprintf(why, sizeof(why), "the connection ended after %zu bytes of the answer",
                  r->answer_len);
+    } else if (rc == CURLE_COULDNT_CONNECT && xapi->to.socket[0]) {
+        long errnum = 0;
+
+        /* libcurl would name a host and a port, which a socket has not. */
+        curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &errnum);
+        fail(xapi, r, (int)errnum, "no XAPI answers there");
+        return;
     } else {
         snprintf(why, sizeof(why), "%s", r->reason[0] ? r->reason : curl_easy_strerror(rc));
     }

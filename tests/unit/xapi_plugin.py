@@ -80,7 +80,7 @@ class Functions(unittest.TestCase):
             words = self.failed(call("count", {"vm": "exit-%d" % exit_code}), code, "count")
             self.assertEqual(words[2:], ["exclaim count: first line <&>"])
         self.failed(call("count", {"vm": "exit-127"}), "EXCLAIM_FAILED", "count", "cannot be started")
-        self.failed(call("count", {"vm": "signal"}), "EXCLAIM_FAILED", "count")
+        self.failed(call("count", {"vm": "signal"}), "EXCLAIM_FAILED", "count", "killed by signal 9")
 
     def test_a_difference_comes_with_its_numbers(self):
         words = self.failed(call("verify", {"vm": "differs", "nodes": "0=1"}), "EXCLAIM_DOES_NOT_FIT", "verify", "as it should")
