@@ -242,6 +242,8 @@ class ExclaimHooks(InDir):
         before = self.tree()
         self.put("#!/bin/sh\nexit 5\n", self.libexec, "emu-manager", mode=0o755)
         self.assertIn("real emu-manager is not found", self.run_it("enable", "emu-manager", code=5))
+        self.put("#!/bin/sh\nexit 127\n", self.libexec, "emu-manager", mode=0o755)  # as the loader ends without a library
+        self.assertIn("cannot be started", self.run_it("enable", "emu-manager", code=5))
         for name in ("emu-manager", "xapi-plugin", "vm-post-migrate"):
             os.chmod(os.path.join(self.libexec, name), 0o644)
             part = name.replace("xapi-plugin", "plugin")
@@ -267,6 +269,12 @@ class ExclaimHooks(InDir):
         self.put("emu-manager=/y\n", "etc/xenopsd.conf.d/zz")
         self.put("emu_manager = /y\n", "etc/exclaim/exclaim.conf")
         self.assertIn("says emu-manager=/y", self.run_it("enable", "emu-manager", code=5))
+
+    def test_the_order_is_that_of_bytes(self):
+        for name in (".zz", "Zz", "EXCLAIM.conf"):
+            self.put("emu-manager=/y\n", "etc/xenopsd.conf.d", name)
+        self.put("emu_manager = /y\n", "etc/exclaim/exclaim.conf")
+        self.run_it("enable", "emu-manager")
 
     def test_not_idle_until_restarted(self):
         self.process(1000)
