@@ -4,7 +4,7 @@
 # become dependencies by soname.  No libxenctrl is among them, as it is loaded at run time.
 set(CPACK_PACKAGE_NAME exclaim)
 set(CPACK_PACKAGE_VENDOR "the exclaim developers")
-set(CPACK_PACKAGE_CONTACT "the exclaim developers <root@localhost>")
+set(CPACK_PACKAGE_CONTACT "the exclaim developers")
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};exclaim;Unspecified;/")
 set(CPACK_STRIP_FILES ON)
