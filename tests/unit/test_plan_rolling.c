@@ -57,7 +57,7 @@ static void assert_all_at_home(const struct exclaim_pool *pool, const struct exc
 }
 
 /*
- * Xen Orchestra's issue 10260: four hosts of 100 units; three of them hold 75 in VMs of 25, one 25.
+ * vatesfr/xen-orchestra#10260: four hosts of 100 units; three of them hold 75 in VMs of 25, one 25.
  * Emptied one after the other onto whoever has most room, the first hosts are full of strangers
  * when their own VMs are to come back, and each VM that is sent back in a fixed order is refused.
  */
