@@ -135,6 +135,12 @@ struct exclaim_hv_ops {
     int (*domain_name)(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t size,
                        struct exclaim_error *err);
 
+    /* The uuid of the VM that @domid is or, while it arrives under xenopsd with another handle,
+     * will be: final-uuid in its part of /vm in xenstore (xen-api ocaml/xenopsd/xc/domain.ml).
+     * Returns 1 with @uuid filled, 0 if there is none, as under libxl, -1 on error. */
+    int (*vm_uuid)(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
+                   struct exclaim_error *err);
+
     /* Pages per node.  Success includes an inexact result with a reason.  @max_console_pages
      * bounds the pages of all domains that a console dump may walk, 0 forbids it.
      * UNSUPPORTED: no method works here. */

@@ -62,6 +62,7 @@ int model_create(struct model *m, uint32_t domid, const struct model_domain_conf
     }
     d->domid = domid;
     memcpy(d->uuid, config->uuid, sizeof(d->uuid));
+    memcpy(d->vm_uuid, config->vm_uuid, sizeof(d->vm_uuid));
     snprintf(d->name, sizeof(d->name), "%s", config->name ? config->name : "");
     d->hvm = config->hvm;
     d->nr_vcpus = config->nr_vcpus;

@@ -73,7 +73,8 @@ bool model_oversold(const struct model *m);
 
 struct model_domain_config {
     uint8_t uuid[EXCLAIM_UUID_BYTES];
-    const char *name; /* or NULL */
+    uint8_t vm_uuid[EXCLAIM_UUID_BYTES]; /* of xenopsd's VM; all zero: xenstore has none */
+    const char *name;                    /* or NULL */
     bool hvm;
     uint32_t nr_vcpus;
 };
@@ -176,6 +177,7 @@ enum model_op {
     MODEL_OP_CAPS,
     MODEL_OP_NEXT_DOMAIN,
     MODEL_OP_DOMAIN_NAME,
+    MODEL_OP_VM_UUID,
     MODEL_OP_COUNT,
     MODEL_OP_COUNT_MANY,
     MODEL_OP_HOST,

@@ -141,6 +141,24 @@ static int op_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uin
     return 0;
 }
 
+static int op_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
+                      struct exclaim_error *err)
+{
+    static const uint8_t none[EXCLAIM_UUID_BYTES];
+    struct model *m = model_of(hv);
+    int errnum = model_enter(m, MODEL_OP_VM_UUID, domid);
+    const struct model_domain *d = model_find(m, domid);
+
+    if (errnum > 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "reading /local/domain/%u/vm", domid);
+    }
+    if (!d || !memcmp(d->vm_uuid, none, sizeof(none))) {
+        return 0;
+    }
+    memcpy(uuid, d->vm_uuid, sizeof(d->vm_uuid));
+    return 1;
+}
+
 static int op_host(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_error *err)
 {
     struct model *m = model_of(hv);
@@ -198,6 +216,7 @@ const struct exclaim_hv_ops model_ops = {
     .caps = op_caps,
     .next_domain = op_next_domain,
     .domain_name = op_domain_name,
+    .vm_uuid = op_vm_uuid,
     .count = model_op_count,
     .count_many = model_op_count_many,
     .host = op_host,

@@ -12,6 +12,7 @@ struct model_domain {
     struct model_domain *next; /* by ascending domid; among gone ones in any order */
     uint32_t domid;
     uint8_t uuid[EXCLAIM_UUID_BYTES];
+    uint8_t vm_uuid[EXCLAIM_UUID_BYTES];
     char name[128];
     bool hvm, dying, paused;
     bool gone; /* destroyed; kept for what it may have leaked */

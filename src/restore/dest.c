@@ -11,6 +11,7 @@
 
 #include <exclaim/log.h>
 #include <exclaim/record.h>
+#include <exclaim/uuid.h>
 
 #include "fault.h"
 #include "placement.h"
@@ -32,13 +33,33 @@ static bool cancelled(int cancel_fd)
     return cancel_fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
+/* Xen, and the domain in it.  While it arrives, xenopsd's has another uuid; the VM's own is what
+ * people look for. */
+static int open_domain(struct exclaim_session *s, struct exclaim_error *err)
+{
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+
+    if (exclaim_xen_open(&s->hv, err) || s->hv->ops->caps(s->hv, &s->caps, err) ||
+        exclaim_hv_domain(s->hv, s->report.domid, &s->dom, err)) {
+        return -1;
+    }
+    memcpy(s->report.uuid, s->dom.uuid, sizeof(s->report.uuid));
+    if (s->hv->ops->vm_uuid(s->hv, s->report.domid, uuid, NULL) > 0 &&
+        exclaim_uuid_arrives(uuid, s->dom.uuid)) {
+        memcpy(s->report.uuid, uuid, sizeof(s->report.uuid));
+    }
+    s->report.have_uuid = true;
+    return 0;
+}
+
 /* Peeks and checks.  *go is false when there is nothing to reserve and nothing to refuse. */
 static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
                    struct exclaim_error *err)
 {
     const int64_t start = exclaim_session_now();
     const char *why = "";
-    bool found;
+    struct exclaim_error no_domain = { 0 };
+    bool found, known;
     int rc;
 
     *go = false;
@@ -51,6 +72,8 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
         snprintf(s->report.why, sizeof(s->report.why), "cancelled");
         return 0;
     }
+    /* First: without a reservation as well the report should say of which VM. */
+    known = !open_domain(s, &no_domain);
     if (rc) {
         return -1;
     }
@@ -64,12 +87,10 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     }
     s->report.have_reservation = true;
 
-    if (exclaim_xen_open(&s->hv, err) || s->hv->ops->caps(s->hv, &s->caps, err) ||
-        exclaim_hv_domain(s->hv, s->report.domid, &s->dom, err)) {
+    if (!known) {
+        *err = no_domain;
         return -1;
     }
-    memcpy(s->report.uuid, s->dom.uuid, sizeof(s->report.uuid));
-    s->report.have_uuid = true;
     if (s->dom.dying) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %" PRIu32 " is dying",
                             s->dom.domid);
@@ -82,7 +103,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     if (exclaim_reservation_check_domain(&s->report.res, &s->dom, err)) {
         return -1;
     }
-    /* While it arrives, xenopsd's domain has another uuid; the VM's own is what people look for. */
+    /* Where xenstore has none. */
     memcpy(s->report.uuid, s->report.res.uuid, sizeof(s->report.uuid));
     *go = true;
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Domains and their names. */
+/* Domains, their names and VMs. */
 #include "xen.h"
 
 #include <errno.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include <xenstore.h>
+
+#include <exclaim/uuid.h>
 
 _Static_assert(sizeof(((xc_domaininfo_t *)0)->handle) == EXCLAIM_UUID_BYTES, "domain handle");
 
@@ -53,34 +55,65 @@ int xen_next_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain
     return 1;
 }
 
+/* *value is NULL if there is nothing at @path; the caller frees it. */
+static int read_store(struct exclaim_xen *xen, uint32_t domid, const char *path, char **value,
+                      struct exclaim_error *err)
+{
+    unsigned int len;
+
+    *value = NULL;
+    if (!xen->xs) {
+        xen->xs = xs_open(0);
+        if (!xen->xs) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "domain %u: opening xenstore",
+                                domid);
+        }
+    }
+    *value = xs_read(xen->xs, XBT_NULL, path, &len);
+    if (!*value && errno != ENOENT) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "reading %s", path);
+    }
+    return 0;
+}
+
 int xen_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t size,
                     struct exclaim_error *err)
 {
-    struct exclaim_xen *xen = xen_of(hv);
-    char path[64];
-    unsigned int len;
-    char *value;
+    char path[64], *value;
 
     if (size == 0) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, EINVAL, "name of domain %u: no room", domid);
     }
     name[0] = '\0';
-    if (!xen->xs) {
-        xen->xs = xs_open(0);
-        if (!xen->xs) {
-            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno,
-                                "name of domain %u: opening xenstore", domid);
-        }
-    }
-
     snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-    value = xs_read(xen->xs, XBT_NULL, path, &len);
-    if (!value) {
-        /* A domain under construction has none yet. */
-        return errno == ENOENT ? 0
-                               : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "reading %s", path);
+    if (read_store(xen_of(hv), domid, path, &value, err)) {
+        return -1;
     }
-    snprintf(name, size, "%s", value);
+    /* A domain under construction has none yet. */
+    snprintf(name, size, "%s", value ? value : "");
     free(value);
     return 0;
+}
+
+int xen_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
+                struct exclaim_error *err)
+{
+    char path[128], *value;
+    bool found;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
+    if (read_store(xen_of(hv), domid, path, &value, err)) {
+        return -1;
+    }
+    found = value && snprintf(path, sizeof(path), "%s/final-uuid", value) < (int)sizeof(path);
+    free(value);
+    if (!found) {
+        return 0;
+    }
+    if (read_store(xen_of(hv), domid, path, &value, err)) {
+        return -1;
+    }
+    found = value && exclaim_uuid_parse(value, uuid);
+    free(value);
+    return found;
 }

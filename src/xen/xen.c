@@ -27,6 +27,7 @@ static const struct exclaim_hv_ops xen_ops = {
     .caps = xen_caps,
     .next_domain = xen_next_domain,
     .domain_name = xen_domain_name,
+    .vm_uuid = xen_vm_uuid,
     .count = xen_count,
     .count_many = xen_count_many,
     .host = xen_host,

@@ -98,6 +98,8 @@ int xen_next_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain
                     struct exclaim_error *err);
 int xen_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t size,
                     struct exclaim_error *err);
+int xen_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
+                struct exclaim_error *err);
 
 /* --- count.c and its methods --- */
 

@@ -196,6 +196,12 @@ static int via_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, ui
     VIA(hv, err, domain_name, domid, name, size, err);
 }
 
+static int via_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
+                       struct exclaim_error *err)
+{
+    VIA(hv, err, vm_uuid, domid, uuid, err);
+}
+
 static int via_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
                      struct exclaim_count *count, struct exclaim_error *err)
 {
@@ -249,6 +255,7 @@ static const struct exclaim_hv_ops via = {
     .caps = via_caps,
     .next_domain = via_next_domain,
     .domain_name = via_domain_name,
+    .vm_uuid = via_vm_uuid,
     .count = via_count,
     .host = via_host,
     .claim = via_claim,

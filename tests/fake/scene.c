@@ -41,6 +41,7 @@ static void add_domain(struct model *m, uint32_t domid, bool pv, bool temporary,
 
     memcpy(config.uuid, guest_uuid, sizeof(config.uuid));
     if (temporary) {
+        memcpy(config.vm_uuid, guest_uuid, sizeof(config.vm_uuid));
         memset(config.uuid + 10, 0, 6);
         config.uuid[15] = 1;
     }

@@ -331,7 +331,9 @@ static void temporary_uuid(void **state)
 
 static void other_uuid(struct scene *scene)
 {
-    struct model_domain_config config = { .hvm = true, .nr_vcpus = 2, .uuid = { 1, 2, 3 } };
+    struct model_domain_config config = {
+        .hvm = true, .nr_vcpus = 2, .uuid = { 1, 2, 3, [15] = 1 }, .vm_uuid = { 1, 2, 3, [12] = 7 }
+    };
     int lock;
     struct model *m = host_lock(scene->dst.model, &lock);
 
@@ -347,6 +349,40 @@ static void other_vm(void **state)
     start(MODEL_4_17, 300, 0);
     s.prepare = other_uuid;
     assert_arrives("none", "0");
+}
+
+/* The VM's uuid is in the report, whatever became of the record. */
+static void named_without_record(void **state)
+{
+    static const char guest[] = "6b1f4402-935e-4d10-a7c3-58210e9d7734";
+    const struct {
+        const char *conf, *uuid, *outcome;
+        void (*prepare)(struct scene *s);
+        bool unaware;
+        size_t flip;
+    } cases[] = {
+        { NULL, guest, "passed", NULL, true, 0 },
+        { NULL, guest, "passed", NULL, false, LIBXC_AT + 60 },
+        { "policy = strict", guest, "refused", NULL, true, 0 },
+        { "policy = strict\nheadroom_pages = 1900", guest, "refused", NULL, false, 0 },
+        { NULL, "01020300-0000-0000-0000-000007000000", "passed", other_uuid, false, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        start(MODEL_4_17, 300, 0);
+        s.temporary_uuid = true;
+        s.src.aware = !cases[i].unaware;
+        s.dst.conf = cases[i].conf;
+        s.prepare = cases[i].prepare;
+        s.road.flip = cases[i].flip;
+        scene_run(&s);
+        assert_string_equal(scene_report(&s.dst, "outcome"), cases[i].outcome);
+        assert_string_equal(scene_report(&s.dst, "guarantee"), "none");
+        assert_string_equal(scene_report(&s.dst, "uuid"), cases[i].uuid);
+        assert_clean(&s);
+        scene_end(&s);
+    }
 }
 
 static void too_small(struct scene *scene)
@@ -488,6 +524,7 @@ int main(void)
         cmocka_unit_test(localhost),
         cmocka_unit_test(temporary_uuid),
         cmocka_unit_test(other_vm),
+        cmocka_unit_test(named_without_record),
         cmocka_unit_test(above_max_pages),
         cmocka_unit_test(exact),
         cmocka_unit_test(honest),

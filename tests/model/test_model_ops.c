@@ -23,6 +23,7 @@ static int call(struct model *m, enum model_op op, struct exclaim_error *err)
     struct exclaim_count count;
     struct exclaim_caps caps;
     uint64_t bytes;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
     char name[8];
 
     switch ((int)op) {
@@ -32,6 +33,8 @@ static int call(struct model *m, enum model_op op, struct exclaim_error *err)
         return ops->next_domain(hv, 1, &dom, err);
     case MODEL_OP_DOMAIN_NAME:
         return ops->domain_name(hv, 1, name, sizeof(name), err);
+    case MODEL_OP_VM_UUID:
+        return ops->vm_uuid(hv, 1, uuid, err);
     case MODEL_OP_COUNT:
         return ops->count(hv, 1, UINT64_MAX, &count, err);
     case MODEL_OP_COUNT_MANY:
@@ -71,7 +74,9 @@ static void test_every_operation_can_fail(void **state)
             STEP(m, call(m, (enum model_op)op, &err), -1);
             STEP(m, err.errnum, rows[i].errnum);
             /* xenstore's errors are system calls, whatever their number. */
-            STEP(m, err.kind, op == MODEL_OP_DOMAIN_NAME ? EXCLAIM_ERR_SYSTEM : rows[i].kind);
+            STEP(m, err.kind,
+                 op == MODEL_OP_DOMAIN_NAME || op == MODEL_OP_VM_UUID ? EXCLAIM_ERR_SYSTEM
+                                                                      : rows[i].kind);
             STEP(m, kit_outstanding(m, 1), 0);
             STEP(m, call(m, (enum model_op)op, &err), op == MODEL_OP_NEXT_DOMAIN);
             kit_close(m);
