@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <exclaim/child.h>
 
 #include "../reserve/ledger_map.h"
 
@@ -99,6 +102,16 @@ static bool same_program(pid_t a, pid_t b)
     return len[0] > 0 && len[0] == len[1] && !memcmp(exe[0], exe[1], (size_t)len[0]);
 }
 
+static bool runs(pid_t pid, const char *program)
+{
+    struct stat its, wanted;
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    return !stat(path, &its) && !stat(program, &wanted) && its.st_dev == wanted.st_dev &&
+           its.st_ino == wanted.st_ino;
+}
+
 /* Of a file of zero-terminated strings. */
 static bool environment_places(pid_t pid)
 {
@@ -144,9 +157,11 @@ static bool has_mapped(pid_t pid, const char *object)
 
 enum look { LOOK_AGAIN, LOOK_ABSENT, LOOK_LOADED };
 
-static enum look look(const struct exclaim_session *s, struct processes *all)
+/* @real is the xenguest that was moved aside, "" if none was. */
+static enum look look(const struct exclaim_session *s, const char *real, struct processes *all)
 {
     enum look seen = LOOK_AGAIN;
+    bool becomes = false;
 
     read_processes(all);
     for (uint32_t i = 0; i < all->nr; i++) {
@@ -157,6 +172,8 @@ static enum look look(const struct exclaim_session *s, struct processes *all)
             continue;
         }
         if (!environment_places(pid)) {
+            /* Our wrapper names the object only when it becomes the real one. */
+            becomes |= real[0] && !runs(pid, real);
             seen = seen == LOOK_AGAIN ? LOOK_ABSENT : seen;
         } else if (has_mapped(pid, s->config.place_object)) {
             return LOOK_LOADED;
@@ -164,7 +181,7 @@ static enum look look(const struct exclaim_session *s, struct processes *all)
             return LOOK_AGAIN; /* the loader is at work */
         }
     }
-    return seen;
+    return becomes ? LOOK_AGAIN : seen;
 }
 
 void placement_look(struct exclaim_session *s, int cancel_fd)
@@ -172,14 +189,18 @@ void placement_look(struct exclaim_session *s, int cancel_fd)
     const int64_t until = exclaim_session_now() + LOOK_MS;
     struct pollfd p = { .fd = cancel_fd, .events = POLLIN };
     struct processes *all;
+    char real[512];
 
     s->preloaded = false;
     if (!s->known.emulator || !s->config.place_object[0] || access(s->config.place_object, R_OK)) {
         return;
     }
+    if (exclaim_find_xenguest(&s->config, real, sizeof(real), NULL)) {
+        real[0] = '\0';
+    }
     all = malloc(sizeof(*all));
     while (all) {
-        enum look seen = look(s, all);
+        enum look seen = look(s, real, all);
 
         s->preloaded = seen == LOOK_LOADED;
         if (seen != LOOK_AGAIN || exclaim_session_now() >= until ||
