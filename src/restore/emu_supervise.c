@@ -225,7 +225,9 @@ static int patience(const struct emu *e, int64_t now)
     if (e->hold_until && e->hold_until < until) {
         until = e->hold_until;
     }
-    if (e->silent_since && e->up.to >= 0 && e->silent_since + END_GRACE_MS < until) {
+    /* What is still to be written is waited for by poll. */
+    if (e->silent_since && e->up.to >= 0 && !e->up.out_len &&
+        e->silent_since + END_GRACE_MS < until) {
         until = e->silent_since + END_GRACE_MS;
     }
     if (until == INT64_MAX) {
