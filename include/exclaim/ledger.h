@@ -88,6 +88,8 @@ int exclaim_ledger_add(struct exclaim_ledger *ledger, uint32_t domid,
                        enum exclaim_guarantee guarantee, bool steer, uint32_t *slot,
                        struct exclaim_error *err);
 
+/* Owes nothing from now on; free, too, unless a restoring process that has not returned still
+ * writes to it: then pruning frees it when that has ended. */
 void exclaim_ledger_remove(struct exclaim_ledger *ledger, uint32_t slot);
 
 /* The entry in @slot, shared with other processes; NULL if @slot is out of range. */

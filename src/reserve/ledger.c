@@ -143,17 +143,18 @@ struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *l, uint32_
  * The placing process counts as well: killed together with the hook, it still ends a populate call
  * of up to 1024 pages, and until then they are owed to it.
  */
+static bool placer_lives(const struct exclaim_ledger_entry *e)
+{
+    uint64_t placer = atomic_load(&e->placer_start);
+
+    return placer && exclaim_process_start(atomic_load(&e->placer)) == placer;
+}
+
 static bool process_lives(const struct exclaim_ledger_entry *e)
 {
-    uint64_t placer;
-
     /* In this order: a hook that is gone has started its child before, one that lives may do so
      * between the two looks. */
-    if (exclaim_process_start(e->pid) == e->pid_start) {
-        return true;
-    }
-    placer = atomic_load(&e->placer_start);
-    return placer && exclaim_process_start(atomic_load(&e->placer)) == placer;
+    return exclaim_process_start(e->pid) == e->pid_start || placer_lives(e);
 }
 
 static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv *hv)
@@ -212,6 +213,10 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
     memcpy(e->uuid, uuid, sizeof(e->uuid));
     e->pid = getpid();
     e->pid_start = exclaim_process_start(e->pid);
+    if (!e->pid_start) {
+        /* It would look like one of a process that is gone, or like one that never goes. */
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "ledger: own start time is not readable");
+    }
     e->guarantee = guarantee;
     e->started_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
     e->nr_nodes = match->nr_nodes;
@@ -225,9 +230,16 @@ void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
 
-    if (e) {
-        atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+    if (!e) {
+        return;
     }
+    if (atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING && !atomic_load(&e->ended) &&
+        placer_lives(e)) {
+        /* A restore that outlives its hook still writes to the entry, as in pruning. */
+        memset(e->target, 0, sizeof(e->target));
+        return;
+    }
+    atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
 }
 
 void exclaim_ledger_charge(struct exclaim_ledger *l, bool xen_knows_nodes,

@@ -318,6 +318,13 @@ static void arrive(struct sim *sim, uint32_t who)
     r->phase = ARRIVED;
 }
 
+/* The restoring process is gone, or has returned; no process has that start time. */
+static void in_vain(struct run *r)
+{
+    atomic_store(&entry_of(r)->placer_start, 1);
+    exclaim_dest_restored(&r->s, false);
+}
+
 static void advance(struct sim *sim, uint32_t who, uint64_t pages)
 {
     struct run *r = &sim->run[who];
@@ -330,7 +337,7 @@ static void advance(struct sim *sim, uint32_t who, uint64_t pages)
             if (!r->disturbed) {
                 fail(sim, "migration %u: populate failed, and nobody else took memory", who);
             }
-            exclaim_dest_restored(&r->s, false);
+            in_vain(r);
             close_run(r);
             destroy(sim, who);
         }
@@ -349,7 +356,7 @@ static void kill_run(struct sim *sim, uint32_t who, bool hook, uint64_t in_fligh
     tell(sim, "%u: %s is killed", who, hook ? "hook" : "restoring process");
     sim->result->killed++;
     if (!hook) {
-        exclaim_dest_restored(&r->s, false);
+        in_vain(r);
     } else {
         struct exclaim_ledger_entry *e = entry_of(r);
 
@@ -463,7 +470,7 @@ void sim_run(const struct sim_plan *plan, const char *lock_dir, bool story,
             step(&sim, &(struct sim_event){ .kind = SIM_ADVANCE, .who = who, .pages = 1024 });
         }
         if (sim.run[who].phase == PLACING) {
-            exclaim_dest_restored(&sim.run[who].s, false);
+            in_vain(&sim.run[who]);
             close_run(&sim.run[who]);
         }
     }

@@ -147,6 +147,35 @@ static void reused_pid(void **state)
     exclaim_ledger_close(l);
 }
 
+/* A restore that outlives its hook writes to the entry: nobody else's until it has ended. */
+static void removed_while_placing(void **state)
+{
+    struct exclaim_ledger *l = open_ledger();
+
+    (void)state;
+    for (int ended = 0; ended < 2; ended++) {
+        pid_t placer = holder(false, false);
+        struct exclaim_ledger_entry *e;
+        uint32_t slot;
+
+        assert_int_equal(add(l, &slot), 0);
+        e = exclaim_ledger_at(l, slot);
+        atomic_store(&e->placer, placer);
+        atomic_store(&e->placer_start, exclaim_process_start(placer));
+        atomic_store(&e->state, EXCLAIM_ENTRY_PLACING);
+        atomic_store(&e->ended, (uint32_t)ended);
+        exclaim_ledger_remove(l, slot);
+        assert_int_equal(charged(l), 0);
+        assert_int_equal(atomic_load(&e->state),
+                         ended ? EXCLAIM_ENTRY_FREE : EXCLAIM_ENTRY_PLACING);
+        e->pid_start -= !ended; /* the hook ends first */
+        assert_int_equal(exclaim_ledger_prune(l, NULL), 0);
+        kill_holder(placer);
+        assert_int_equal(exclaim_ledger_prune(l, NULL), !ended);
+    }
+    exclaim_ledger_close(l);
+}
+
 static void locked(void **state)
 {
     struct exclaim_ledger *l = open_ledger(), *other;
@@ -237,9 +266,13 @@ static void contended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stale_owner), cmocka_unit_test(zombie),
-        cmocka_unit_test(reused_pid),  cmocka_unit_test(locked),
-        cmocka_unit_test(contended),   cmocka_unit_test(lock_is_not_handed_over),
+        cmocka_unit_test(removed_while_placing),
+        cmocka_unit_test(stale_owner),
+        cmocka_unit_test(zombie),
+        cmocka_unit_test(reused_pid),
+        cmocka_unit_test(locked),
+        cmocka_unit_test(contended),
+        cmocka_unit_test(lock_is_not_handed_over),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
