@@ -23,7 +23,8 @@
 /* For a process that is not there yet, or has not loaded the object that its environment names. */
 #define LOOK_MS 1000
 
-#define PROCESSES_MAX 4096u
+/* A host of a thousand VMs has several processes for each; those looked for are the youngest. */
+#define PROCESSES_MAX 65536u
 
 struct process {
     pid_t pid, parent;
@@ -53,6 +54,13 @@ static pid_t parent_of(pid_t pid)
     return parent;
 }
 
+static int by_pid(const void *a, const void *b)
+{
+    const struct process *one = a, *other = b;
+
+    return (one->pid > other->pid) - (one->pid < other->pid);
+}
+
 static void read_processes(struct processes *all)
 {
     DIR *dir = opendir("/proc");
@@ -69,23 +77,20 @@ static void read_processes(struct processes *all)
     if (dir) {
         closedir(dir);
     }
+    qsort(all->p, all->nr, sizeof(all->p[0]), by_pid);
 }
 
 static bool descends(const struct processes *all, pid_t pid, pid_t from)
 {
     /* Ids may be reused while they are read: no more steps than there are processes. */
     for (uint32_t steps = 0; pid > 1 && steps < all->nr; steps++) {
-        pid_t parent = 0;
+        const struct process key = { .pid = pid };
+        const struct process *at = bsearch(&key, all->p, all->nr, sizeof(key), by_pid);
 
-        for (uint32_t i = 0; i < all->nr; i++) {
-            if (all->p[i].pid == pid) {
-                parent = all->p[i].parent;
-            }
-        }
-        if (parent == from) {
+        if (at && at->parent == from) {
             return true;
         }
-        pid = parent;
+        pid = at ? at->parent : 0;
     }
     return false;
 }
