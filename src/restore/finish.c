@@ -2,6 +2,7 @@
 /* The destination's sequence after the emulator's end: read what was placed, release, verify. */
 #include <exclaim/session.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -60,7 +61,11 @@ static void release(struct exclaim_session *s)
     struct exclaim_domain dom;
 
     if (exclaim_hv_domain(s->hv, s->dom.domid, &dom, &err)) {
-        /* A domain that is gone has no claim. */
+        if (err.errnum != ESRCH) { /* a domain that is gone has no claim */
+            exclaim_log(LOG_ERR, "domain %u: claimed pages may be left: %s", s->dom.domid,
+                        err.text);
+            snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
+        }
         return;
     }
     s->report.released_pages = dom.outstanding_pages;

@@ -101,6 +101,31 @@ static void too_large(void **unused)
     close_fixture(&f);
 }
 
+/* Whatever keeps us from releasing is said; but a domain that is gone has nothing to release. */
+static void release_fails(void **unused)
+{
+    (void)unused;
+    for (int gone = 0; gone < 2; gone++) {
+        struct fixture f;
+
+        open_fixture(&f, 500, 0, 500);
+        STEP(f.m, dest_reserve(&f.s), 0);
+        assert_true(f.s.claimed);
+        if (gone) {
+            STEP(f.m, model_destroy(f.m, DOMID), 0);
+        } else {
+            STEP(f.m, model_fault(f.m, MODEL_OP_NEXT_DOMAIN, 1, EIO), 0);
+        }
+        exclaim_dest_restored(&f.s, true);
+        if (gone) {
+            assert_string_equal(f.s.report.error, "");
+        } else {
+            assert_non_null(strstr(f.s.report.error, "release: "));
+        }
+        close_fixture(&f);
+    }
+}
+
 /* Node affinity keeps one node; several are not left to it by policy strict. */
 static void strict_without_the_object(void **unused)
 {
@@ -129,6 +154,7 @@ int main(void)
         cmocka_unit_test(one_home),
         cmocka_unit_test(several_homes),
         cmocka_unit_test(too_large),
+        cmocka_unit_test(release_fails),
         cmocka_unit_test(strict_without_the_object),
     };
 
