@@ -105,6 +105,8 @@ enum exclaim_plan_reason_kind {
     EXCLAIM_REASON_HOSTS,    /* the same of whole VMs and hosts, for those that cannot leave */
     EXCLAIM_REASON_SEARCHED, /* every assignment was ruled out, in `count` steps */
     EXCLAIM_REASON_LIMIT,    /* nothing speaks against it, but the search ended at its effort */
+    EXCLAIM_REASON_PARTS,    /* `count` VMs with at least `parts` parts of at least `pages`, each of
+                              * which needs that many nodes of one host: `need`, there is `room` */
 };
 
 /* Why no plan can do better than the bound, or that this is not known. */
@@ -112,8 +114,9 @@ struct exclaim_plan_reason {
     enum exclaim_plan_reason_kind kind;
     uint64_t count;
     uint64_t pages;
-    uint64_t need;
+    uint64_t need; /* in places of `pages`, or in pages; `room` likewise */
     uint64_t room;
+    uint32_t parts;
     struct exclaim_misfit misfit;
 };
 

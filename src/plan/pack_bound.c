@@ -8,6 +8,11 @@
  * part this counts slots for parts at least that large.  Likewise in pages: parts of at least t can
  * only lie on nodes that hold t, and add up to no more than these.
  *
+ * The same of items of at least k parts, with their k-th largest, which they take from k nodes of
+ * one host at least.  Say those kept there weigh W.  None takes its weight twice from one node, so
+ * each node gives no more than W of the k W that are taken: without the c nodes with most room, c <
+ * k, the others must give (k - c) W.
+ *
  * `apart` and all but the size of a host are left out, which can only make a bound weaker.
  */
 #include <stdlib.h>
@@ -15,13 +20,16 @@
 #include "pack.h"
 
 #define THRESHOLDS 128u
+#define PARTS      8u /* items of more are looked at as if they had these */
 
 /* Sizes of things, by owner, and of the places for them; both of one kind (nodes or hosts). */
 struct sizes {
     uint32_t nr_owners, nr_things, nr_places;
+    uint32_t parts; /* of one thing, each in a place of its own of one host; mostly 1 */
     int64_t *thing;
     uint32_t *owner;
-    int64_t *place;
+    int64_t *place;  /* host by host, largest first */
+    uint32_t *host;  /* by place */
     int64_t *weight; /* by owner */
     int64_t *sorted; /* thresholds, then weights */
 };
@@ -38,6 +46,7 @@ static void sizes_close(struct sizes *s)
     free(s->thing);
     free(s->owner);
     free(s->place);
+    free(s->host);
     free(s->weight);
     free(s->sorted);
 }
@@ -46,24 +55,60 @@ static int sizes_open(struct sizes *s, uint32_t owners, uint32_t things, uint32_
 {
     *s = (struct sizes){
         .nr_owners = owners,
+        .parts = 1,
         .thing = calloc(things + 1u, sizeof(*s->thing)),
         .owner = calloc(things + 1u, sizeof(*s->owner)),
         .place = calloc(places + 1u, sizeof(*s->place)),
+        .host = calloc(places + 1u, sizeof(*s->host)),
         .weight = calloc(owners + 1u, sizeof(*s->weight)),
         .sorted = calloc((size_t)things + owners + 1u, sizeof(*s->sorted)),
     };
-    if (!s->thing || !s->owner || !s->place || !s->weight || !s->sorted) {
+    if (!s->thing || !s->owner || !s->place || !s->host || !s->weight || !s->sorted) {
         sizes_close(s);
         return -1;
     }
     return 0;
 }
 
-static void add_place(struct sizes *s, int64_t room)
+static void add_place(struct sizes *s, int64_t room, uint32_t host)
 {
-    if (room > 0) {
-        s->place[s->nr_places++] = room;
+    uint32_t at = s->nr_places;
+
+    if (room <= 0) {
+        return;
     }
+    while (at > 0 && s->host[at - 1] == host && s->place[at - 1] < room) {
+        s->place[at] = s->place[at - 1];
+        at--;
+    }
+    s->place[at] = room;
+    s->host[s->nr_places++] = host;
+}
+
+static int64_t weigh(int64_t size, int64_t t, bool pages)
+{
+    return pages ? (size >= t ? size : 0) : size / t;
+}
+
+/* What the things in all places can weigh. */
+static int64_t weigh_places(const struct sizes *s, int64_t t, bool pages)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0, end; i < s->nr_places; i = end) {
+        int64_t rest = 0, most;
+
+        for (end = i; end < s->nr_places && s->host[end] == s->host[i]; end++) {
+            rest += weigh(s->place[end], t, pages);
+        }
+        most = rest / s->parts;
+        for (uint32_t c = 1; c < s->parts && i + c <= end; c++) {
+            rest -= weigh(s->place[i + c - 1], t, pages);
+            most = rest / (s->parts - c) < most ? rest / (s->parts - c) : most;
+        }
+        sum += most;
+    }
+    return sum;
 }
 
 static void add_thing(struct sizes *s, int64_t size, uint32_t owner)
@@ -94,10 +139,11 @@ static uint32_t must_go(struct sizes *s, int64_t room)
     return gone;
 }
 
-/* The best bound over all thresholds, the reason for it in @why. */
-static uint32_t bound(struct sizes *s, int64_t *threshold, struct exclaim_plan_reason *why)
+/* The best bound over all thresholds, the reason for it in @why if it is above @best. */
+static uint32_t bound(struct sizes *s, int64_t *threshold, uint32_t best,
+                      struct exclaim_plan_reason *why)
 {
-    uint32_t best = 0, nr = s->nr_things, step;
+    uint32_t nr = s->nr_things, step;
 
     for (uint32_t i = 0; i < nr; i++) {
         threshold[i] = s->thing[i];
@@ -108,20 +154,18 @@ static uint32_t bound(struct sizes *s, int64_t *threshold, struct exclaim_plan_r
         const int64_t t = threshold[at];
 
         for (int pages = 0; pages < 2; pages++) {
-            int64_t room = 0, need = 0;
+            const int64_t room = weigh_places(s, t, pages);
+            int64_t need = 0;
             uint64_t count = 0;
             uint32_t gone;
 
-            for (uint32_t i = 0; i < s->nr_places; i++) {
-                room += pages ? (s->place[i] >= t ? s->place[i] : 0) : s->place[i] / t;
-            }
             for (uint32_t i = 0; i < s->nr_owners; i++) {
                 s->weight[i] = 0;
             }
             for (uint32_t i = 0; i < nr; i++) {
                 if (s->thing[i] >= t) {
-                    s->weight[s->owner[i]] += pages ? s->thing[i] : s->thing[i] / t;
-                    need += pages ? s->thing[i] : s->thing[i] / t;
+                    s->weight[s->owner[i]] += weigh(s->thing[i], t, pages);
+                    need += weigh(s->thing[i], t, pages);
                     count++;
                 }
             }
@@ -129,7 +173,10 @@ static uint32_t bound(struct sizes *s, int64_t *threshold, struct exclaim_plan_r
             if (gone > best) {
                 best = gone;
                 *why = (struct exclaim_plan_reason){
-                    .kind = pages ? EXCLAIM_REASON_PAGES : EXCLAIM_REASON_SLOTS,
+                    .kind = s->parts > 1 ? EXCLAIM_REASON_PARTS
+                            : pages      ? EXCLAIM_REASON_PAGES
+                                         : EXCLAIM_REASON_SLOTS,
+                    .parts = s->parts,
                     .count = count,
                     .pages = (uint64_t)t,
                     .need = (uint64_t)need,
@@ -157,7 +204,7 @@ void pack_alone(struct pack *p)
 uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why)
 {
     int64_t *threshold = calloc(p->nr_parts + 1u, sizeof(*threshold));
-    uint32_t unfit = 0, lost = 0;
+    uint32_t unfit = 0, lost = 0, parts = 0;
     struct sizes s;
 
     *why = (struct exclaim_plan_reason){ 0 };
@@ -176,15 +223,27 @@ uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why)
     }
     for (uint32_t n = 0; n < p->nr_nodes; n++) {
         if (p->host[p->node[n].host].known) {
-            add_place(&s, p->node[n].left);
+            add_place(&s, p->node[n].left, p->node[n].host);
         }
     }
     for (uint32_t i = 0; i < p->nr_items; i++) {
+        parts = p->item[i].nr > parts ? p->item[i].nr : parts;
         for (uint32_t k = 0; k < p->item[i].nr && p->item[i].alone; k++) {
             add_thing(&s, p->part[p->item[i].first + k].pages + p->item[i].loose, i);
         }
     }
-    lost = bound(&s, threshold, why);
+    lost = bound(&s, threshold, lost, why);
+    for (s.parts = 2; s.parts <= parts && s.parts <= PARTS; s.parts++) {
+        s.nr_things = 0;
+        for (uint32_t i = 0; i < p->nr_items; i++) {
+            const struct pack_item *item = &p->item[i];
+
+            if (item->alone && item->nr >= s.parts) {
+                add_thing(&s, p->part[item->first + s.parts - 1].pages + item->loose, i);
+            }
+        }
+        lost = bound(&s, threshold, lost, why);
+    }
     sizes_close(&s);
     free(threshold);
     return unfit + lost;
@@ -218,7 +277,7 @@ uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why)
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
         if (p->host[h].target) {
             room[h] = host_room(p, h);
-            add_place(&s, room[h]);
+            add_place(&s, room[h], h);
         }
     }
     for (uint32_t i = 0; i < p->nr_items; i++) {
@@ -238,7 +297,7 @@ uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why)
         why->kind = EXCLAIM_REASON_ALONE;
         why->count = unfit;
     }
-    lost = bound(&s, threshold, why);
+    lost = bound(&s, threshold, 0, why);
     if (lost) {
         why->kind = EXCLAIM_REASON_HOSTS;
     }

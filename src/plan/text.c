@@ -151,6 +151,13 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
                  " pages do not all find room on the hosts: need %" PRIu64 ", there is %" PRIu64,
                  why->count, why->pages, why->need, why->room);
         return;
+    case EXCLAIM_REASON_PARTS:
+        snprintf(text, size,
+                 ": %" PRIu64 " VMs with %" PRIu32 " parts of at least %" PRIu64
+                 " pages do not all find as many nodes of one host: need %" PRIu64
+                 ", there is %" PRIu64,
+                 why->count, why->parts, why->pages, why->need, why->room);
+        return;
     case EXCLAIM_REASON_SEARCHED:
         snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " steps", why->count);
         return;

@@ -162,6 +162,45 @@ static void too_many_of_a_size_are_counted(void **state)
     done(pool, plan);
 }
 
+/* There are five nodes for the four parts, but only one host with two of them. */
+static void parts_that_share_a_host_are_counted(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_host(pool, 0, 2, 2000);
+    gen_host(pool, 1, 2, 2000);
+    gen_vm(pool, 0, 2, PAGES(600, 600), 0);
+    gen_vm(pool, 0, 2, PAGES(700, 600), 0);
+    gen_vm(pool, 1, 2, PAGES(1900, 0), 0);
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan,
+                "optimal: 2 of 2 VMs leave, 1 keep their shape: 2 VMs with 2 parts of at least "
+                "600 pages do not all find as many nodes of one host: need 2, there is 1");
+    done(pool, plan);
+}
+
+/* Three nodes each, of which the emptiest can be used by each VM but once. */
+static void no_node_takes_two_parts_of_a_vm(void **state)
+{
+    struct exclaim_pool *pool = gen_pool(2, 8);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    gen_host(pool, 0, 3, 1000);
+    gen_host(pool, 1, 3, 5000);
+    for (uint32_t i = 0; i < 3; i++) {
+        gen_vm(pool, 0, 3, PAGES(300, 300, 300), 0);
+    }
+    gen_vm(pool, 1, 3, PAGES(0, 4300, 4300), 0);
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .whole_parts = true });
+    assert_text(pool, plan,
+                "infeasible: 2 of 3 VMs leave, 2 keep their shape: 3 VMs with 3 parts of at least "
+                "300 pages do not all find as many nodes of one host: need 3, there is 2");
+    done(pool, plan);
+}
+
 static void who_may_not_go_stays(void **state)
 {
     struct exclaim_pool *pool = three_hosts();
@@ -357,6 +396,8 @@ int main(void)
         cmocka_unit_test(search_beats_best_fit),
         cmocka_unit_test(what_cannot_be_whole_flows),
         cmocka_unit_test(too_many_of_a_size_are_counted),
+        cmocka_unit_test(parts_that_share_a_host_are_counted),
+        cmocka_unit_test(no_node_takes_two_parts_of_a_vm),
         cmocka_unit_test(who_may_not_go_stays),
         cmocka_unit_test(arrival_pages_are_kept_free_on_used_nodes),
         cmocka_unit_test(members_of_a_rule_part),
