@@ -17,7 +17,7 @@ static void *grow(void *list, uint32_t nr, uint32_t more, uint32_t *max, size_t 
     void **at = list, *bigger;
     uint32_t want = *max ? *max : 64;
 
-    if (more <= *max - nr) {
+    if (*at && more <= *max - nr) {
         return *at;
     }
     while (want - nr < more) {

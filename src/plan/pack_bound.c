@@ -113,6 +113,9 @@ static int64_t weigh_places(const struct sizes *s, int64_t t, bool pages)
 
 static void add_thing(struct sizes *s, int64_t size, uint32_t owner)
 {
+    if (size <= 0) { /* nothing is known of its memory: it weighs nothing, and is no threshold */
+        return;
+    }
     s->thing[s->nr_things] = size;
     s->owner[s->nr_things++] = owner;
 }

@@ -201,6 +201,24 @@ static void no_node_takes_two_parts_of_a_vm(void **state)
     done(pool, plan);
 }
 
+/* As XAPI has it of a VM that has just started: no metrics yet. */
+static void a_vm_without_known_memory_divides_nothing(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    const uint32_t vm = gen_vm(pool, 0, 2, PAGES(0, 0), 0);
+    struct exclaim_plan *plan;
+
+    (void)state;
+    pool->vm[vm].nr_nodes = 0;
+    pool->vm[vm].exact = false;
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan,
+                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 would not even alone: VM vm0: "
+                "its count is not exact: ");
+    assert_int_equal(move_of(plan, vm)->nr_parts, 0);
+    done(pool, plan);
+}
+
 static void who_may_not_go_stays(void **state)
 {
     struct exclaim_pool *pool = three_hosts();
@@ -398,6 +416,7 @@ int main(void)
         cmocka_unit_test(too_many_of_a_size_are_counted),
         cmocka_unit_test(parts_that_share_a_host_are_counted),
         cmocka_unit_test(no_node_takes_two_parts_of_a_vm),
+        cmocka_unit_test(a_vm_without_known_memory_divides_nothing),
         cmocka_unit_test(who_may_not_go_stays),
         cmocka_unit_test(arrival_pages_are_kept_free_on_used_nodes),
         cmocka_unit_test(members_of_a_rule_part),
