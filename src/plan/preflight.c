@@ -179,6 +179,37 @@ static bool find_move(const struct state *s, const struct pack *p,
     return found;
 }
 
+/* Whether @item lacks nothing but what @misfit says: another of its parts may lack something too.
+ */
+static bool is_all(struct pack *p, const struct pack_item *item,
+                   const struct exclaim_misfit *misfit)
+{
+    struct pack_host *h = &p->host[misfit->host];
+    const struct pack_host was = *h;
+    const int64_t more = (int64_t)misfit->short_by;
+    uint32_t where[EXCLAIM_NODES_MAX], node = PACK_NONE;
+    int64_t slack;
+    bool fits;
+
+    h->left += more;
+    h->spare = INT64_MAX;
+    for (uint32_t n = h->first; n < h->first + h->nr; n++) {
+        if (p->node[n].id == misfit->node) {
+            node = n;
+            p->node[n].left += more;
+        }
+        if (p->node[n].parts && p->node[n].left < h->spare) {
+            h->spare = p->node[n].left;
+        }
+    }
+    fits = pack_fit(p, item, misfit->host, where, &slack);
+    if (node != PACK_NONE) {
+        p->node[node].left -= more;
+    }
+    *h = was;
+    return fits;
+}
+
 /* From the mildest to the one that gives up the shape. */
 static int changes_of(struct preflight *f, const struct state *s, struct pack *p, uint32_t index)
 {
@@ -194,7 +225,8 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
     }
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
         assign_misfit(s, p, item, h, &misfit);
-        if (misfit.need && misfit.short_by && (!best.need || misfit.short_by < best.short_by)) {
+        if (misfit.need && misfit.short_by && (!best.need || misfit.short_by < best.short_by) &&
+            is_all(p, item, &misfit)) {
             best = misfit;
         }
         if (flows == PACK_NONE && !p->whole_parts && pack_takes_fluid(p, item, h)) {
@@ -206,7 +238,7 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
     c.pages = best.short_by;
     c.other = EXCLAIM_NO_VM;
     c.other_host = EXCLAIM_NO_HOST;
-    if (best.need && best.why != EXCLAIM_MISFIT_NODES) {
+    if (best.need) {
         if (best.short_by < (uint64_t)item->total / 2) {
             c.kind = EXCLAIM_CHANGE_BALLOON;
             r |= add_change(f, &c);

@@ -149,6 +149,33 @@ static void the_change_is_enough(void **state)
     gen_free(pool);
 }
 
+/* Both nodes of the first host lack something, so room on one of them does not help; the second has
+ * too few nodes; of the third only one is short. */
+static void what_is_not_enough_is_not_offered(void **state)
+{
+    struct exclaim_pool *pool = gen_pool(4, 4);
+    const uint32_t vm = 0, hosts[3] = { 1, 2, 3 };
+    struct exclaim_error err = { 0 };
+    struct exclaim_preflight *p;
+
+    (void)state;
+    gen_host(pool, 0, 2, 1000);
+    gen_host(pool, 1, 2, 550);
+    gen_host(pool, 2, 1, 1180);
+    gen_host(pool, 3, 2, 1000);
+    gen_vm(pool, 0, 2, (const uint64_t[]){ 600, 600 }, 0);
+    gen_vm(pool, 3, 2, (const uint64_t[]){ 0, 490 }, 0);
+    assert_int_equal(exclaim_preflight(pool, &vm, 1, hosts, 3, NULL, &p, &err), 0);
+    assert_true(offers(pool, p,
+                       "VM vm0 keeps its shape with 90 pages more on node 1 of host "
+                       "host3"));
+    for (uint32_t i = 0; i < p->nr_changes; i++) {
+        assert_true(p->change[i].host == 3 || p->change[i].kind == EXCLAIM_CHANGE_SPLIT);
+    }
+    exclaim_preflight_free(p);
+    gen_free(pool);
+}
+
 static void an_unknown_count_is_placed_by_its_total(void **state)
 {
     struct exclaim_pool *pool = sample();
@@ -188,6 +215,7 @@ int main(void)
         cmocka_unit_test(all_together_is_another_question),
         cmocka_unit_test(the_smallest_vm_in_the_way_is_named),
         cmocka_unit_test(the_change_is_enough),
+        cmocka_unit_test(what_is_not_enough_is_not_offered),
         cmocka_unit_test(an_unknown_count_is_placed_by_its_total),
         cmocka_unit_test(bad_vms_are_refused),
     };
