@@ -13,9 +13,10 @@ struct search {
     struct pack *p;
     uint32_t *order; /* items that fit alone, largest first */
     uint32_t nr;
-    uint32_t allowed; /* losses; less than the best so far */
-    uint32_t least;   /* no fewer can be lost */
-    bool found, done;
+    uint32_t allowed;      /* losses; less than the best so far */
+    uint32_t least;        /* no fewer can be lost */
+    bool done;             /* nothing was left out */
+    bool best;             /* what was found cannot be bettered, whatever was left out */
     uint32_t *host, *node; /* the best */
 };
 
@@ -27,7 +28,6 @@ static void keep(struct search *s)
     for (uint32_t i = 0; i < s->p->nr_parts; i++) {
         s->node[i] = s->p->part[i].node;
     }
-    s->found = true;
 }
 
 /* How many of the items from @at on cannot be placed, at least. */
@@ -162,6 +162,7 @@ static void search(struct search *s, uint32_t at, uint32_t lost)
         /* Only fewer are of interest from now on; none if that cannot be. */
         s->allowed = lost;
         if (lost <= s->least) {
+            s->best = true;
             s->done = false;
         } else {
             s->allowed--;
@@ -199,7 +200,6 @@ bool pack_exact(struct pack *p, uint32_t lost)
         goto out;
     }
     keep(&s);
-    s.found = false;
     pack_order(p, s.order, false);
     for (uint32_t i = 0; i < p->nr_items; i++) {
         if (p->item[s.order[i]].alone) {
@@ -214,7 +214,7 @@ bool pack_exact(struct pack *p, uint32_t lost)
     s.least = lost - unfit;
     s.allowed = now - unfit - 1;
     search(&s, 0, 0);
-    proven = s.done || (s.found && s.allowed <= s.least);
+    proven = s.done || s.best;
     for (uint32_t i = 0; i < p->nr_items; i++) {
         if (s.host[i] != PACK_NONE) {
             pack_put(p, i, s.host[i], &s.node[p->item[i].first]);
