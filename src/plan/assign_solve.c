@@ -4,8 +4,6 @@
 
 #include "work.h"
 
-#define EXACT_ITEMS 96u /* more are beyond branch and bound */
-
 static void clear(struct pack *p)
 {
     for (uint32_t i = 0; i < p->nr_items; i++) {
@@ -38,7 +36,31 @@ static uint32_t broken(const struct pack *p)
     return nr;
 }
 
-static void take_whole(struct pack *p, uint32_t *order, uint32_t lost)
+/* Those of several parts are few, and are what is lost most often. */
+static uint32_t look_closer(struct pack *p, uint32_t lost, struct exclaim_plan_reason *why)
+{
+    struct pack_saved s;
+    uint32_t more = 0;
+
+    if (!pack_save(p, &s)) {
+        return lost;
+    }
+    clear(p);
+    more = pack_bound_several(p);
+    for (uint32_t i = 0; i < p->nr_items && more; i++) {
+        more += !p->item[i].alone;
+    }
+    pack_restore(p, &s);
+    pack_forget(&s);
+    if (more > lost) {
+        *why = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_SEARCHED, .count = p->steps };
+    }
+    return more > lost ? more : lost;
+}
+
+/* Returns the losses that cannot be avoided, @lost or more. */
+static uint32_t take_whole(struct pack *p, uint32_t *order, uint32_t lost,
+                           struct exclaim_plan_reason *why)
 {
     const uint64_t effort = p->effort;
 
@@ -47,23 +69,28 @@ static void take_whole(struct pack *p, uint32_t *order, uint32_t lost)
         p->strict_apart = true;
         if (quick(p, order, lost)) {
             p->strict_apart = false;
-            return;
+            return lost;
         }
         p->effort = p->steps + (effort - p->steps) / 4;
         pack_eject(p, lost, 0);
         p->effort = effort;
         p->strict_apart = false;
         if (pack_placed(p) + lost >= p->nr_items) {
-            return;
+            return lost;
         }
     }
     if (quick(p, order, lost)) {
-        return;
+        return lost;
+    }
+    lost = look_closer(p, lost, why);
+    if (pack_placed(p) + lost >= p->nr_items) {
+        return lost;
     }
     /* A small instance leaves something for the proof. */
-    p->effort = p->nr_items <= EXACT_ITEMS ? p->steps + (effort - p->steps) / 3 : effort;
+    p->effort = p->nr_items <= PACK_EXACT_ITEMS ? p->steps + (effort - p->steps) / 3 : effort;
     pack_eject(p, lost, 0);
     p->effort = effort;
+    return lost;
 }
 
 void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
@@ -74,26 +101,25 @@ void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
     *proof = (struct exclaim_plan_proof){ .nr_vms = p->nr_items };
     lost = pack_bound_keep(p, &proof->why_keep);
     stay = pack_bound_leave(p, &proof->why_leave);
-    if (p->whole_parts && lost > stay) {
-        stay = lost;
-        proof->why_leave = proof->why_keep;
-    }
     apart = pack_bound_apart(p);
     if (order) {
-        take_whole(p, order, lost);
+        lost = take_whole(p, order, lost, &proof->why_keep);
         if (pack_placed(p) + lost < p->nr_items) {
-            bool exact = p->nr_items <= EXACT_ITEMS && pack_exact(p, lost);
+            bool exact = p->nr_items <= PACK_EXACT_ITEMS && pack_exact(p, lost);
             const uint32_t now = p->nr_items - pack_placed(p);
 
             if (exact && now > lost) {
                 lost = now;
                 proof->why_keep = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_SEARCHED,
                                                                 .count = p->steps };
-                stay = p->whole_parts ? lost : stay;
             }
         }
         pack_polish(p);
         pack_fluid(p, stay, lost);
+    }
+    if (p->whole_parts && lost > stay) {
+        stay = lost;
+        proof->why_leave = proof->why_keep;
     }
     free(order);
     for (uint32_t i = 0; i < p->nr_items; i++) {

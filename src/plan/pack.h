@@ -152,6 +152,11 @@ bool pack_force(struct pack *p, uint32_t item, bool may_flow, uint32_t *pool, ui
 
 /* Every assignment that places more than now.  True: there is none, or it is found and is best. */
 bool pack_exact(struct pack *p, uint32_t lost);
+#define PACK_EXACT_ITEMS 96u /* more are beyond branch and bound */
+
+/* How many of those that have several parts and fit alone must be lost, by search with nobody else
+ * around.  Nothing may be placed yet. */
+uint32_t pack_bound_several(struct pack *p);
 
 /* Placed items to nodes of their own number, and off broken rules, where that costs nothing. */
 void pack_polish(struct pack *p);

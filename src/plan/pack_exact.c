@@ -136,6 +136,8 @@ static void several(struct search *s, uint32_t at, uint32_t lost, uint32_t host,
                     (item->pinned && p->node[n].id != part->src);
 
         p->steps++;
+        /* Parts of the same size change nothing by changing places. */
+        skip |= k && !item->pinned && part[-1].pages == part->pages && n < where[k - 1];
         for (uint32_t i = 0; i < k && !skip; i++) {
             skip = where[i] == n;
         }
@@ -225,4 +227,59 @@ out:
     free(s.host);
     free(s.node);
     return proven;
+}
+
+/* Those of several parts that would be whole alone, and nobody else, in @q. */
+static bool only_several(const struct pack *p, struct pack *q)
+{
+    uint32_t parts = 0;
+
+    if (pack_open(q, p->nr_items, p->nr_parts, p->nr_hosts, p->nr_nodes, 0)) {
+        return false;
+    }
+    memcpy(q->host, p->host, p->nr_hosts * sizeof(*q->host));
+    memcpy(q->node, p->node, p->nr_nodes * sizeof(*q->node));
+    q->nr_items = 0;
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        struct pack_item *item = &q->item[q->nr_items];
+
+        if (!p->item[i].alone || p->item[i].nr < 2) {
+            continue;
+        }
+        *item = p->item[i];
+        item->first = parts;
+        item->group = 0;
+        for (uint32_t k = 0; k < item->nr; k++) {
+            q->part[parts] = p->part[p->item[i].first + k];
+            q->part[parts++].item = q->nr_items;
+        }
+        q->nr_items++;
+    }
+    q->nr_parts = parts;
+    return true;
+}
+
+uint32_t pack_bound_several(struct pack *p)
+{
+    struct exclaim_plan_reason why;
+    uint32_t *order, lost = 0, least;
+    struct pack q;
+
+    if (!only_several(p, &q)) {
+        return 0;
+    }
+    order = calloc(q.nr_items + 1u, sizeof(*order));
+    q.effort = (p->effort - p->steps) / 16;
+    if (order && q.nr_items && q.nr_items <= PACK_EXACT_ITEMS) {
+        least = pack_bound_keep(&q, &why);
+        pack_order(&q, order, false);
+        lost = q.nr_items - pack_greedy(&q, order);
+        if (lost > least) {
+            lost = pack_exact(&q, least) ? q.nr_items - pack_placed(&q) : least;
+        }
+    }
+    p->steps += q.steps;
+    free(order);
+    pack_close(&q);
+    return lost;
 }
