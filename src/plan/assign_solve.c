@@ -71,7 +71,7 @@ static uint32_t take_whole(struct pack *p, uint32_t *order, uint32_t lost,
             p->strict_apart = false;
             return lost;
         }
-        p->effort = p->steps + (effort - p->steps) / 4;
+        p->effort = p->steps + pack_effort_left(p) / 4;
         pack_eject(p, lost, 0);
         p->effort = effort;
         p->strict_apart = false;
@@ -87,7 +87,7 @@ static uint32_t take_whole(struct pack *p, uint32_t *order, uint32_t lost,
         return lost;
     }
     /* A small instance leaves something for the proof. */
-    p->effort = p->nr_items <= PACK_EXACT_ITEMS ? p->steps + (effort - p->steps) / 3 : effort;
+    p->effort = p->nr_items <= PACK_EXACT_ITEMS ? p->steps + pack_effort_left(p) / 3 : effort;
     pack_eject(p, lost, 0);
     p->effort = effort;
     return lost;

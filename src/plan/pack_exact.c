@@ -269,7 +269,7 @@ uint32_t pack_bound_several(struct pack *p)
         return 0;
     }
     order = calloc(q.nr_items + 1u, sizeof(*order));
-    q.effort = (p->effort - p->steps) / 16;
+    q.effort = pack_effort_left(p) / 16;
     if (order && q.nr_items && q.nr_items <= PACK_EXACT_ITEMS) {
         least = pack_bound_keep(&q, &why);
         pack_order(&q, order, false);

@@ -237,6 +237,23 @@ static void a_search_that_ends_early_proves_nothing(void **state)
     gen_free(pool);
 }
 
+/* Placing one after the other has taken more than there was; what is left is then nothing, not all
+ * that a number can hold. */
+static void effort_that_is_spent_is_spent(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+
+    (void)state;
+    pool->host[2].enabled = false;
+    for (uint32_t i = 0; i < 2; i++) {
+        pool->vm[gen_vm(pool, 0, 2, PAGES(300, 0), 0)].apart = 7;
+    }
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .effort = 1 });
+    assert_text(pool, plan, "optimal: 2 of 2 VMs leave, 2 keep their shape, 1 apart rules broken");
+    done(pool, plan);
+}
+
 /* As XAPI has it of a VM that has just started: no metrics yet. */
 static void a_vm_without_known_memory_divides_nothing(void **state)
 {
@@ -453,6 +470,7 @@ int main(void)
         cmocka_unit_test(parts_that_share_a_host_are_counted),
         cmocka_unit_test(no_node_takes_two_parts_of_a_vm),
         cmocka_unit_test(a_search_that_ends_early_proves_nothing),
+        cmocka_unit_test(effort_that_is_spent_is_spent),
         cmocka_unit_test(a_vm_without_known_memory_divides_nothing),
         cmocka_unit_test(who_may_not_go_stays),
         cmocka_unit_test(arrival_pages_are_kept_free_on_used_nodes),
