@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -68,7 +71,9 @@ static int from_terminal(char *password, size_t size, struct exclaim_error *err)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     struct termios loud, quiet;
-    int rc;
+    struct pollfd p[2];
+    sigset_t set, old;
+    int signals, rc;
 
     if (fd < 0 || tcgetattr(fd, &loud)) {
         if (fd >= 0) {
@@ -79,13 +84,30 @@ static int from_terminal(char *password, size_t size, struct exclaim_error *err)
             "a password is needed: in a file, in the environment as " EXCLAIM_XAPI_PASSWORD_ENV
             ", or on a terminal");
     }
+    /* A ^C must not leave the terminal without echo, nor wait for a line: it is only looked for
+     * here, and does what it always does once all is as it was. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, &old);
+    signals = signalfd(-1, &set, SFD_CLOEXEC);
     quiet = loud;
     quiet.c_lflag &= (tcflag_t)~ECHO;
     tcsetattr(fd, TCSAFLUSH, &quiet);
     dprintf(fd, "password: ");
-    rc = read_line(fd, "the terminal", password, size, err);
+    p[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+    p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
+    while (poll(p, 2, -1) < 0 && errno == EINTR) {
+    }
+    rc = p[1].revents ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINTR, "asking for the password")
+                      : read_line(fd, "the terminal", password, size, err);
     dprintf(fd, "\n");
     tcsetattr(fd, TCSAFLUSH, &loud);
+    if (signals >= 0) {
+        close(signals);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     close(fd);
     return rc;
 }

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """preflight and plan against a simulated pool: answers, exit codes, pages for a browser, and what goes wrong."""
+import os
 import pathlib
+import pty
+import signal
 import sys
+import termios
 import unittest
 import xml.dom.minidom
 
@@ -242,6 +246,26 @@ class Broken(Case):
                         result = sim.run(*verb)
                         self.one_line(result, 5)
                         self.assertEqual(result.out, "")
+
+
+class Password(Case):
+    def test_interrupted(self):
+        # The terminal is as it was, and the signal does what it always does.
+        for verb in (("preflight", "--host", "a"), ("evacuate", "a", "--apply")):
+            with self.subTest(verb):
+                child, master = pty.fork()
+                if not child:
+                    os.environ.pop("EXCLAIM_XAPI_PASSWORD", None)
+                    os.execvpe(pools.EXCLAIM, [pools.EXCLAIM, *verb, "--xapi", "127.0.0.1:1"], pools.environment())
+                shown = b""
+                while b"password: " not in shown:
+                    shown += os.read(master, 100)
+                pools.wait_until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO)
+                os.write(master, b"\x03")
+                pools.wait_until(lambda: termios.tcgetattr(master)[3] & termios.ECHO)
+                _, status = os.waitpid(child, 0)
+                self.assertEqual(os.waitstatus_to_exitcode(status), 5 if verb[0] == "evacuate" else -signal.SIGINT)
+                os.close(master)
 
 
 class Large(Case):
