@@ -31,7 +31,7 @@ static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *par
 {
     uint64_t pool_pages = exclaim_arrival_pages(part->vcpus, part->paging_pool_bytes);
 
-    if (part->nr_nodes || !vm->nr_nodes || !stayed) {
+    if (part->nr_nodes || !vm->nr_nodes || !stayed || vm->pages_source != EXCLAIM_FROM_XAPI) {
         vm->nr_nodes = part->nr_nodes;
         vm->pages = part->pages;
         vm->total_pages = part->total_pages;
