@@ -56,7 +56,9 @@ static json_object *index_vms(const struct exclaim_pool *pool)
     return index;
 }
 
-static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
+/* @at_home: VMs that a host has told of on which they were before.  A VM on its way has a domain on
+ * both hosts, and runs on the one that it leaves. */
+static int use_part(struct exclaim_pool *pool, json_object *index, bool *at_home, uint32_t h,
                     struct exclaim_pool *part, struct exclaim_error *err)
 {
     struct exclaim_pool_host *host = &pool->host[h];
@@ -76,6 +78,10 @@ static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
         if (at && *part->vm[v].uuid) {
             struct exclaim_pool_vm *vm = &pool->vm[json_object_get_int64(at)];
 
+            if (at_home[json_object_get_int64(at)] && vm->host != h) {
+                continue;
+            }
+            at_home[json_object_get_int64(at)] |= vm->host == h;
             use_vm(vm, &part->vm[v], vm->host == h);
             vm->host = h;
             pool_allow(vm, h);
@@ -93,7 +99,7 @@ static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
     return 0;
 }
 
-static int see_answer(struct exclaim_pool *pool, json_object *index, uint32_t host,
+static int see_answer(struct exclaim_pool *pool, json_object *index, bool *at_home, uint32_t host,
                       const struct rpc *rpc, struct exclaim_error *err)
 {
     struct exclaim_pool part;
@@ -110,7 +116,7 @@ static int see_answer(struct exclaim_pool *pool, json_object *index, uint32_t ho
                             (size_t)json_object_get_string_len(rpc->result), &part, err)) {
         return -1;
     }
-    rc = use_part(pool, index, host, &part, err);
+    rc = use_part(pool, index, at_home, host, &part, err);
     exclaim_pool_free(&part); /* empty if it was used */
     return rc;
 }
@@ -119,10 +125,12 @@ int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint3
                uint32_t nr, struct exclaim_error *failed, struct exclaim_error *err)
 {
     struct rpc *rpc = calloc(nr + 1, sizeof(*rpc));
+    bool *at_home = calloc((size_t)pool->nr_vms + 1, sizeof(*at_home));
     json_object *index = index_vms(pool);
 
-    if (!rpc || !index) {
+    if (!rpc || !at_home || !index) {
         free(rpc);
+        free(at_home);
         json_object_put(index);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "asking %u hosts", nr);
     }
@@ -138,12 +146,13 @@ int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint3
     }
     for (uint32_t i = 0; i < nr; i++) {
         failed[i] = (struct exclaim_error){ 0 };
-        if (see_answer(pool, index, host[i], &rpc[i], &failed[i])) {
+        if (see_answer(pool, index, at_home, host[i], &rpc[i], &failed[i])) {
             exclaim_error_wrap(&failed[i], "plugin exclaim");
         }
         rpc_drop(&rpc[i]);
     }
     json_object_put(index);
+    free(at_home);
     free(rpc);
     if (xapi->opt.stop && xapi->opt.stop(xapi->opt.arg)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINTR, "asking %u hosts", nr);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """preflight and plan against a simulated pool: answers, exit codes, pages for a browser, and what goes wrong."""
+import json
 import os
 import pathlib
 import pty
@@ -246,6 +247,21 @@ class Broken(Case):
                         result = sim.run(*verb)
                         self.one_line(result, 5)
                         self.assertEqual(result.out, "")
+
+
+class OnItsWay(Case):
+    def test_a_vm_that_two_hosts_tell_of(self):
+        # Between the hosts by their order: what arrives has few pages yet, and runs where it comes from.
+        for here, there in (("a", "c"), ("c", "a")):
+            with self.subTest(here), Sim(state([host(n, 8 * GIB) for n in "abc"], [vm("x", here, 2 * GIB)])) as sim:
+                parts = {n: json.loads(sim.call("host.call_plugin", sim.ref("host", n), "exclaim", "snapshot", {})) for n in (here, there)}
+                domain = parts[here]["domains"][0]
+                arriving = dict(domain, total_pages=MIB, nodes=[{"node": 0, "pages": MIB}])
+                value = json.dumps(dict(parts[there], domains=[arriving]))
+                sim.faults({"method": "host.call_plugin", "param": sim.ref("host", there), "action": "result", "value": value})
+                moves = sim.run("plan", "evacuate", here, "--json").json["steps"][0]["moves"]
+                self.assertEqual([m["pages"] for m in moves], [2 * GIB])
+                self.assertEqual(sim.run("plan", "evacuate", there, "--json").json["steps"][0]["moves"], [])
 
 
 class Password(Case):
