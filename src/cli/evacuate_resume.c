@@ -120,6 +120,9 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
     if (strcmp(name, "begin") != 0) {
         return 0;
     }
+    if (!strcmp(text_of(o, "policy"), exclaim_policy_name(EXCLAIM_POLICY_STRICT))) {
+        e->cli->config.policy = EXCLAIM_POLICY_STRICT;
+    }
     if (!e->cli->max_moves && json_object_object_get_ex(o, "max_moves", &moves)) {
         int64_t n = json_object_get_int64(moves);
 
@@ -207,7 +210,7 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
 
 static int take_up(struct evac *e, const struct open_move *move, struct exclaim_error *err)
 {
-    const struct exclaim_pool *pool = &e->from->pool;
+    struct exclaim_pool *pool = &e->from->pool;
     uint32_t vm, to = exclaim_pool_find_host(pool, move->to);
     struct exclaim_xapi_vm now;
 
@@ -224,6 +227,15 @@ static int take_up(struct evac *e, const struct open_move *move, struct exclaim_
     }
     evac_line(e, "%s: begun earlier, still on its way to %s", cli_vm_name(pool, vm),
               cli_host_name(pool, to));
+    /* Both hosts show a domain of it; it runs where XAPI says. */
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (!strcmp(pool->host[h].ref, now.host_ref)) {
+            pool->vm[vm].host = h;
+        }
+    }
+    if (pool->vm[vm].host == EXCLAIM_NO_HOST) {
+        return 0;
+    }
     return evac_take_off(e, NULL, NO_MOVE, vm, to, &now.migrating, err);
 }
 

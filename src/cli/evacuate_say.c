@@ -3,10 +3,12 @@
 #include "evacuate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../report/plan_json.h"
@@ -26,11 +28,51 @@ static const char *outcome_name(enum evac_outcome outcome)
     return "unknown";
 }
 
+/*
+ * Where the last whole line ends if something stands behind it, else -1: what an earlier run was
+ * writing when it died.  The next event would be glued to it, and both be lost.
+ */
+static off_t whole_lines(const char *path)
+{
+    struct stat st;
+    off_t end = -1;
+    char c = '\n';
+    int fd;
+
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) {
+        return -1; /* a pipe is for its reader to read */
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (end = st.st_size; fd >= 0 && end > 0; end--) {
+        if (pread(fd, &c, 1, end - 1) != 1 || c == '\n') {
+            break;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return end == st.st_size || (end && c != '\n') ? -1 : end;
+}
+
 int evac_open_events(struct evac *e, const char *path, struct exclaim_error *err)
 {
+    off_t end;
+
     e->events = fopen(path, "ae");
     if (!e->events) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+    }
+    end = whole_lines(path);
+    if (end < 0) {
+        return 0;
+    }
+    if (!e->cli->resume || strcmp(path, e->cli->resume) != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                            "%s ends within a line: --resume it, or name another file", path);
+    }
+    if (ftruncate(fileno(e->events), end)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "cut what is no whole line of %s",
+                            path);
     }
     return 0;
 }
