@@ -224,10 +224,10 @@ static int end(struct evac *e, uint32_t left, int rc, struct exclaim_error *err)
         return -1;
     }
     if (left && stopped) {
-        return exclaim_fail(
-            err, EXCLAIM_ERR_SYSTEM, 0,
-            "%s: %" PRIu32 " VMs are left; --resume with the file of events goes on",
-            e->events_lost ? "events could not be written" : "stopped as asked", left);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s: %" PRIu32 " VMs are left; %s goes on",
+                            e->events_lost ? "events could not be written" : "stopped as asked",
+                            left,
+                            e->events ? "--resume with the file of events" : "the same command");
     }
     if (left && e->stays == left) {
         return 3;

@@ -94,7 +94,12 @@ int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved,
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
 
-/* Puts a move that XAPI has begun among the flights. */
+/* While moves are on their way, or one @begins, no call is torn before the third request to stop;
+ * else before the next one. */
+void evac_be_patient(struct evac *e, bool begins);
+
+/* Puts a move that XAPI has begun among the flights.  A @task that is GONE lands at once, wherever
+ * the VM is. */
 int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
                   uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err);
 

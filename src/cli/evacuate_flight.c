@@ -85,6 +85,11 @@ static void expect(struct evac_flight *f, const struct exclaim_plan_move *move)
     f->nr_want = sorted(pages, EXCLAIM_NODES_MAX, f->want);
 }
 
+void evac_be_patient(struct evac *e, bool begins)
+{
+    e->stop.patience = begins || e->nr_flights ? 3 : e->stop_told + 1;
+}
+
 int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
                   uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err)
 {
@@ -109,7 +114,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
     r->outcome = EVAC_ON_ITS_WAY;
     r->why[0] = '\0';
     e->task[e->nr_flights++] = *task;
-    e->stop.patience = 3; /* no move is abandoned before that */
+    evac_be_patient(e, true);
     return 0;
 }
 
@@ -154,7 +159,10 @@ static void tell_landed(struct evac *e, const struct evac_flight *f)
     const struct exclaim_pool *pool = &e->from->pool;
     const struct evac_result *r = f->result;
     bool done = r->outcome == EVAC_DONE;
-    json_object *o = evac_new_event(done ? "done" : "failed");
+    /* "unknown" does not end a move: a resumed run looks for it. */
+    json_object *o = evac_new_event(done                         ? "done"
+                                    : r->outcome == EVAC_UNKNOWN ? "unknown"
+                                                                 : "failed");
 
     exclaim_json_vm(o, "vm", pool, f->vm);
     exclaim_json_host(o, "to", pool, f->to);
@@ -231,9 +239,7 @@ static void land_ended(struct evac *e, uint32_t *ended)
         e->task[i] = e->task[e->nr_flights];
         (*ended)++;
     }
-    if (!e->nr_flights) {
-        e->stop.patience = e->stop_told + 1; /* what was asked so far is done */
-    }
+    evac_be_patient(e, false);
 }
 
 static void tell_progress(struct evac *e)
@@ -285,6 +291,7 @@ bool evac_goes_on(struct evac *e)
         cancel_all(e);
     }
     e->stop_told++;
+    evac_be_patient(e, false);
     if (e->stop_told < asked) {
         return evac_goes_on(e);
     }
@@ -333,8 +340,8 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
     }
     if (changed) {
         tell_progress(e);
-        land_ended(e, ended);
     }
+    land_ended(e, ended); /* some may have ended before an error, or never had a task to wait for */
     evac_goes_on(e);
     return 0;
 }

@@ -28,6 +28,10 @@ struct round {
 /* A source's counts that are older than this are read again before a move. */
 #define SOURCE_OLD_MS 10000
 
+/* How often and how far apart a VM is looked at whose migration may have begun. */
+#define LOST_LOOKS   10
+#define LOST_LOOK_MS 500
+
 static void give_up(struct round *r, uint32_t m, const char *why)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
@@ -161,16 +165,61 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     return still_fits(r, m, err);
 }
 
-static bool failed_too_often(const struct round *r, uint32_t vm)
+static unsigned int failures(const struct round *r, uint32_t vm)
 {
     const struct evac *e = r->e;
 
     for (uint32_t i = 0; i < e->nr_results; i++) {
         if (!strcmp(e->result[i]->uuid, e->from->pool.vm[vm].uuid)) {
-            return e->result[i]->failures >= TRIES;
+            return e->result[i]->failures;
         }
     }
-    return false;
+    return 0;
+}
+
+/* XAPI has not begun it. */
+static int refused(struct round *r, uint32_t m, const struct exclaim_error *failed,
+                   struct exclaim_error *err)
+{
+    const struct exclaim_plan_move *move = &r->plan->move[m];
+    struct evac_result *result = evac_result(r->e, move->vm, move->to, err);
+
+    if (!result) {
+        return -1;
+    }
+    result->outcome = EVAC_FAILED;
+    result->failures++;
+    snprintf(result->why, sizeof(result->why), "%s", failed->text);
+    give_up(r, m, failed->text);
+    return 0;
+}
+
+/* The answer was lost: the task that the VM is in, or one that is GONE. */
+static void find_task(struct round *r, uint32_t m, const struct exclaim_error *lost,
+                      struct exclaim_xapi_task *task)
+{
+    const char *vm_ref = r->e->from->pool.vm[r->plan->move[m].vm].ref;
+    const char *to_ref = r->e->from->pool.host[r->plan->move[m].to].ref;
+    struct exclaim_xapi_vm now;
+
+    task->state = EXCLAIM_TASK_GONE;
+    task->error = *lost;
+    /* XAPI may take the call a moment after its connection broke. */
+    for (unsigned int look = 0; look < LOST_LOOKS; look++) {
+        if (look) {
+            stop_sleep(&r->e->stop, LOST_LOOK_MS);
+        }
+        if (exclaim_xapi_vm(r->e->from->xapi, vm_ref, &now, NULL)) {
+            continue;
+        }
+        if (now.migrating.state == EXCLAIM_TASK_PENDING) {
+            *task = now.migrating;
+            return;
+        }
+        if (!strcmp(now.host_ref, to_ref)) {
+            return;
+        }
+    }
 }
 
 static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
@@ -178,7 +227,6 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
     const struct exclaim_plan_move *move = &r->plan->move[m];
     const struct exclaim_pool *pool = &r->e->from->pool;
     struct exclaim_xapi_task task = { 0 };
-    struct exclaim_xapi_vm now;
     struct exclaim_error failed = { 0 };
     char nodes[64];
     json_object *o = evac_new_event("start");
@@ -190,22 +238,14 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
     if (r->e->events_lost) {
         return 0;
     }
+    evac_be_patient(r->e, true);
     if (exclaim_xapi_migrate(r->e->from->xapi, pool->vm[move->vm].ref, pool->host[move->to].ref,
                              &task, &failed)) {
-        if (exclaim_xapi_vm(r->e->from->xapi, pool->vm[move->vm].ref, &now, NULL) ||
-            now.migrating.state != EXCLAIM_TASK_PENDING) {
-            struct evac_result *result = evac_result(r->e, move->vm, move->to, err);
-
-            if (!result) {
-                return -1;
-            }
-            result->outcome = EVAC_FAILED;
-            result->failures++;
-            snprintf(result->why, sizeof(result->why), "%s", failed.text);
-            give_up(r, m, failed.text);
-            return 0;
+        if (!strstr(failed.text, "may have begun")) {
+            evac_be_patient(r->e, false);
+            return refused(r, m, &failed, err);
         }
-        task = now.migrating; /* the answer was lost, the move began */
+        find_task(r, m, &failed, &task);
     }
     cli_nodes(move, nodes, sizeof(nodes));
     evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", cli_vm_name(pool, move->vm),
@@ -247,7 +287,7 @@ static int begin_some(struct round *r, struct exclaim_error *err)
         if (r->state[m] != MOVE_WAITS || !its_turn(r, move)) {
             continue;
         }
-        if (failed_too_often(r, move->vm)) {
+        if (failures(r, move->vm) >= TRIES) {
             r->state[m] = MOVE_ENDED;
             continue;
         }
@@ -283,7 +323,10 @@ static void note_landed(struct round *r)
             flies |= r->e->flight[i].move == m;
         }
         if (!flies) {
+            uint32_t failed = failures(r, r->plan->move[m].vm);
+
             r->state[m] = MOVE_ENDED;
+            r->again |= failed && failed < TRIES; /* one more try, in the next plan */
         }
     }
 }

@@ -143,6 +143,11 @@ class Failures(Case):
             self.assertEqual((done.json["outcome"], done.json["left"]), ("incomplete", 6))
             self.assertTrue(all(v["outcome"] == "failed" and "runs where it was" in v["why"] for v in done.json["vms"]))
 
+    def test_a_failed_task_is_tried_again_though_nothing_else_moves(self):
+        with Sim(POOL, hook="/bin/false") as sim:
+            self.one_line(sim.run("evacuate", "a", "--apply", "--events", sim.file("events")), 5)
+            self.assertEqual(sorted(self.outcomes(sim.file("events"), "failed")), sorted(NAMES * 2))
+
     def test_lost_answer(self):
         with Sim(POOL, SLOW) as sim:
             sim.faults({"method": "Async.VM.pool_migrate", "times": 1, "action": "close", "after": True})
@@ -150,6 +155,42 @@ class Failures(Case):
             self.assertEqual(done.code, 0, done.out + done.err)
             self.all_moved(sim)
             self.assertEqual(len(self.outcomes(sim.file("events"), "start")), 6)
+
+    def test_lost_answer_of_a_move_that_is_over(self):
+        with Sim(POOL) as sim:
+            sim.faults({"method": "Async.VM.pool_migrate", "times": 1, "action": "close", "after": True})
+            done = sim.run("evacuate", "a", "--apply", "--json", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertTrue(all(v["outcome"] == "done" and v["exact"] for v in done.json["vms"]), done.out)
+            self.assertEqual(len(self.outcomes(sim.file("events"), "start")), 6)
+            self.assertEqual(len(self.outcomes(sim.file("events"), "done")), 6)
+
+    def test_lost_call(self):
+        with Sim(POOL) as sim:
+            sim.faults({"method": "Async.VM.pool_migrate", "times": 1, "action": "close"})
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertIn("may have begun", done.out)
+            self.assertEqual(len(self.outcomes(sim.file("events"), "failed")), 1)
+            self.all_moved(sim)
+
+    def test_a_move_whose_end_is_not_known_stays_open(self):
+        with Sim(state([host("a", 8 * GIB), host("b", 8 * GIB)], [vm("x", "a", GIB)]), SLOW // 4) as sim:
+            log = sim.file("events")
+            going = sim.start("evacuate", "a", "--apply", "--events", log)
+            going.wait_for(": a to ")
+            # Its task is lost, and where it is cannot be asked.
+            sim.faults({"method": "event.from", "action": "error", "description": ["INTERNAL_ERROR"]},
+                       {"method": "task.get_record", "action": "error", "description": ["HANDLE_INVALID"]},
+                       {"method": "task.destroy", "action": "error", "description": ["HANDLE_INVALID"]},
+                       {"method": "VM.get_record", "action": "error", "description": ["INTERNAL_ERROR"]})
+            self.assertEqual(going.end().code, 5)
+            self.assertEqual(self.outcomes(log, "unknown"), ["x"])
+            sim.faults()
+            done = sim.run("evacuate", "--resume", log, "--apply")
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertIn("x: begun earlier, ", done.out)
+            self.all_moved(sim, ["x"])
 
     def test_destination_vanishes(self):
         with Sim(POOL, SLOW) as sim:
@@ -264,6 +305,29 @@ class Stop(Case):
             self.assertEqual(done.code, 0, done.out + done.err)
             self.assertIn("begun earlier, still on its way", done.out)
             self.all_moved(sim)
+            told = [e["event"] for e in events(log)]  # every line is whole: the cut one is gone
+            self.assertEqual((told.count("begin"), told[-1]), (2, "end"))
+
+    def test_events_behind_half_a_line(self):
+        with Sim(POOL) as sim:
+            path = pools.pathlib.Path(sim.file("log"))
+            path.write_text("somebody's notes")
+            refused = sim.run("evacuate", "a", "--apply", "--events", str(path))
+            self.one_line(refused, 5)
+            self.assertIn("ends within a line", refused.err)
+            self.assertEqual(path.read_text(), "somebody's notes")
+            self.assertEqual(list(sim.where().values()).count("a"), 6)
+
+    def test_strict_stays_strict(self):
+        content = state([host("a", 8 * GIB, 8 * GIB), host("b", 3 * GIB, 3 * GIB)], [vm("big", "a", 4 * GIB, 0)])
+        with Sim(content) as sim:
+            path = pools.pathlib.Path(sim.file("log"))
+            for policy, code in (("prefer", 3), ("strict", 3)):
+                path.write_text('{"schema":"exclaim.event/1","event":"begin","hosts":["a"],"to":[],"policy":"%s"}\n' % policy)
+                shown = sim.run("evacuate", "--resume", str(path), "--json")
+                self.assertEqual(shown.code, code, shown.err)
+                step = shown.json["steps"][0]
+                self.assertEqual(len(step["moves"]), 1 if policy == "prefer" else 0)
 
     def test_stop_before_anything(self):
         with Sim(POOL) as sim:
