@@ -98,6 +98,7 @@ static int show_plan(struct evac *e, const struct exclaim_plan *plan, struct exc
         if (cli_print_step(pool, plan, 0, err)) {
             return -1;
         }
+        cli_print_own_match(e->cli, pool, plan);
         cli_print_gaps(e->from);
     } else if (!begins(e, plan)) {
         o = exclaim_json_schema("evacuate");

@@ -43,6 +43,7 @@ struct evac_flight {
     bool want_known;
     uint32_t nr_want; /* pages per node as planned, largest first */
     uint64_t want[EXCLAIM_NODES_MAX];
+    uint64_t takes[EXCLAIM_NODES_MAX]; /* per node: as planned, or as the destination will match */
     struct evac_result *result;
 };
 
@@ -93,6 +94,9 @@ int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved,
 
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
+
+/* Where the plan puts it, in pages per node; false if that is not known of all. */
+bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX]);
 
 /* While moves are on their way, or one @begins, no call is torn before the third request to stop;
  * else before the next one. */

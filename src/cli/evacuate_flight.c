@@ -70,19 +70,25 @@ static uint32_t sorted(const uint64_t *pages, uint32_t nr, uint64_t *out)
     return n;
 }
 
+bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX])
+{
+    bool all = true;
+
+    memset(pages, 0, EXCLAIM_NODES_MAX * sizeof(*pages));
+    for (uint32_t i = 0; i < move->nr_parts; i++) {
+        if (move->part[i].dst_node < EXCLAIM_NODES_MAX) {
+            pages[move->part[i].dst_node] += move->part[i].pages;
+        } else {
+            all = false;
+        }
+    }
+    return all;
+}
+
 static void expect(struct evac_flight *f, const struct exclaim_plan_move *move)
 {
-    uint64_t pages[EXCLAIM_NODES_MAX] = { 0 };
-
-    f->want_known = move->shape_known;
-    for (uint32_t i = 0; i < move->nr_parts; i++) {
-        if (move->part[i].dst_node >= EXCLAIM_NODES_MAX) {
-            f->want_known = false;
-            return;
-        }
-        pages[move->part[i].dst_node] += move->part[i].pages;
-    }
-    f->nr_want = sorted(pages, EXCLAIM_NODES_MAX, f->want);
+    f->want_known = evac_nodes(move, f->takes) && move->shape_known;
+    f->nr_want = sorted(f->takes, EXCLAIM_NODES_MAX, f->want);
 }
 
 void evac_be_patient(struct evac *e, bool begins)

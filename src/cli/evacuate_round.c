@@ -21,6 +21,8 @@ struct round {
     const struct exclaim_plan *plan;
     enum move_state *state;              /* per move */
     int64_t read_ms[EXCLAIM_POOL_HOSTS]; /* when a host was last read again */
+    struct exclaim_match match; /* of the move checked last, as its destination would match now */
+    bool other_nodes;           /* it is known, and takes other nodes than the plan */
     uint32_t moved;
     bool again;
 };
@@ -86,12 +88,43 @@ static void charge_flights(const struct round *r, uint32_t host, struct exclaim_
         *any = true;
         move = &r->plan->move[e->flight[i].move];
         to->host_claimed += move->pages + move->arrival_pages;
-        for (uint32_t p = 0; p < move->nr_parts; p++) {
-            if (move->part[p].dst_node < EXCLAIM_NODES_MAX) {
-                to->claimed[move->part[p].dst_node] += move->part[p].pages + move->arrival_pages;
+        for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+            if (e->flight[i].takes[n]) {
+                to->claimed[n] += e->flight[i].takes[n] + move->arrival_pages;
             }
         }
     }
+}
+
+/* The destination's hook matches by itself, on the room that is there when the VM comes. */
+static void match_there(struct round *r, const struct exclaim_plan_move *move)
+{
+    const struct exclaim_pool *pool = &r->e->from->pool;
+    const struct exclaim_config *config = &r->e->cli->config;
+    const struct exclaim_match_options opt = { .stray_pages = config->stray_pages,
+                                               .whole_parts =
+                                                   config->policy == EXCLAIM_POLICY_STRICT };
+    uint64_t planned[EXCLAIM_NODES_MAX];
+    struct exclaim_reservation *res;
+    struct exclaim_room room;
+
+    r->other_nodes = false;
+    if (!move->shape_known) {
+        return;
+    }
+    res = calloc(1, sizeof(*res));
+    if (!res) {
+        return;
+    }
+    exclaim_plan_reservation(pool, move->vm, res);
+    exclaim_plan_room(pool, move->to, &room);
+    if (!exclaim_match(res, &room, &opt, &r->match, NULL)) {
+        evac_nodes(move, planned);
+        for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+            r->other_nodes |= !planned[n] != !r->match.pages[n];
+        }
+    }
+    free(res);
 }
 
 static enum verdict still_fits(struct round *r, uint32_t m, struct exclaim_error *err)
@@ -116,6 +149,9 @@ static enum verdict still_fits(struct round *r, uint32_t m, struct exclaim_error
         exclaim_misfit_text(pool, &check->cell[0].misfit, err->text, sizeof(err->text));
     }
     exclaim_preflight_free(check);
+    if (verdict == GO) {
+        match_there(r, move);
+    }
     *to = before;
     return verdict;
 }
@@ -234,6 +270,9 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
     /* Written first: what has begun must be in the file even if we die in the call. */
     exclaim_json_move(o, pool, move);
     exclaim_json_str(o, "vm_ref", pool->vm[move->vm].ref);
+    if (r->other_nodes) {
+        exclaim_json_nodes(o, "own_match", r->match.nr_nodes, r->match.pages);
+    }
     evac_event(r->e, o);
     if (r->e->events_lost) {
         return 0;
@@ -251,7 +290,19 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
     evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", cli_vm_name(pool, move->vm),
               cli_host_name(pool, move->from), cli_host_name(pool, move->to), move->pages, nodes);
     r->state[m] = MOVE_FLIES;
-    return evac_take_off(r->e, r->plan, m, move->vm, move->to, &task, err);
+    if (evac_take_off(r->e, r->plan, m, move->vm, move->to, &task, err)) {
+        return -1;
+    }
+    if (r->other_nodes) {
+        const struct exclaim_plan_move own = { .nr_parts = r->match.nr_parts,
+                                               .part = r->match.part };
+
+        cli_nodes(&own, nodes, sizeof(nodes));
+        evac_line(r->e, "%s: %s matches by itself, most likely to nodes %s",
+                  cli_vm_name(pool, move->vm), cli_host_name(pool, move->to), nodes);
+        memcpy(r->e->flight[r->e->nr_flights - 1].takes, r->match.pages, sizeof(r->match.pages));
+    }
+    return 0;
 }
 
 static uint32_t count_flights(const struct round *r, uint32_t host, bool in)

@@ -52,8 +52,8 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
            done, plan->nr_moves, temporary, plan->nr_strays);
 }
 
-static int print_text(const struct cli_pool *from, const struct exclaim_plan *plan, bool rolling,
-                      struct exclaim_error *err)
+static int print_text(const struct cli *cli, const struct cli_pool *from,
+                      const struct exclaim_plan *plan, bool rolling, struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = &from->pool;
 
@@ -75,6 +75,8 @@ static int print_text(const struct cli_pool *from, const struct exclaim_plan *pl
     if (rolling) {
         printf("\n");
         print_rolling_end(pool, plan);
+    } else {
+        cli_print_own_match(cli, pool, plan);
     }
     cli_print_gaps(from);
     return 0;
@@ -174,7 +176,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     }
     if (cli->json) {
         print_json(&from, plan, rolling ? "rolling" : "evacuate");
-    } else if (print_text(&from, plan, rolling, err)) {
+    } else if (print_text(cli, &from, plan, rolling, err)) {
         goto out;
     }
     rc = cli_plan_fits(plan) ? 0 : 3;

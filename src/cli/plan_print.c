@@ -68,6 +68,37 @@ int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *p
     return 0;
 }
 
+void cli_print_own_match(const struct cli *cli, const struct exclaim_pool *pool,
+                         const struct exclaim_plan *plan)
+{
+    struct exclaim_replay *replay = exclaim_replay_open(pool, plan);
+    uint32_t other = 0, first = 0;
+    bool good = replay != NULL;
+
+    for (uint32_t w = 0; good && w < plan->nr_waves; w++) {
+        for (uint32_t m = 0; good && m < plan->nr_moves; m++) {
+            if (plan->move[m].wave != w) {
+                continue;
+            }
+            if (plan->move[m].shape_known &&
+                !exclaim_replay_by_itself(replay, m, cli->config.stray_pages)) {
+                first = other ? first : m;
+                other++;
+            }
+            good = !exclaim_replay_start(replay, m, NULL);
+        }
+        for (uint32_t m = 0; good && m < plan->nr_moves; m++) {
+            good = plan->move[m].wave != w || !exclaim_replay_end(replay, m, NULL);
+        }
+    }
+    exclaim_replay_close(replay);
+    if (other) {
+        printf("note: %" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
+               "%s among them: the destination matches by itself\n",
+               other, plan->nr_moves, cli_vm_name(pool, plan->move[first].vm));
+    }
+}
+
 void cli_print_gaps(const struct cli_pool *from)
 {
     const struct exclaim_pool *pool = &from->pool;

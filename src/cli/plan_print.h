@@ -11,6 +11,11 @@
 int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                    uint32_t number, struct exclaim_error *err);
 
+/* An evacuation: how many VMs would choose other nodes than the plan's, because the destination's
+ * hook matches by itself. */
+void cli_print_own_match(const struct cli *cli, const struct exclaim_pool *pool,
+                         const struct exclaim_plan *plan);
+
 /* What is not known of the pool, and what is old. */
 void cli_print_gaps(const struct cli_pool *from);
 

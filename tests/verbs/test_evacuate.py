@@ -102,6 +102,20 @@ class Evacuate(Case):
             order = [e["event"] for e in events(sim.file("events")) if e["event"] in ("start", "done", "given-up")]
             self.assertEqual(order, ["start", "done", "start", "done"])
 
+    def test_what_the_destination_matches_by_itself_is_said(self):
+        # Together they fit in one way only, and the first one has another choice.
+        content = state([host("a", 16 * GIB, 16 * GIB), host("b", 5 * GIB + 2000, 6 * GIB + 2000)],
+                        [vm("v0", "a", GIB, GIB), vm("v1", "a", 2 * GIB, 0), vm("v2", "a", 0, GIB), vm("v3", "a", 0, 3 * GIB)])
+        with Sim(content) as sim:
+            shown = sim.run("plan", "evacuate", "a", "--max-moves", "1")
+            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--events", sim.file("events"))
+            self.assertEqual((shown.code, done.code), (0, 0), done.out + done.err)
+            told = [e["vm"]["name"] for e in events(sim.file("events")) if "own_match" in e]
+            self.assertTrue(told, done.out)
+            for name in told:
+                self.assertIn(f"{name}: b matches by itself, most likely to nodes ", done.out)
+            self.assertIn("may come to lie on other nodes than shown", shown.out)
+
     def test_empty_host(self):
         with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
             self.assertEqual(sim.run("evacuate", "a", "--apply").code, 0)
