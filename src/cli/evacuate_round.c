@@ -23,12 +23,17 @@ struct round {
     int64_t read_ms[EXCLAIM_POOL_HOSTS]; /* when a host was last read again */
     struct exclaim_match match; /* of the move checked last, as its destination would match now */
     bool other_nodes;           /* it is known, and takes other nodes than the plan */
+    bool waited_for[EXCLAIM_POOL_HOSTS]; /* no room on it as last read, and nothing landed since */
     uint32_t moved;
     bool again;
 };
 
 /* A source's counts that are older than this are read again before a move. */
 #define SOURCE_OLD_MS 10000
+
+/* Of many moves that wait for room on one host, each needs no reading of its own: that may be a
+ * console dump. */
+#define TARGET_OLD_MS 1000
 
 /* How often and how far apart a VM is looked at whose migration may have begun. */
 #define LOST_LOOKS   10
@@ -70,6 +75,14 @@ static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)
     }
     r->read_ms[host] = cli_now_ms();
     return 0;
+}
+
+/* What was on its way when it was read is charged still. */
+static bool just_read(const struct round *r, uint32_t host)
+{
+    int64_t age = cli_now_ms() - r->read_ms[host];
+
+    return r->waited_for[host] && age >= 0 && age < TARGET_OLD_MS;
 }
 
 /* What is on its way to @host, as if none of it had arrived yet: too much rather than too little.
@@ -194,7 +207,7 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
                      cli_host_name(&r->e->from->pool, move->from));
         return NEVER;
     }
-    if (read_again(r, move->to, err)) {
+    if (!just_read(r, move->to) && read_again(r, move->to, err)) {
         exclaim_error_wrap(err, "%s", cli_host_name(&r->e->from->pool, move->to));
         return NEVER;
     }
@@ -331,6 +344,7 @@ static bool its_turn(const struct round *r, const struct exclaim_plan_move *move
 /* Begins all moves that may begin now. */
 static int begin_some(struct round *r, struct exclaim_error *err)
 {
+    memset(r->waited_for, 0, sizeof(r->waited_for));
     for (uint32_t m = 0; m < r->plan->nr_moves && evac_goes_on(r->e); m++) {
         const struct exclaim_plan_move *move = &r->plan->move[m];
         struct exclaim_error why = { 0 };
@@ -349,6 +363,7 @@ static int begin_some(struct round *r, struct exclaim_error *err)
             }
             break;
         case LATER:
+            r->waited_for[move->to] = true;
             break;
         case NEVER:
             if (!evac_goes_on(r->e)) {
