@@ -190,7 +190,7 @@ uint32_t pack_bound_apart(const struct pack *p);
 
 uint64_t pack_random(struct pack *p);
 
-/* What is left of the effort.  Placing one after the other does not ask for it, and may take more. */
+/* What is left of the effort; placing one after the other does not ask, and may take more. */
 static inline uint64_t pack_effort_left(const struct pack *p)
 {
     return p->effort > p->steps ? p->effort - p->steps : 0;
