@@ -36,7 +36,7 @@ class Guest:
         return (f'name="{self.name}"\nuuid="{self.uuid}"\ntype="{self.type}"\nmemory={self.mib}\nvcpus={self.vcpus}\n'
                 'kernel="/rig/guest/kernel"\nramdisk="/rig/guest/initrd"\n'
                 f'extra="{KERNEL_OPTIONS} {self.options}"\n'
-                f'tsc_mode="native"\non_crash="preserve"\n{self.extra}\n')
+                f'tsc_mode="native"\non_crash="preserve"\non_reboot="preserve"\n{self.extra}\n')
 
     def create(self, host, timeout=60):
         """Start it on a host; wait_tick() waits for it to run."""
