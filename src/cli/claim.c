@@ -74,6 +74,7 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
     struct exclaim_domain dom;
     struct exclaim_hv *hv;
     unsigned int used;
+    bool stale;
     int rc = -1;
 
     if ((cli->record != NULL) + cli->have_pages + (cli->nr_nodes != 0) != 1) {
@@ -85,6 +86,13 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
     if (hv->ops->caps(hv, &caps, err) || wanted(cli, hv, &dom, &match, err)) {
         goto out;
     }
+    /*
+     * XenServer 9 keeps the node of a claim that is gone, and stops at a BUG_ON when one on the
+     * host follows (docs/design.md, "a claim node that goes stale").  What an earlier run released,
+     * or the toolstack claimed, cannot be known here.
+     */
+    stale = caps.claim_node && !caps.claim_set;
+    caps.claim_host &= !stale;
     if (cli->have_pages) {
         caps.claim_set = caps.claim_node = false; /* anywhere on the host was asked for */
     }
@@ -92,6 +100,13 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
         caps.claim_host = false; /* and here, these nodes */
     }
     exclaim_claim_plan(&match, &caps, &plan);
+    if (!plan.nr && stale && !cli->nr_nodes) {
+        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                     "domain %" PRIu32 " may have had a claim on one node, which this xen does not "
+                     "tell: one on the host after that can stop it",
+                     dom.domid);
+        goto out;
+    }
     if (stake(hv, dom.domid, &plan, &used, err) || exclaim_hv_domain(hv, dom.domid, &dom, err)) {
         goto out;
     }
