@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "reserve.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "fault.h"
@@ -24,18 +25,19 @@ int dest_settle(struct exclaim_session *s, const char *step, const struct exclai
 
 /* A claim on one node holds the domain's pages there, and those that it promises are the domain's
  * own. */
-static void bind_to_claim(struct exclaim_session *s, struct exclaim_room *room)
+static bool bind_to_claim(struct exclaim_session *s, struct exclaim_room *room)
 {
     const uint32_t node = s->known.claim_node;
     uint64_t *claimed = &room->claimed[node];
 
     if (exclaim_stake_before(s) != STAKE_NODE) {
-        return;
+        return false;
     }
     room->allowed &= 1ull << node;
     if (s->caps.node_memory) {
         *claimed -= s->dom.outstanding_pages < *claimed ? s->dom.outstanding_pages : *claimed;
     }
+    return true;
 }
 
 /* With the ledger's lock held: what is free, what is promised, what fits. */
@@ -46,13 +48,20 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
         .whole_parts = s->config.policy == EXCLAIM_POLICY_STRICT,
     };
     struct exclaim_room room;
+    bool bound;
 
     if (exclaim_room_read(s->hv, s->ledger, &s->dom, s->config.headroom_pages, &room, err)) {
         return -1;
     }
-    bind_to_claim(s, &room);
+    bound = bind_to_claim(s, &room);
     if (exclaim_match(&s->report.res, &room, &opt, &s->report.match, err)) {
-        return -1;
+        const struct exclaim_error why = *err;
+
+        /* Elsewhere there may be room enough.  Behind the numbers: xenopsd's line is short. */
+        return bound ? exclaim_fail(err, why.kind, 0,
+                                    "%.400s (bound to node %" PRIu32 " by the toolstack's claim)",
+                                    why.text, s->known.claim_node)
+                     : -1;
     }
     s->report.have_match = true;
     return 0;

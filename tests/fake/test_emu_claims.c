@@ -213,6 +213,26 @@ static void node_claim_before(void **state)
     scene_end(&s);
 }
 
+/* Two nodes do not fit on the one that xenopsd has claimed on: refused, and said why. */
+static void node_claim_binds(void **state)
+{
+    struct model_view view;
+
+    (void)state;
+    start(MODEL_XS9, 200, 100);
+    before.pages = 300;
+    before.node = 1;
+    s.dst.mem_pnode = "1";
+    s.dst.conf = "policy = strict\n";
+    scene_run(&s);
+    assert_outcome(&s.dst, OUTCOME_ERROR);
+    assert_non_null(
+        strstr(scene_report(&s.dst, "error"), "bound to node 1 by the toolstack's claim"));
+    view = scene_domain(&s.dst, DST_DOMID);
+    assert_int_equal(view.total, 0);
+    scene_end(&s);
+}
+
 /* The trap of the stale claim node: too small or not, a node's claim never becomes the host's. */
 static void never_node_to_host(void **state)
 {
@@ -517,6 +537,7 @@ int main(void)
         cmocka_unit_test(host_claim_before),
         cmocka_unit_test(put_back),
         cmocka_unit_test(node_claim_before),
+        cmocka_unit_test(node_claim_binds),
         cmocka_unit_test(never_node_to_host),
         cmocka_unit_test(host_to_node),
         cmocka_unit_test(failed_restore),
