@@ -253,6 +253,13 @@ static void shapes(void **state)
     }
 }
 
+static void count_up(unsigned long *list, unsigned long nr)
+{
+    for (unsigned long i = 0; i < nr; i++) {
+        list[i] = i;
+    }
+}
+
 /* Turned off, for PV, without a list, and where nothing is steered: as before. */
 static void not_joined(void **state)
 {
@@ -262,9 +269,7 @@ static void not_joined(void **state)
     struct fake f;
 
     (void)state;
-    for (unsigned long i = 0; i < 2 * SUPER; i++) {
-        list[i] = i;
-    }
+    count_up(list, 2 * SUPER);
     start(&e, &f, target);
     assert_int_equal(quota_populate(&e, 2 * SUPER, 0, list, populate, &f), 0);
     assert_int_equal(joined(&e), 0);
@@ -288,9 +293,7 @@ static void beyond_quota(void **state)
     struct fake f;
 
     (void)state;
-    for (unsigned long i = 0; i < 2 * SUPER; i++) {
-        list[i] = i;
-    }
+    count_up(list, 2 * SUPER);
     begin(&e, &f, target);
     assert_int_equal(quota_populate(&e, 2 * SUPER, 0, list, populate, &f), 0);
     assert_int_equal(e.extents[0][1], 1);
@@ -313,9 +316,7 @@ static void out_of_memory(void **state)
     struct fake f;
 
     (void)state;
-    for (unsigned long i = 0; i < 2 * SUPER; i++) {
-        list[i] = i;
-    }
+    count_up(list, 2 * SUPER);
     begin(&e, &f, target);
     memset(f.free, 0, sizeof(f.free));
     f.free[0] = SUPER + 100;
