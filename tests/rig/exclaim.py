@@ -109,3 +109,18 @@ def nothing_left(pair, host):
     pair.check(not status["migrations"], f"{host.name}: ledger holds {status['migrations']}")
     left = host.run("ps | grep '[l]ibxl-save-helper\\|[e]mu-manager\\|bin/[x]enguest'", check=False).out
     pair.check(not left.strip(), f"{host.name}: still running: {left.strip()}")
+
+
+def third_goes_elsewhere(pair, guests, totals):
+    """Three guests have arrived where node 1 had room for two of them: all exact, nothing left. Ends them."""
+    homes = []
+    for guest, total in zip(guests, totals):
+        nodes, report = guest.counts(pair.dst)["nodes"], last_report(pair, pair.dst, guest, "destination")
+        pair.check(nodes == nodes_of(report["claimed"]) and sum(nodes.values()) == total, f"{guest.name}: got {nodes}, reserved {report['claimed']}")
+        pair.check(report["exact"] and report["guarantee"] == "host", f"{guest.name}: {report}")
+        homes += list(nodes)
+    pair.check(sorted(homes) == [0, 1, 1], f"the guests lie on nodes {homes}, there was room for two on node 1")
+    nothing_left(pair, pair.dst)
+    for guest in guests:
+        pair.check_ticks(guest, pair.src, pair.dst)
+        guest.destroy(pair.dst)

@@ -3,7 +3,7 @@
 import concurrent.futures
 
 from bare import ballast
-from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nodes_of, nothing_left
+from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nodes_of, nothing_left, third_goes_elsewhere
 from scenario import scenario
 
 BOTH = {"stage": True, "seconds": 600}
@@ -27,17 +27,7 @@ def three_at_once(pair):
     with ballast(pair.dst, {1: sum(totals[:2]) + 6000}):
         done = _at_once(pair, guests)
         pair.check(all(d.ok for d in done), f"exits {[(d.src_rc, d.dst_rc) for d in done]}")
-        homes = []
-        for guest, total in zip(guests, totals):
-            nodes, report = guest.counts(pair.dst)["nodes"], last_report(pair, pair.dst, guest, "destination")
-            pair.check(nodes == nodes_of(report["claimed"]) and sum(nodes.values()) == total, f"{guest.name}: got {nodes}, reserved {report['claimed']}")
-            pair.check(report["exact"] and report["guarantee"] == "host", f"{guest.name}: {report}")
-            homes += list(nodes)
-        pair.check(sorted(homes) == [0, 1, 1], f"the guests lie on nodes {homes}, there was room for two on node 1")
-        nothing_left(pair, pair.dst)
-        for guest in guests:
-            pair.check_ticks(guest, pair.src, pair.dst)
-            guest.destroy(pair.dst)
+        third_goes_elsewhere(pair, guests, totals)
 
 
 @scenario("the hook on the destination is killed at each of its steps in turn, the guest stays", nodes=2, **BOTH)
