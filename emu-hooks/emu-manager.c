@@ -29,7 +29,7 @@
 #include <exclaim/child.h>
 #include <exclaim/log.h>
 
-#include "../src/restore/emu_supervise.h"
+#include "../src/toolstack/emu_supervise.h"
 
 #define HOOK "emu-manager"
 

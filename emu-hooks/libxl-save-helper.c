@@ -27,7 +27,7 @@
 #include <exclaim/log.h>
 #include <exclaim/session.h>
 
-#include "../src/restore/libxl.h"
+#include "../src/toolstack/libxl.h"
 
 #define HOOK "libxl-save-helper"
 

@@ -7,7 +7,7 @@ set(EXCLAIM_FULL_DATADIR ${CMAKE_INSTALL_FULL_DATADIR}/exclaim)
 
 # The plugin starts exclaim and links none of it but errors and log.
 set(xapi_plugin_sources emu-hooks/xapi-plugin.c emu-hooks/xmlrpc.c emu-hooks/bounded.c
-    src/report/error.c src/report/log.c)
+    src/base/error.c src/base/log.c)
 list(TRANSFORM xapi_plugin_sources PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 add_executable(xapi-plugin ${xapi_plugin_sources})
 target_include_directories(xapi-plugin PRIVATE include)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../report/json.h"
+#include "../base/json.h"
 #include "../report/table.h"
 #include "cli.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "cli.h"
 
 /* Stakes the strongest of @plan that this Xen accepts; *used says which. */

@@ -9,7 +9,7 @@
 #include <exclaim/ledger.h>
 #include <exclaim/record.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "cli.h"
 
 /* Toolstacks put banners and configurations in front of the libxc stream; not more than this. */

@@ -8,7 +8,7 @@
 #include <exclaim/record.h>
 #include <exclaim/uuid.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "../report/table.h"
 #include "cli.h"
 

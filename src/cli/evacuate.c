@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evacuate: empties hosts by XAPI's own live migrations; prints only unless --apply. */
-#include "evacuate.h"
+#include "../evacuate/evacuate.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an evacuation tells: lines for people, events for programs, the summary. */
-#include "evacuate.h"
+#include "../evacuate/evacuate.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include <exclaim/uuid.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "../report/table.h"
 #include "cli.h"
 

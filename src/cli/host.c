@@ -6,7 +6,7 @@
 
 #include <exclaim/pool.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "../report/table.h"
 #include "cli.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "../report/table.h"
 #include "cli.h"
 

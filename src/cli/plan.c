@@ -10,7 +10,7 @@
 
 #include "../report/html.h"
 #include "../report/plan_json.h"
-#include "evacuate.h"
+#include "../evacuate/evacuate.h"
 
 static void print_json(const struct cli_pool *from, const struct exclaim_plan *plan,
                        const char *kind)

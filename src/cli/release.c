@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../report/json.h"
+#include "../base/json.h"
 #include "cli.h"
 
 int verb_release(struct cli *cli, struct exclaim_error *err)

@@ -7,8 +7,8 @@
 
 #include <exclaim/uuid.h>
 
-#include "../report/json.h"
-#include "jread.h"
+#include "../base/json.h"
+#include "../base/jread.h"
 #include "wire.h"
 
 static void put_host(json_object *o, const struct exclaim_pool_host *host)

@@ -85,7 +85,7 @@ static int fill_host(struct exclaim_hv *hv, const struct exclaim_config *config,
     host->one_node = guarantee(&caps, 1);
     host->several_nodes = guarantee(&caps, 2);
     if (host->several_nodes == EXCLAIM_GUARANTEE_HOST && access(config->place_object, R_OK)) {
-        /* As src/restore decides: node affinity steers to one node, and is a wish for several. */
+        /* As src/session decides: node affinity steers to one node, and is a wish for several. */
         host->several_nodes = EXCLAIM_GUARANTEE_NONE;
         why = "no placing object: nothing is guaranteed on several nodes";
     } else if (!caps.claim_node_known) {

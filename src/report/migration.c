@@ -12,7 +12,7 @@
 
 #include <exclaim/uuid.h>
 
-#include "json.h"
+#include "../base/json.h"
 
 static const char *const step_names[EXCLAIM_STEPS] = {
     [EXCLAIM_STEP_PEEK] = "peek",       [EXCLAIM_STEP_COUNT] = "count",

@@ -5,7 +5,7 @@
 
 #include <exclaim/plan.h>
 
-#include "json.h"
+#include "../base/json.h"
 
 /* "key": {"uuid": ..., "name": ...}; null for nothing. */
 void exclaim_json_host(json_object *o, const char *key, const struct exclaim_pool *pool,

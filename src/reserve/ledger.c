@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "ledger_map.h"
-#include "process.h"
+#include "../base/process.h"
 
 #define LOCK_INTERVAL_NS 2000000L
 

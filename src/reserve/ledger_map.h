@@ -7,7 +7,7 @@
 
 #include <exclaim/ledger.h>
 
-#include "process.h"
+#include "../base/process.h"
 
 #define LEDGER_MAGIC 0x5245474445434c58ull
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ledger's protocol, for spin: src/reserve/ledger.c and room_read.c, src/restore/, src/place/.
+ * The ledger's protocol, for spin: src/reserve/ledger.c and room_read.c, src/session/, src/place/.
  * tests/model/spin runs it.  Labels are the code's steps; one transition is what the code does
  * without anybody being able to see it half done.
  *

@@ -10,8 +10,8 @@
 #include <exclaim/session.h>
 
 #include "place/quota.h"
-#include "reserve/process.h"
-#include "restore/reserve.h"
+#include "base/process.h"
+#include "session/reserve.h"
 
 #define FOREIGN_DOMID 900u
 #define SIM_BATCH     1024u /* libxenguest's MAX_BATCH_SIZE */

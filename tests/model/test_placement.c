@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "restore/placement.h"
+#include "session/placement.h"
 
 #define DOMID 3u
 

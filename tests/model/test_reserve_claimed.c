@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "restore/reserve.h"
+#include "session/reserve.h"
 
 #define DOMID 7u
 #define NODE  600u /* pages of each of two nodes */

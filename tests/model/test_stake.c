@@ -6,7 +6,7 @@
  */
 #include "kit.h"
 
-#include "restore/stake.h"
+#include "session/stake.h"
 
 #define DOMID 7u
 #define NODE  600u /* pages of each of two nodes */

@@ -5,7 +5,7 @@
 
 #include <exclaim/match.h>
 
-#include "pool/database.h"
+#include "xapi/database.h"
 
 #define MIB (1024ull * 1024)
 

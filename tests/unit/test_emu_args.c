@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "restore/emu_args.h"
+#include "toolstack/emu_args.h"
 
 #define CONTROL "-controloutfd", "4", "-controlinfd", "5"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "restore/emu_line.h"
+#include "toolstack/emu_line.h"
 
 static void words(void **state)
 {

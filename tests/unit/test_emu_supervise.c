@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "restore/emu_supervise.h"
+#include "toolstack/emu_supervise.h"
 
 #define IN     50
 #define OUT    51

@@ -12,7 +12,7 @@
 #include <exclaim/ledger.h>
 
 #include "reserve/ledger_map.h"
-#include "reserve/process.h"
+#include "base/process.h"
 
 static char dir[64], sub[80], path[128];
 static const uint8_t uuid[EXCLAIM_UUID_BYTES] = { 1, 2, 3 };

@@ -13,7 +13,7 @@
 
 #include <exclaim/ledger.h>
 
-#include "reserve/process.h"
+#include "base/process.h"
 
 static char dir[64];
 static const uint8_t uuid[EXCLAIM_UUID_BYTES];

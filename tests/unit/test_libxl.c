@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "restore/libxl.h"
+#include "toolstack/libxl.h"
 
 static int count(const char *const *argv)
 {

@@ -13,7 +13,7 @@
 
 #include <exclaim/session.h>
 
-#include "restore/placement.h"
+#include "session/placement.h"
 
 #define DOMID 7u
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pool/client.h"
+#include "xapi/client.h"
 
 static const char state_text[] =
     "{\"name\":\"one\",\"password\":\"secret\",\"hosts\":[{\"name\":\"a\",\"nodes\":[1000000]}]}";

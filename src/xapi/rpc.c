@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../report/json.h"
-#include "jread.h"
+#include "../base/json.h"
+#include "../base/jread.h"
 
 /* XAPI takes no longer request (xen-api, ocaml/xapi-consts/constants.ml). */
 #define BODY_MAX ((size_t)300 * 1024)

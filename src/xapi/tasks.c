@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "jread.h"
+#include "../base/jread.h"
 
 #define EVENT_MS    20000u /* one event.from, so that a dead coordinator is noticed */
 #define EVENT_GRACE 30000u /* beyond its own time until an answer is there */

@@ -14,7 +14,7 @@
 
 #include <exclaim/record.h>
 
-#include "libxl.h"
+#include "../toolstack/libxl.h"
 #include "type.h"
 
 static int build(struct exclaim_session *s, const char *userdata_dir, struct exclaim_error *err)

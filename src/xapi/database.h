@@ -4,8 +4,8 @@
 #define POOL_DATABASE_H
 
 #include "client.h"
-#include "jread.h"
-#include "work.h"
+#include "../base/jread.h"
+#include "../pool/work.h"
 
 enum db_class {
     DB_POOL,

@@ -10,9 +10,9 @@
 
 #include <stdio.h>
 
-#include "../report/json.h"
-#include "pool.h"
-#include "stop.h"
+#include "../base/json.h"
+#include "../cli/pool.h"
+#include "../cli/stop.h"
 
 #define NO_MOVE UINT32_MAX
 
