@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Shares a restore's pages out among the nodes of its ledger entry, to the page. */
 #include "quota.h"
 
 #include <errno.h>
@@ -52,40 +53,85 @@ static bool rests(const struct exclaim_ledger_entry *e, uint32_t node, unsigned 
     return order == large_order(e) && e->rest[node];
 }
 
-/* The first node outside of @tried whose quota takes an extent of this order. */
+/*
+ * Whether node @a is further behind its share than node @b, for the next @size pages: the rule of
+ * Sainte-Lague.  It keeps every stretch of the guest's memory near the ratio of the targets, where
+ * filling one node after the other would put all low memory, where kernels live, on one of them.
+ * What a node has refused it is not expected to take.
+ */
+static bool behind(const struct exclaim_ledger_entry *e, uint32_t a, uint32_t b, uint64_t size)
+{
+    const uint64_t ta = e->target[a] - atomic_load(&e->refused[a]);
+    const uint64_t tb = e->target[b] - atomic_load(&e->refused[b]);
+    const uint64_t pa = 2 * atomic_load(&e->placed[a]) + size;
+    const uint64_t pb = 2 * atomic_load(&e->placed[b]) + size;
+
+    return (unsigned __int128)ta * pb > (unsigned __int128)tb * pa;
+}
+
+/* Of the nodes outside of @tried whose quota takes an extent of this order, the one furthest behind
+ * its share. */
 static uint32_t node_for_large(const struct exclaim_ledger_entry *e, unsigned int order,
                                uint64_t tried)
 {
+    uint32_t best = QUOTA_ANY_NODE;
+
     for (uint32_t n = 0; n < nr_nodes(e); n++) {
-        if (remaining(e, n) >> order && !(tried & 1ull << n) && !rests(e, n, order)) {
-            return n;
+        if (remaining(e, n) >> order && !(tried & 1ull << n) && !rests(e, n, order) &&
+            (best == QUOTA_ANY_NODE || behind(e, n, best, 1ull << order))) {
+            best = n;
         }
     }
-    return QUOTA_ANY_NODE;
+    return best;
+}
+
+/* How good it is to put single pages on the node; see node_for_pages(). */
+enum fitness { FITNESS_NONE, FITNESS_BEGINS, FITNESS_COSTS_NOTHING };
+
+static enum fitness fitness(const struct exclaim_ledger_entry *e, uint32_t node, bool region,
+                            uint64_t *most)
+{
+    const uint64_t size = 1ull << large_order(e);
+    const uint64_t r = remaining(e, node), over = r & (size - 1);
+
+    if (!r) {
+        return FITNESS_NONE;
+    }
+    *most = r < size ? r : size;
+    if (rests(e, node, large_order(e)) || (region && r >= size)) {
+        return FITNESS_COSTS_NOTHING;
+    }
+    if (over && !region) {
+        *most = over;
+        return FITNESS_COSTS_NOTHING;
+    }
+    return FITNESS_BEGINS;
 }
 
 /*
  * Single pages go where they cost no large extent: what is over in a quota, or a node that has no
  * large ones.  A whole extent's worth of quota is begun only when there is nothing else, so no more
- * runs are broken than the quotas themselves break.
+ * runs are broken than the quotas themselves break.  A whole @region of single pages is such an
+ * extent's worth, and stays on one node where it can.  Never more than a region at once on one
+ * node, so that what is not joined either is shared out as evenly.
  */
-static uint32_t node_for_pages(const struct exclaim_ledger_entry *e, uint64_t *most)
+static uint32_t node_for_pages(const struct exclaim_ledger_entry *e, bool region, uint64_t *most)
 {
-    uint32_t first = QUOTA_ANY_NODE;
+    enum fitness best_fitness = FITNESS_NONE;
+    uint32_t best = QUOTA_ANY_NODE;
 
     for (uint32_t n = 0; n < nr_nodes(e); n++) {
-        uint64_t r = remaining(e, n), over = r & ((1ull << large_order(e)) - 1);
+        uint64_t here = 0;
+        const enum fitness f = fitness(e, n, region, &here);
 
-        if (r && (over || rests(e, n, large_order(e)))) {
-            *most = rests(e, n, large_order(e)) ? r : over;
-            return n;
-        }
-        if (r && first == QUOTA_ANY_NODE) {
-            first = n;
-            *most = r;
+        if (f > best_fitness ||
+            (f && f == best_fitness && behind(e, n, best, 1ull << large_order(e)))) {
+            best_fitness = f;
+            best = n;
+            *most = here;
         }
     }
-    return first;
+    return best;
 }
 
 static uint64_t now_ns(void)
@@ -179,9 +225,7 @@ static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
             if (run->node == QUOTA_ANY_NODE) {
                 break;
             }
-            if (remaining(e, run->node) >> run->order < left) {
-                run->nr = (unsigned long)(remaining(e, run->node) >> run->order);
-            }
+            run->nr = 1; /* the next one may be another node's turn */
         }
         got = place_run(e, run, populate, arg);
         if (got < 0) {
@@ -200,8 +244,37 @@ static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
     return (long)left;
 }
 
+/* Whether the 2^order pages from index @at on are one extent of the guest. */
+static bool whole(const unsigned long *extents, unsigned long at, unsigned long nr,
+                  unsigned int order)
+{
+    const unsigned long size = 1ul << order;
+
+    if (nr - at < size || extents[at] & (size - 1)) {
+        return false;
+    }
+    for (unsigned long i = 1; i < size; i++) {
+        if (extents[at + i] != extents[at] + i) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* How many pages from index @at on lie in one region of the guest, at most @nr. */
+static unsigned long in_region(const unsigned long *extents, unsigned long at, unsigned long nr)
+{
+    unsigned long i = 1;
+
+    while (i < nr && extents[at + i] >> EXCLAIM_ORDER_2M == extents[at] >> EXCLAIM_ORDER_2M) {
+        i++;
+    }
+    return i;
+}
+
+/* @extents as in quota_populate(); pages first .. first + nr - 1 of that list. */
 static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsigned long nr,
-                       quota_populate_fn *populate, void *arg)
+                       const unsigned long *extents, quota_populate_fn *populate, void *arg)
 {
     while (nr) {
         struct quota_run run = { .first = first, .nr = nr, .node = QUOTA_ANY_NODE };
@@ -209,9 +282,14 @@ static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsi
         long got;
 
         if (e->steer) {
-            run.node = node_for_pages(e, &most);
+            const bool region = extents && whole(extents, first, first + nr, EXCLAIM_ORDER_2M);
+
+            run.node = node_for_pages(e, region, &most);
         }
-        run.nr = most < nr ? (unsigned long)most : nr;
+        if (e->steer && extents && run.node != QUOTA_ANY_NODE) {
+            run.nr = in_region(extents, first, nr);
+        }
+        run.nr = most < run.nr ? (unsigned long)most : run.nr;
         got = place_run(e, &run, populate, arg);
         if (got < 0) {
             return -1;
@@ -231,23 +309,6 @@ static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsi
         atomic_fetch_add(&e->refused[run.node], remaining(e, run.node));
     }
     return 0;
-}
-
-/* Whether the 2^order pages from index @at on are one extent of the guest. */
-static bool whole(const unsigned long *extents, unsigned long at, unsigned long nr,
-                  unsigned int order)
-{
-    const unsigned long size = 1ul << order;
-
-    if (nr - at < size || extents[at] & (size - 1)) {
-        return false;
-    }
-    for (unsigned long i = 1; i < size; i++) {
-        if (extents[at + i] != extents[at] + i) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* Nodes that rest are asked again when so many large extents have come by. */
@@ -290,7 +351,7 @@ static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
                 at++;
             } while (at < nr && !whole(extents, at, nr, e->join));
         }
-        if (place_pages(e, single, at - single, populate, arg)) {
+        if (place_pages(e, single, at - single, extents, populate, arg)) {
             return -1;
         }
     }
@@ -305,7 +366,7 @@ int quota_populate(struct exclaim_ledger_entry *e, unsigned long nr, unsigned in
 
     if (!order) {
         return e->join && e->steer && extents ? populate_pages(e, nr, extents, populate, arg)
-                                              : place_pages(e, 0, nr, populate, arg);
+                                              : place_pages(e, 0, nr, extents, populate, arg);
     }
     if (order == large_order(e)) {
         wake(e, nr);

@@ -107,7 +107,7 @@ static void found_by_domid(void **state)
     other = add(8, true, &slot_other);
     e = add(DOMID, true, &slot); /* long after the start */
     restore(&x, text, sizeof(text));
-    assert_string_equal(text, "domain 7: 3 flags 0x20100\ndomain 7: 5 flags 0x20200\n");
+    assert_string_equal(text, "domain 7: 5 flags 0x20200\ndomain 7: 3 flags 0x20100\n");
     assert_int_equal(atomic_load(&e->state), EXCLAIM_ENTRY_PLACING);
     assert_int_equal(atomic_load(&e->placer), x.pid);
     assert_int_equal(atomic_load(&e->placed[0]), 3);

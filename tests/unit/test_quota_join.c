@@ -101,6 +101,82 @@ static uint64_t joined(const struct exclaim_ledger_entry *e)
     return e->extents[0][1] + e->extents[1][1] + e->extents[2][1];
 }
 
+/*
+ * Whatever has come so far, each node has its share of it but for three regions: one of its own
+ * turn, one that was cut, and what was over in the quotas.
+ */
+static void assert_in_proportion(const struct exclaim_ledger_entry *e, uint64_t total)
+{
+    const uint64_t so_far = e->placed[0] + e->placed[1] + e->placed[2];
+
+    for (uint32_t n = 0; n < N; n++) {
+        const int64_t due = (int64_t)(e->target[n] * so_far / total);
+
+        if (llabs((int64_t)e->placed[n] - due) > 3 * SUPER) {
+            fail_msg("node %u has %llu of the first %llu pages, %lld are its share", n,
+                     (unsigned long long)e->placed[n], (unsigned long long)so_far, (long long)due);
+        }
+    }
+}
+
+/*
+ * No stretch of the guest goes to one node: with joining, without it, and where restore asks for
+ * large extents itself, the nodes keep the ratio of the counts from the first region on.
+ */
+static void in_proportion(void **state)
+{
+    static struct guest g;
+    uint32_t seed = 3;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        struct exclaim_ledger_entry e;
+        uint64_t target[N];
+        struct fake f;
+
+        make_guest(&g, &seed);
+        make_quotas(target, g.pages, &seed);
+        begin(&e, &f, target);
+        e.join = i % 2 ? EXCLAIM_ORDER_2M : 0;
+        f.seen = g.seen;
+        for (unsigned long at = 0, end; at < g.pages; at = end) {
+            for (end = at; end < g.pages && g.list[end] / SUPER == g.list[at] / SUPER; end++) {
+            }
+            f.list = g.list + at;
+            if (i % 4 > 1 || end - at < SUPER ||
+                quota_populate(&e, 1, EXCLAIM_ORDER_2M, f.list, populate, &f)) {
+                assert_int_equal(quota_populate(&e, end - at, 0, f.list, populate, &f), 0);
+            }
+            assert_in_proportion(&e, g.pages);
+        }
+        assert_quotas(&e, &f);
+    }
+}
+
+/* A guest that was interleaved does not come back in halves. */
+static void never_halves(void **state)
+{
+    static const uint64_t target[N] = { 32 * SUPER, 32 * SUPER, 0 };
+    unsigned long list[BATCH];
+
+    (void)state;
+    for (int join = 0; join < 2; join++) {
+        struct exclaim_ledger_entry e;
+        struct fake f;
+
+        begin(&e, &f, target);
+        e.join = join ? EXCLAIM_ORDER_2M : 0;
+        for (unsigned long at = 0; at < PAGES; at += BATCH) {
+            for (unsigned long i = 0; i < BATCH; i++) {
+                list[i] = at + i;
+            }
+            assert_int_equal(quota_populate(&e, BATCH, 0, list, populate, &f), 0);
+            assert_int_equal(e.placed[0], e.placed[1]);
+        }
+        assert_int_equal(joined(&e), join ? 64 : 0);
+    }
+}
+
 /* Every quota to the page, and as many runs whole as any order of things could keep. */
 static void fewest_broken(void **state)
 {
@@ -273,7 +349,7 @@ static void not_joined(void **state)
     start(&e, &f, target);
     assert_int_equal(quota_populate(&e, 2 * SUPER, 0, list, populate, &f), 0);
     assert_int_equal(joined(&e), 0);
-    assert_int_equal(f.calls, 1);
+    assert_int_equal(f.calls, 2); /* of a region each */
     e.join = EXCLAIM_ORDER_2M;
     assert_int_equal(quota_populate(&e, 2 * SUPER, 0, NULL, populate, &f), 0);
     assert_int_equal(joined(&e), 0);
@@ -351,6 +427,7 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_proportion), cmocka_unit_test(never_halves),
         cmocka_unit_test(fewest_broken), cmocka_unit_test(troubles),
         cmocka_unit_test(in_pieces),     cmocka_unit_test(shapes),
         cmocka_unit_test(not_joined),    cmocka_unit_test(beyond_quota),
