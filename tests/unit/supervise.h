@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A supervisor for the tests of src/toolstack/child.c: a process of its own, as the hook is, because
- * it blocks signals, closes descriptors and ends as its child ends.
+ * A supervisor for the tests of src/toolstack/child.c: a process of its own, as the hook is,
+ * because it blocks signals, closes descriptors and ends as its child ends.
  */
 #ifndef TEST_SUPERVISE_H
 #define TEST_SUPERVISE_H
