@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <exclaim/uuid.h>
+
+#include "../base/json.h"
 #include "cli.h"
+
+/* xenopsd's uuid of a VM that arrives: the first 24 characters of its own and this (xen-api
+ * ocaml/xenopsd/lib/xenops_server.ml). */
+#define TEMPORARY_AT  24
+#define TEMPORARY_END "000000000001"
 
 static bool in_ledger(const struct status *st, uint32_t domid)
 {
@@ -45,6 +53,51 @@ static void keep_report(json_object *report, void *arg)
     st->report[st->nr_reports++ % LAST_REPORTS] = json_object_get(report);
 }
 
+static const char *text_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+static bool same_vm(const char *reported, const char *handle)
+{
+    return !strcmp(reported, handle) ||
+           (strlen(reported) == strlen(handle) && !strncmp(reported, handle, TEMPORARY_AT) &&
+            (!strcmp(reported + TEMPORARY_AT, TEMPORARY_END) ||
+             !strcmp(handle + TEMPORARY_AT, TEMPORARY_END)));
+}
+
+/* "done" says that the memory was restored.  The toolstack may have destroyed the domain after
+ * that, as libxl does where QEMU fails to start; so each such report says what is there now. */
+static int look_for_domains(struct status *st, struct exclaim_hv *hv, struct exclaim_error *err)
+{
+    for (uint32_t i = 0; i < LAST_REPORTS; i++) {
+        json_object *o = st->report[i], *domid;
+        char handle[EXCLAIM_UUID_TEXT];
+        struct exclaim_domain dom;
+        bool here;
+
+        if (!o || strcmp(text_of(o, "role"), "destination") != 0 ||
+            strcmp(text_of(o, "outcome"), "done") != 0 || !*text_of(o, "uuid") ||
+            !json_object_object_get_ex(o, "domid", &domid)) {
+            continue;
+        }
+        if (exclaim_hv_domain(hv, (uint32_t)json_object_get_int64(domid), &dom, err)) {
+            if (err->errnum != ESRCH) {
+                return -1;
+            }
+            *err = (struct exclaim_error){ 0 };
+            here = false;
+        } else {
+            exclaim_uuid_format(dom.uuid, handle);
+            here = !dom.dying && same_vm(text_of(o, "uuid"), handle);
+        }
+        exclaim_json_str(o, "domain", here ? "here" : "gone");
+    }
+    return 0;
+}
+
 int verb_status(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_hv *hv = NULL;
@@ -65,7 +118,8 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     }
     st->pruned = exclaim_ledger_prune(st->ledger, hv);
     exclaim_ledger_unlock(st->ledger);
-    if (cli_reports(cli->config.report_file, keep_report, st, err) || find_leftovers(st, hv, err)) {
+    if (cli_reports(cli->config.report_file, keep_report, st, err) || find_leftovers(st, hv, err) ||
+        look_for_domains(st, hv, err)) {
         goto out;
     }
     rc = 0;

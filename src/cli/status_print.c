@@ -87,8 +87,8 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
 
 static int print_reports(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "ROLE",       "OUTCOME", "GUARANTEE", "EXACT", "DOMID",
-                                        ">DEVIATION", "UUID",    "WHY",       NULL };
+    static const char *const head[] = { "ROLE", "OUTCOME",    "GUARANTEE", "EXACT", "DOMID",
+                                        "NOW",  ">DEVIATION", "UUID",      "WHY",   NULL };
     json_object *o;
     struct table t;
 
@@ -107,6 +107,7 @@ static int print_reports(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%s", text_of(o, "guarantee"));
         table_cell(&t, "%s", text_of(o, "exact"));
         table_cell(&t, "%s", text_of(o, "domid"));
+        table_cell(&t, "%s", text_of(o, "domain"));
         table_cell(&t, "%s", text_of(o, "deviation_pages"));
         table_cell(&t, "%s", text_of(o, "uuid"));
         table_cell(&t, "%s", *error ? error : text_of(o, "why"));
