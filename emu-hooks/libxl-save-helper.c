@@ -5,7 +5,8 @@
  * --save-domain (live, plain stream):
  *   1. count the domain's pages per node
  *   2. write image header, domain header and our record to the stream
- *   3. append the report, exec the real helper: nothing of us stays in the data path
+ *   3. append the report, exec the real helper, SIGPIPE ignored: nothing of us stays in the data
+ *      path
  *
  * --restore-domain (plain stream):
  *   1. peek at the stream; nothing is consumed
@@ -20,6 +21,7 @@
  * first page; 5 when the real helper cannot be started or the stream was spoilt half-way through
  * the record.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -65,6 +67,9 @@ static int save(struct exclaim_session *s, const struct libxl_args *args, const 
         fprintf(stderr, "exclaim: %s\n", s->report.error);
         return 5;
     }
+    /* A destination that refuses closes the stream.  Killed by SIGPIPE the real helper would leave
+     * the running guest in log-dirty mode; with EPIPE it ends the save as it does any other. */
+    signal(SIGPIPE, SIG_IGN);
     return run_real(path, argv);
 }
 

@@ -102,6 +102,15 @@ def kept_large(pair, report, whole, at_least):
     pair.note(f"{placed['extents_2m']} of {whole} whole regions came as 2 MiB, {placed['broken_2m']} broken")
 
 
+def no_log_dirty(pair, guest, host):
+    """Xen no longer writes down which pages the guest writes to: by key q, in what it says of this domain's paging last."""
+    said = host.run("xl debug-keys q && xl dmesg | tail -n 1000").out
+    about = said.split(f"General information for domain {guest.domid(host)}:")[-1]
+    mode = about.split("paging assistance:", 1)[-1].splitlines()[0].split()
+    pair.check("translate" in mode, f"{host.name}: key q says of {guest.name}: {mode}")
+    pair.check("log_dirty" not in mode, f"{host.name}: {guest.name} is still in log-dirty mode: {mode}")
+
+
 def nothing_left(pair, host):
     """No claim, no ledger entry, no process of ours."""
     pair.check(host.outstanding_claims() == 0, f"{host.name}: {host.outstanding_claims()} pages still claimed")

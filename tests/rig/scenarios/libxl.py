@@ -3,7 +3,7 @@
 import json
 
 from bare import ballast
-from exclaim import arrived_as, configure, gap, goes_on, kept_large, last_report, measure_plain, migrate, nothing_left
+from exclaim import arrived_as, configure, gap, goes_on, kept_large, last_report, measure_plain, migrate, no_log_dirty, nothing_left
 from scenario import scenario
 
 BOTH = {"stage": True, "seconds": 300}
@@ -69,6 +69,7 @@ def strict_refuses(pair):
         nothing_left(pair, pair.dst)
     nothing_left(pair, pair.src)
     pair.check(guest.counts(pair.src) == before, "the guest on the source is not what it was")
+    no_log_dirty(pair, guest, pair.src)
     goes_on(pair, guest, pair.src)
 
 
