@@ -81,8 +81,8 @@ int main(int argc, char **argv)
     s.known.type = true;
     s.known.hvm = args.hvm;
     s.known.soft_automatic = true;
-    s.known.node_claimed = args.node >= 0;
-    s.known.claim_node = args.node >= 0 ? (uint32_t)args.node : 0;
+    s.past.node_said = args.node >= 0;
+    s.past.node = args.node >= 0 ? (uint32_t)args.node : 0;
     if (emu_not_ours(&args)) {
         snprintf(s.report.why, sizeof(s.report.why), "%s", emu_not_ours(&args));
         exclaim_session_report(&s);

@@ -114,4 +114,38 @@ struct exclaim_claim_plan {
 void exclaim_claim_plan(const struct exclaim_match *match, const struct exclaim_caps *caps,
                         struct exclaim_claim_plan *plan);
 
+/* Where the claim lies that a domain under construction has. */
+enum exclaim_claim_origin {
+    EXCLAIM_ORIGIN_NOTHING, /* nothing is claimed */
+    EXCLAIM_ORIGIN_HOST,    /* on the host, for certain */
+    EXCLAIM_ORIGIN_NODE,    /* on past->node, as the toolstack says and Xen does not deny */
+    EXCLAIM_ORIGIN_UNKNOWN, /* either */
+};
+
+/* What is known of a domain's claims beside their number of pages. */
+struct exclaim_claim_past {
+    bool node_said; /* the toolstack says that it has claimed on `node` */
+    uint32_t node;
+    bool was_on_node; /* one is gone that was, or may have been, on a node */
+};
+
+/*
+ * XenServer 9's public code keeps the node of a claim on one node after the claim is gone.  A later
+ * claim on the host takes pages off that node's counter that were never added, and Xen stops at a
+ * BUG_ON (branch 4.20-scm-claim-pages, domain_update_total_pages()).  The state cannot be read from
+ * Xen.  These two are the one rule about it; whoever stakes asks both:
+ *
+ * _origin() says where @outstanding claimed pages lie.  @host may be NULL; where Xen tells what is
+ * claimed on each node, a node that holds less than the claim cannot be the one.
+ * _host_is_safe() says whether a claim on the host may be staked after @past.  A claim of unknown
+ * origin that is released belongs into `was_on_node`, and so does every attempt to claim on a node
+ * that Xen did not plainly refuse.
+ */
+enum exclaim_claim_origin exclaim_claim_origin(const struct exclaim_caps *caps,
+                                               const struct exclaim_host *host,
+                                               const struct exclaim_claim_past *past,
+                                               uint64_t outstanding);
+bool exclaim_claim_host_is_safe(const struct exclaim_caps *caps,
+                                const struct exclaim_claim_past *past);
+
 #endif

@@ -33,13 +33,12 @@ struct exclaim_session {
         bool type;           /* the guest's type is `hvm` */
         bool hvm;            /* HVM or PVH */
         bool soft_automatic; /* it lets no user choose a soft affinity */
-        bool node_claimed;   /* it has claimed on one node, `claim_node` */
-        uint32_t claim_node;
-        pid_t emulator; /* started already; 0: we start it when all is prepared */
+        pid_t emulator;      /* started already; 0: we start it when all is prepared */
     } known;
-    bool preloaded; /* known.emulator has loaded the placing object */
-    bool watch;     /* there is a match to compare with when the emulator has ended */
-    bool claimed;   /* by us: leftovers are ours to release */
+    struct exclaim_claim_past past; /* of the domain's claims, as far as the toolstack says it */
+    bool preloaded;                 /* known.emulator has loaded the placing object */
+    bool watch;   /* there is a match to compare with when the emulator has ended */
+    bool claimed; /* by us: leftovers are ours to release */
     struct {
         bool active;
         uint32_t node;        /* where pages go now */

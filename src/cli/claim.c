@@ -68,6 +68,8 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
 
 int verb_claim(struct cli *cli, struct exclaim_error *err)
 {
+    /* What an earlier run released, or the toolstack claimed, cannot be known here. */
+    const struct exclaim_claim_past past = { .was_on_node = true };
     struct exclaim_claim_plan plan;
     struct exclaim_match match;
     struct exclaim_caps caps;
@@ -86,12 +88,7 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
     if (hv->ops->caps(hv, &caps, err) || wanted(cli, hv, &dom, &match, err)) {
         goto out;
     }
-    /*
-     * XenServer 9 keeps the node of a claim that is gone, and stops at a BUG_ON when one on the
-     * host follows (docs/design.md, "a claim node that goes stale").  What an earlier run released,
-     * or the toolstack claimed, cannot be known here.
-     */
-    stale = caps.claim_node && !caps.claim_set;
+    stale = !exclaim_claim_host_is_safe(&caps, &past);
     caps.claim_host &= !stale;
     if (cli->have_pages) {
         caps.claim_set = caps.claim_node = false; /* anywhere on the host was asked for */

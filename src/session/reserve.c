@@ -27,10 +27,10 @@ int dest_settle(struct exclaim_session *s, const char *step, const struct exclai
  * own. */
 static bool bind_to_claim(struct exclaim_session *s, struct exclaim_room *room)
 {
-    const uint32_t node = s->known.claim_node;
+    const uint32_t node = s->past.node;
     uint64_t *claimed = &room->claimed[node];
 
-    if (exclaim_stake_before(s) != STAKE_NODE) {
+    if (exclaim_stake_before(s) != EXCLAIM_ORIGIN_NODE) {
         return false;
     }
     room->allowed &= 1ull << node;
@@ -60,7 +60,7 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
         /* Elsewhere there may be room enough.  Behind the numbers: xenopsd's line is short. */
         return bound ? exclaim_fail(err, why.kind, 0,
                                     "%.400s (bound to node %" PRIu32 " by the toolstack's claim)",
-                                    why.text, s->known.claim_node)
+                                    why.text, s->past.node)
                      : -1;
     }
     s->report.have_match = true;

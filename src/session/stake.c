@@ -12,54 +12,25 @@ static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, 
     s->claimed = true;
 }
 
-/*
- * Whether a claim of @pages may be one on a node: on @node, or on any if that is ANY_NODE.  Where
- * Xen tells how much is claimed on each node, that node must hold all of it.
- */
-#define ANY_NODE UINT32_MAX
-
-static bool may_be_on(struct exclaim_session *s, uint32_t node, uint64_t pages)
+enum exclaim_claim_origin exclaim_stake_before(struct exclaim_session *s)
 {
     struct exclaim_host host;
+    const bool told = s->caps.node_memory && !s->hv->ops->host(s->hv, &host, NULL);
 
-    if (!s->caps.node_memory || s->hv->ops->host(s->hv, &host, NULL)) {
-        return true;
-    }
-    for (uint32_t n = 0; n < host.nr_nodes; n++) {
-        const struct exclaim_host_node *at = &host.node[n];
-
-        if ((node == ANY_NODE || n == node) && at->online &&
-            (!at->claimed_known || at->claimed_pages >= pages)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum stake_before exclaim_stake_before(struct exclaim_session *s)
-{
-    const uint64_t pages = s->dom.outstanding_pages;
-
-    if (!pages) {
-        return STAKE_NOTHING;
-    }
-    if ((s->caps.claim_node_known && !s->caps.claim_node) || !may_be_on(s, ANY_NODE, pages)) {
-        return STAKE_HOST;
-    }
-    return s->known.node_claimed && may_be_on(s, s->known.claim_node, pages) ? STAKE_NODE
-                                                                             : STAKE_UNKNOWN;
+    return exclaim_claim_origin(&s->caps, told ? &host : NULL, &s->past, s->dom.outstanding_pages);
 }
 
 /*
  * The toolstack's claim stands.  One that may be on a node must never be turned into one on the
  * host; it counts as what it is for certain, if it is large enough.
  */
-static int adopt(struct exclaim_session *s, enum stake_before before, struct exclaim_error *err)
+static int adopt(struct exclaim_session *s, enum exclaim_claim_origin before,
+                 struct exclaim_error *err)
 {
     const struct exclaim_match *match = &s->report.match;
     const uint64_t pages = match->total_pages, have = s->dom.outstanding_pages;
     const bool on_node =
-        before == STAKE_NODE && match->pages[s->known.claim_node] == match->total_pages;
+        before == EXCLAIM_ORIGIN_NODE && match->pages[s->past.node] == match->total_pages;
 
     staked(s, on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST, have);
     if (have < pages) {
@@ -75,7 +46,7 @@ static int adopt(struct exclaim_session *s, enum stake_before before, struct exc
 }
 
 /* Without atomic replacement the old claim goes first; if the new one fails, it is staked again. */
-static int replace(struct exclaim_session *s, enum stake_before before,
+static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
                    const struct exclaim_claim *claim, struct exclaim_error *err)
 {
     const struct exclaim_claim none = { .kind = EXCLAIM_CLAIM_NONE };
@@ -83,13 +54,14 @@ static int replace(struct exclaim_session *s, enum stake_before before,
                                  .host_pages = s->dom.outstanding_pages };
     struct exclaim_error again = { 0 };
 
-    if (before == STAKE_NODE) {
+    if (before == EXCLAIM_ORIGIN_NODE) {
         old = (struct exclaim_claim){ .kind = EXCLAIM_CLAIM_NODE, .nr_nodes = EXCLAIM_NODES_MAX };
-        old.node_pages[s->known.claim_node] = s->dom.outstanding_pages;
+        old.node_pages[s->past.node] = s->dom.outstanding_pages;
     }
     if (s->hv->ops->claim(s->hv, s->dom.domid, &none, err)) {
         return -1;
     }
+    s->past.was_on_node |= before != EXCLAIM_ORIGIN_HOST;
     if (!s->hv->ops->claim(s->hv, s->dom.domid, claim, err)) {
         return 0;
     }
@@ -101,10 +73,10 @@ static int replace(struct exclaim_session *s, enum stake_before before,
     return -1;
 }
 
-static int try_claim(struct exclaim_session *s, enum stake_before before,
-                     const struct exclaim_claim *claim, struct exclaim_error *err)
+static int try_once(struct exclaim_session *s, enum exclaim_claim_origin before,
+                    const struct exclaim_claim *claim, struct exclaim_error *err)
 {
-    if (before == STAKE_NOTHING || claim->kind == EXCLAIM_CLAIM_SET) {
+    if (before == EXCLAIM_ORIGIN_NOTHING || claim->kind == EXCLAIM_CLAIM_SET) {
         /* Sets replace what is there, but for the latest draft, which wants it released first. */
         int rc = s->hv->ops->claim(s->hv, s->dom.domid, claim, err);
 
@@ -112,23 +84,41 @@ static int try_claim(struct exclaim_session *s, enum stake_before before,
             return rc;
         }
     }
-    return before == STAKE_UNKNOWN ? -1 : replace(s, before, claim, err);
+    return before == EXCLAIM_ORIGIN_UNKNOWN ? -1 : replace(s, before, claim, err);
+}
+
+static int try_claim(struct exclaim_session *s, enum exclaim_claim_origin before,
+                     const struct exclaim_claim *claim, struct exclaim_error *err)
+{
+    int rc;
+
+    if (claim->kind == EXCLAIM_CLAIM_HOST && !exclaim_claim_host_is_safe(&s->caps, &s->past)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "domain %" PRIu32 " has had a claim on one node: one on the host after "
+                            "that can stop this xen",
+                            s->dom.domid);
+    }
+    rc = try_once(s, before, claim, err);
+    s->past.was_on_node |=
+        claim->kind == EXCLAIM_CLAIM_NODE &&
+        (!rc || (err->kind != EXCLAIM_ERR_NOFIT && err->kind != EXCLAIM_ERR_UNSUPPORTED));
+    return rc;
 }
 
 /* Whether a claim of @kind would be better than what is there, and may take its place. */
-static bool improves(const struct exclaim_session *s, enum stake_before before,
+static bool improves(const struct exclaim_session *s, enum exclaim_claim_origin before,
                      enum exclaim_claim_kind kind)
 {
     const bool enough = s->dom.outstanding_pages >= s->report.match.total_pages;
 
     switch (before) {
-    case STAKE_NOTHING:
+    case EXCLAIM_ORIGIN_NOTHING:
         return true;
-    case STAKE_HOST:
+    case EXCLAIM_ORIGIN_HOST:
         return kind != EXCLAIM_CLAIM_HOST || !enough;
-    case STAKE_NODE: /* the match was bound to that node */
+    case EXCLAIM_ORIGIN_NODE: /* the match was bound to that node */
         return kind == EXCLAIM_CLAIM_SET || (kind == EXCLAIM_CLAIM_NODE && !enough);
-    case STAKE_UNKNOWN:
+    case EXCLAIM_ORIGIN_UNKNOWN:
         break;
     }
     return kind == EXCLAIM_CLAIM_SET;
@@ -147,7 +137,7 @@ static bool stands(struct exclaim_session *s)
 
 int exclaim_stake(struct exclaim_session *s, struct exclaim_error *err)
 {
-    enum stake_before before = exclaim_stake_before(s);
+    enum exclaim_claim_origin before = exclaim_stake_before(s);
     const uint64_t pages = s->report.match.total_pages;
     struct exclaim_claim_plan plan;
     bool tried = false;
@@ -162,14 +152,14 @@ int exclaim_stake(struct exclaim_session *s, struct exclaim_error *err)
             staked(s, plan.step[i].guarantee, pages);
             return 0;
         }
-        if (before != STAKE_NOTHING && !stands(s)) {
-            before = STAKE_NOTHING; /* lost: whatever can be had is better */
+        if (before != EXCLAIM_ORIGIN_NOTHING && !stands(s)) {
+            before = EXCLAIM_ORIGIN_NOTHING; /* lost: whatever can be had is better */
         }
     }
-    if (before != STAKE_NOTHING && (!tried || s->dom.outstanding_pages >= pages)) {
+    if (before != EXCLAIM_ORIGIN_NOTHING && (!tried || s->dom.outstanding_pages >= pages)) {
         return adopt(s, before, err);
     }
-    if (before != STAKE_NOTHING) {
+    if (before != EXCLAIM_ORIGIN_NOTHING) {
         s->claimed = true; /* its leftover as well */
     }
     return tried ? -1 : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no claims");

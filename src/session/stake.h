@@ -4,16 +4,9 @@
 
 #include <exclaim/session.h>
 
-/* What is known of the claim that the toolstack has staked for the domain before us. */
-enum stake_before {
-    STAKE_NOTHING,
-    STAKE_HOST,    /* for certain */
-    STAKE_NODE,    /* on known.claim_node, as the toolstack says and Xen does not deny */
-    STAKE_UNKNOWN, /* may be either: never to be replaced, see "a claim node that goes stale" */
-};
-
-/* Needs hv, caps and dom. */
-enum stake_before exclaim_stake_before(struct exclaim_session *s);
+/* Where the claim lies that the toolstack has staked for the domain before us: one that may be on a
+ * node is never replaced by one on the host.  Needs hv, caps and dom. */
+enum exclaim_claim_origin exclaim_stake_before(struct exclaim_session *s);
 
 /*
  * Stakes the strongest claim that this Xen has for report.match, with the ledger's lock held.

@@ -30,8 +30,8 @@ static void open_fixture(struct fixture *f, uint64_t on0, uint64_t on1, uint64_t
     f->s.hv = model_hv(f->m);
     f->s.place_fd = -1;
     strcpy(f->s.config.lock_dir, f->dir);
-    f->s.known.node_claimed = true;
-    f->s.known.claim_node = 1;
+    f->s.past.node_said = true;
+    f->s.past.node = 1;
     res->count = (struct exclaim_count){
         .nr_nodes = 2, .pages = { on0, on1 }, .total_pages = on0 + on1, .exact = true
     };

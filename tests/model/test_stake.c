@@ -154,7 +154,7 @@ static void host_to_node(void **unused)
     (void)unused;
     for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
         open_fixture(&f, MODEL_XS9, 400, 0, before[i]);
-        assert_int_equal(exclaim_stake_before(&f.s), STAKE_HOST);
+        assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_HOST);
         STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
         assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
         assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 400);
@@ -198,9 +198,9 @@ static void on_its_node(void **unused)
         open_fixture(&f, MODEL_XS9, 0, 400, 0);
         STEP(f.m, model_claim_pages(f.m, DOMID, cases[i].before, MODEL_MEMF_EXACT_NODE(1)), 0);
         assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
-        f.s.known.node_claimed = true;
-        f.s.known.claim_node = 1;
-        assert_int_equal(exclaim_stake_before(&f.s), STAKE_NODE);
+        f.s.past.node_said = true;
+        f.s.past.node = 1;
+        assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_NODE);
         STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
         assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
         assert_int_equal(f.s.report.claimed_pages, cases[i].after);
@@ -221,8 +221,8 @@ static void node_stays(void **unused)
     kit_domain(f.m, 8, 2000);
     STEP(f.m, model_claim_pages(f.m, 8, NODE - 300, MODEL_MEMF_EXACT_NODE(1)), 0);
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
-    f.s.known.node_claimed = true;
-    f.s.known.claim_node = 1;
+    f.s.past.node_said = true;
+    f.s.past.node = 1;
     STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 200);
@@ -239,9 +239,9 @@ static void not_believed(void **unused)
     open_fixture(&f, MODEL_XS9, 400, 0, 0);
     STEP(f.m, model_claim_pages(f.m, DOMID, 400, MODEL_MEMF_EXACT_NODE(1)), 0);
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
-    f.s.known.node_claimed = true;
-    f.s.known.claim_node = 0;
-    assert_int_equal(exclaim_stake_before(&f.s), STAKE_UNKNOWN);
+    f.s.past.node_said = true;
+    f.s.past.node = 0;
+    assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_UNKNOWN);
     STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 400);
@@ -249,8 +249,8 @@ static void not_believed(void **unused)
 
     /* Where Xen has no claims on a node, whatever is claimed is the host's. */
     open_fixture(&f, MODEL_4_17, 400, 0, 400);
-    f.s.known.node_claimed = true;
-    assert_int_equal(exclaim_stake_before(&f.s), STAKE_HOST);
+    f.s.past.node_said = true;
+    assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_HOST);
     close_fixture(&f);
 }
 
