@@ -12,9 +12,10 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """A host's NUMA nodes; distances between any two different ones are equal."""
+    """A host's NUMA nodes, distances between any two different ones are equal; and its dom0's vCPUs."""
     nodes: tuple = (Node(1536), Node(1536))
     distance: int = 21
+    dom0_vcpus: int = 2
 
     @property
     def mib(self):
@@ -26,9 +27,8 @@ class Shape:
 # emulated byte by byte; without, a migration takes a quarter less CPU.
 CPU = "max,-xsave,-avx,-avx2,-fma,-f16c,-erms,-fsrm"
 # A panic reboots, which ends QEMU (-no-reboot): the runner sees it at once. smap=0: dom0 dies of a page fault at once under "max".
-# One vCPU for dom0: two hosts share the machine's few cores, and a second one costs a third more CPU per migration.
 # The last three: no work-arounds to emulate, no scrubbing in the background.
-XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 loglvl=all guest_loglvl=all "
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all "
                "conring_size=1M smap=0 xpti=off spec-ctrl=off bootscrub=0")
 # QEMU offers the hosts neither checksum nor segmentation offload without a tap: large frames are what makes the link fast.
 MTU = 65500
@@ -56,7 +56,7 @@ def arguments(name, shape, hypervisor, kernel, initrd, agent, link, number):
     if link:
         args += ["-netdev", f"dgram,id=n0,local.type=fd,local.str={link.fileno()}",
                  "-device", f"virtio-net-pci,netdev=n0,mac=52:54:00:00:00:{number + 1:02x},romfile=,host_mtu={MTU}"]
-    args += ["-kernel", _fd(hypervisor), "-append", XEN_OPTIONS,
+    args += ["-kernel", _fd(hypervisor), "-append", f"{XEN_OPTIONS} dom0_max_vcpus={shape.dom0_vcpus}",
              "-initrd", f"{_fd(kernel)} {KERNEL_OPTIONS} rig.name={name},{_fd(initrd)}"]
     return args
 

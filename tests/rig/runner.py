@@ -12,7 +12,7 @@ from pair import Failed, Pair
 
 RUN_SECONDS = 2 * 60 * 60
 BOOT_TRIES = 2
-SHAPES = {2: qemu.Shape((qemu.Node(1536),) * 2), 4: qemu.Shape((qemu.Node(768),) * 4)}
+NODES = {2: (qemu.Node(1536),) * 2, 4: (qemu.Node(768),) * 4}
 
 
 # Now and then a guest dies of a triple fault: on the source, where nothing of ours touches its memory, or with Xen's own code
@@ -44,9 +44,10 @@ class Runner:
         self.count = {"passed": 0, "failed": 0, "skipped": 0}
         signal.signal(signal.SIGALRM, _time_up)
 
-    def _have_pair(self, nodes):
-        """A live pair of that shape: the one there is, or a new one."""
-        shapes = tuple(SHAPES[n] for n in nodes)
+    def _have_pair(self, scenario):
+        """A live pair of the scenario's shape: the one there is, or a new one."""
+        nodes = scenario.nodes or self.nodes
+        shapes = tuple(qemu.Shape(NODES[n], dom0_vcpus=scenario.dom0_vcpus) for n in nodes)
         if self.pair and self.pair.shapes == shapes and self.pair.alive():
             return
         self.stop()
@@ -81,7 +82,7 @@ class Runner:
         if seconds <= 0:
             return f"the run's {RUN_SECONDS} s are over"
         try:
-            self._have_pair(scenario.nodes or self.nodes)
+            self._have_pair(scenario)
             self.begun = time.monotonic()
             self.progress.step(scenario.about)
             signal.alarm(seconds)
