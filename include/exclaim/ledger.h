@@ -6,10 +6,15 @@
  * host-wide claims, and it is where the placing object finds its quotas and counts what it placed.
  *
  * An entry belongs to the process that added it (the destination's hook) and to the one that
- * places its pages.  It is dead when both are gone; it owes nothing any more when its domain is.
- * Every reader of the room removes dead ones, so a crash leaves nothing behind that the next use
- * does not clean.  Processes are told apart by pid and start time, domains by domid and handle: a
- * reused number is no owner.
+ * places its pages.  It is dead when both are proven gone; it owes nothing any more when its domain
+ * is.  What cannot be seen (another pid namespace, no /proc, no descriptor left) is not dead.
+ * Readers leave dead entries out and alone; whoever adds an entry removes them, so a crash leaves
+ * nothing behind that the next migration does not clean.  Processes are told apart by pid, start
+ * time and namespace, domains by domid and handle: a reused number is no owner.
+ *
+ * A file that is cut short or replaced under its users is an error of theirs, not their end: the
+ * first open gives SIGBUS, if it is at its default, a handler that puts empty pages in the place of
+ * lost ones.  exclaim_ledger_check() tells.
  */
 #ifndef EXCLAIM_LEDGER_H
 #define EXCLAIM_LEDGER_H
@@ -20,7 +25,7 @@
 #include <exclaim/match.h>
 
 #define EXCLAIM_LEDGER_SLOTS 128
-#define EXCLAIM_LEDGER_FILE  "ledger.2" /* the number is the layout's version */
+#define EXCLAIM_LEDGER_FILE  "ledger.3" /* the number is the layout's version */
 
 enum exclaim_ledger_state {
     EXCLAIM_ENTRY_FREE = 0,
@@ -39,6 +44,7 @@ struct exclaim_ledger_entry {
     int32_t pid;         /* owner */
     uint32_t guarantee;  /* enum exclaim_guarantee */
     uint64_t pid_start;  /* owner's start time in clock ticks since boot */
+    uint64_t pid_space;  /* the namespaces that both count in, exclaim_process_space() */
     uint64_t started_ms; /* wall clock */
     uint32_t nr_nodes;
     uint32_t steer;                     /* 0: count only, do not steer */
@@ -77,28 +83,38 @@ void exclaim_ledger_close(struct exclaim_ledger *ledger);
 int exclaim_ledger_lock(struct exclaim_ledger *ledger, int timeout_ms, struct exclaim_error *err);
 void exclaim_ledger_unlock(struct exclaim_ledger *ledger);
 
+/* SYSTEM if the file was cut short, removed or replaced since it was opened: what is mapped is not
+ * what other hooks see.  Taking the lock checks as well. */
+int exclaim_ledger_check(const struct exclaim_ledger *ledger, struct exclaim_error *err);
+
+/* Whether an entry is in use by processes that live, cannot be seen, or are gone.  A free one is
+ * gone. */
+enum exclaim_ledger_use { EXCLAIM_USE_UNKNOWN, EXCLAIM_USE_LIVES, EXCLAIM_USE_GONE };
+enum exclaim_ledger_use exclaim_ledger_use(const struct exclaim_ledger_entry *entry);
+
 /* With the lock held: frees dead entries; how many.  @hv may be NULL: then processes alone decide.
  */
 uint32_t exclaim_ledger_prune(struct exclaim_ledger *ledger, struct exclaim_hv *hv);
 
-/* With the lock held: takes a free slot for the calling process.  NOFIT when all slots are in use.
- */
+/* With the lock held: frees dead entries and takes a free slot for the calling process.  NOFIT when
+ * all slots are in use. */
 int exclaim_ledger_add(struct exclaim_ledger *ledger, uint32_t domid,
                        const uint8_t uuid[EXCLAIM_UUID_BYTES], const struct exclaim_match *match,
                        enum exclaim_guarantee guarantee, bool steer, uint32_t *slot,
                        struct exclaim_error *err);
 
-/* Owes nothing from now on; free, too, unless a restoring process that has not returned still
- * writes to it: then pruning frees it when that has ended. */
+/* Of the calling process's own entry only: owes nothing from now on; free, too, unless a restoring
+ * process that has not returned still writes to it: then pruning frees it when that has ended. */
 void exclaim_ledger_remove(struct exclaim_ledger *ledger, uint32_t slot);
 
 /* The entry in @slot, shared with other processes; NULL if @slot is out of range. */
 struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *ledger, uint32_t slot);
 
-/* With the lock held: adds to room->claimed what live entries still have to place.  Entries whose
- * claims Xen itself keeps per node are left out where Xen's numbers already contain them. */
-void exclaim_ledger_charge(struct exclaim_ledger *ledger, bool xen_knows_nodes,
-                           struct exclaim_room *room);
+/* With the lock held: adds to room->claimed what entries still have to place whose processes are
+ * not proven gone, nor their domain by @hv (or NULL).  Entries whose claims Xen itself keeps per
+ * node are left out where Xen's numbers already contain them.  Changes nothing in the ledger. */
+void exclaim_ledger_charge(const struct exclaim_ledger *ledger, struct exclaim_hv *hv,
+                           bool xen_knows_nodes, struct exclaim_room *room);
 
 /*
  * With the lock held: the room on this host as Xen and the ledger tell it.  @dom is NULL or a

@@ -18,9 +18,10 @@
 static bool in_ledger(const struct status *st, uint32_t domid)
 {
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
-        const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
 
-        if (atomic_load(&e->state) != EXCLAIM_ENTRY_FREE && e->domid == domid) {
+        if (e && e->domid == domid) {
             return true;
         }
     }
@@ -43,6 +44,25 @@ static int find_leftovers(struct status *st, struct exclaim_hv *hv, struct excla
         }
     }
     return r;
+}
+
+const struct exclaim_ledger_entry *status_entry(const struct status *st, uint32_t i, bool *unseen)
+{
+    const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+    const enum exclaim_ledger_use use = exclaim_ledger_use(e);
+
+    *unseen = use == EXCLAIM_USE_UNKNOWN;
+    return use == EXCLAIM_USE_GONE ? NULL : e;
+}
+
+static void count_ended(struct status *st)
+{
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+
+        st->ended += atomic_load(&e->state) != EXCLAIM_ENTRY_FREE &&
+                     exclaim_ledger_use(e) == EXCLAIM_USE_GONE;
+    }
 }
 
 static void keep_report(json_object *report, void *arg)
@@ -116,8 +136,8 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
         exclaim_ledger_lock(st->ledger, 10000, err)) {
         goto out;
     }
-    st->pruned = exclaim_ledger_prune(st->ledger, hv);
     exclaim_ledger_unlock(st->ledger);
+    count_ended(st);
     if (cli_reports(cli->config.report_file, keep_report, st, err) || find_leftovers(st, hv, err) ||
         look_for_domains(st, hv, err)) {
         goto out;

@@ -52,21 +52,23 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
 {
     static const char *const head[] = { "DOMID", "UUID",  "GUARANTEE", ">PLACED",
                                         ">OF",   ">2MIB", ">PID",      NULL };
-    uint32_t nr = 0;
+    uint32_t nr = 0, nr_unseen = 0;
     struct table t;
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
-        const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
         char uuid[EXCLAIM_UUID_TEXT];
         uint64_t placed, target;
 
-        if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
+        if (!e) {
             continue;
         }
         nr++;
+        nr_unseen += unseen;
         exclaim_uuid_format(e->uuid, uuid);
         placed = sum_placed(e, &target);
         table_cell(&t, "%" PRIu32, e->domid);
@@ -80,6 +82,9 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
     printf("migrations in flight: %" PRIu32 "\n", nr);
     if (nr) {
         table_print(&t, stdout);
+    }
+    if (nr_unseen) {
+        printf("of these, %" PRIu32 " are of processes that cannot be seen from here\n", nr_unseen);
     }
     table_free(&t);
     return 0;
@@ -128,8 +133,9 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
         printf("  domain %" PRIu32 " %s: %" PRIu64 " pages\n", st->leftover[i].domid,
                st->leftover[i].name, st->leftover[i].outstanding_pages);
     }
-    if (st->pruned) {
-        printf("\n%" PRIu32 " entries of ended processes removed\n", st->pruned);
+    if (st->ended) {
+        printf("\n%" PRIu32 " entries of ended processes: the next migration removes them\n",
+               st->ended);
     }
     return 0;
 }
@@ -140,12 +146,13 @@ void status_print_json(const struct status *st)
 
     list = exclaim_json_array(o, "migrations");
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
-        const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
         uint64_t placed[EXCLAIM_NODES_MAX];
         uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS];
         char uuid[EXCLAIM_UUID_TEXT];
 
-        if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
+        if (!e) {
             continue;
         }
         exclaim_uuid_format(e->uuid, uuid);
@@ -165,6 +172,7 @@ void status_print_json(const struct status *st)
         exclaim_json_nodes(item, "placed", EXCLAIM_NODES_MAX, placed);
         exclaim_json_extents(item, "extents", EXCLAIM_NODES_MAX, extents);
         exclaim_json_u64(item, "started_unix_ms", e->started_ms);
+        exclaim_json_bool(item, "process_seen", !unseen);
     }
     list = exclaim_json_array(o, "reports");
     for (uint32_t i = 0; (item = report_at(st, i)); i++) {
@@ -177,7 +185,7 @@ void status_print_json(const struct status *st)
         exclaim_json_str(item, "name", st->leftover[i].name);
         exclaim_json_u64(item, "outstanding_pages", st->leftover[i].outstanding_pages);
     }
-    exclaim_json_u64(o, "removed_entries", st->pruned);
+    exclaim_json_u64(o, "ended_entries", st->ended);
     cli_print_json(o);
 }
 
@@ -186,10 +194,11 @@ void status_print_prom(const struct status *st)
     uint64_t placed = 0, target = 0, left = 0, nr = 0;
 
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
-        const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
         uint64_t one;
 
-        if (atomic_load(&e->state) != EXCLAIM_ENTRY_FREE) {
+        if (e) {
             nr++;
             placed += sum_placed(e, &one);
             target += one;

@@ -80,6 +80,7 @@ static struct ledger_map *map_ledger(int fd)
 /* We are the one that places this entry's pages. */
 static void take_entry(struct exclaim_ledger_entry *entry)
 {
+    ledger_guard();
     place.entry = entry;
     ledger_note_placer(entry);
     atomic_store(&entry->state, EXCLAIM_ENTRY_PLACING);
@@ -89,7 +90,13 @@ static void take_entry(struct exclaim_ledger_entry *entry)
 static bool waits_for_us(const struct exclaim_ledger_entry *e)
 {
     return atomic_load(&e->state) == EXCLAIM_ENTRY_STAKED && e->domid == place.domid && e->steer &&
-           exclaim_process_start(e->pid) == e->pid_start;
+           exclaim_process_life(e->pid, e->pid_start, e->pid_space) == EXCLAIM_LIFE_LIVES;
+}
+
+/* A ledger that was emptied under us has forgotten our entry, or has given its slot to another. */
+static bool have_entry(void)
+{
+    return place.entry && place.entry->domid == place.domid;
 }
 
 static void find_entry(void)
@@ -198,7 +205,7 @@ EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
     int rc, saved;
 
     /* A caller that names a node itself, or another domain, is served as without us. */
-    if (!place.entry || domid != place.domid || mem_flags) {
+    if (!have_entry() || domid != place.domid || mem_flags) {
         populate_fn *next = (populate_fn *)dlsym(RTLD_NEXT, "xc_domain_populate_physmap_exact");
 
         if (!next) {
@@ -206,7 +213,7 @@ EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
             return -1;
         }
         rc = next(xch, domid, nr_extents, extent_order, mem_flags, extent_start);
-        if (!rc && place.entry && domid == place.domid) {
+        if (!rc && have_entry() && domid == place.domid) {
             atomic_fetch_add(&place.entry->elsewhere, (uint64_t)nr_extents << extent_order);
         }
         return rc;
@@ -240,7 +247,7 @@ EXPORT int xc_domain_restore(xc_interface *xch, int io_fd, uint32_t dom, unsigne
     rc = real(xch, io_fd, dom, store_evtchn, store_mfn, store_domid, console_evtchn, console_mfn,
               console_domid, stream_type, callbacks, send_back_fd, memflags);
     saved = errno;
-    if (place.entry && dom == place.domid) {
+    if (have_entry() && dom == place.domid) {
         atomic_store(&place.entry->result, rc);
         atomic_store(&place.entry->ended, 1);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The ledger's file, its lock and its entries. */
 #include <exclaim/ledger.h>
 
 #include <errno.h>
@@ -24,6 +25,23 @@ struct exclaim_ledger {
     char path[256];
 };
 
+static int cut_short(const struct exclaim_ledger *l, const struct stat *st,
+                     struct exclaim_error *err)
+{
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                        "%s is cut short to %jd of %zu bytes: what is under way is not known, "
+                        "remove it when no migration is",
+                        l->path, (intmax_t)st->st_size, sizeof(struct ledger_map));
+}
+
+static bool headed(const struct exclaim_ledger *l)
+{
+    uint64_t magic;
+
+    return pread(l->fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+           magic == LEDGER_MAGIC;
+}
+
 static int initialise(struct exclaim_ledger *l, struct exclaim_error *err)
 {
     struct stat st;
@@ -31,6 +49,9 @@ static int initialise(struct exclaim_ledger *l, struct exclaim_error *err)
 
     if (fstat(l->fd, &st)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "%s", l->path);
+    }
+    if (headed(l) && st.st_size < size) {
+        return cut_short(l, &st, err);
     }
     /* A file that was cut short by a full disk or a crash has no header yet: make it whole. */
     if (st.st_size < size && posix_fallocate(l->fd, 0, size)) {
@@ -57,6 +78,24 @@ static int initialise(struct exclaim_ledger *l, struct exclaim_error *err)
     return 0;
 }
 
+static int take_lock(struct exclaim_ledger *l, int timeout_ms, struct exclaim_error *err)
+{
+    const struct timespec interval = { .tv_nsec = LOCK_INTERVAL_NS };
+    const long tries = timeout_ms / (LOCK_INTERVAL_NS / 1000000) + 1;
+
+    for (long i = 0; i < tries; i++) {
+        if (!flock(l->fd, LOCK_EX | LOCK_NB)) {
+            return 0;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "lock %s", l->path);
+        }
+        nanosleep(&interval, NULL);
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT, "lock %s: held by another for %d ms",
+                        l->path, timeout_ms);
+}
+
 int exclaim_ledger_open(const char *dir, struct exclaim_ledger **ledger, struct exclaim_error *err)
 {
     struct exclaim_ledger *l = calloc(1, sizeof(*l));
@@ -81,7 +120,8 @@ int exclaim_ledger_open(const char *dir, struct exclaim_ledger **ledger, struct 
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", l->path);
         goto out;
     }
-    rc = exclaim_ledger_lock(l, 5000, err);
+    ledger_guard();
+    rc = take_lock(l, 5000, err);
     if (rc) {
         goto out;
     }
@@ -111,22 +151,37 @@ void exclaim_ledger_close(struct exclaim_ledger *l)
     free(l);
 }
 
+int exclaim_ledger_check(const struct exclaim_ledger *l, struct exclaim_error *err)
+{
+    struct stat ours, named;
+
+    if (fstat(l->fd, &ours)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "%s", l->path);
+    }
+    if (ours.st_size < (off_t)sizeof(*l->map)) {
+        return cut_short(l, &ours, err);
+    }
+    if (lstat(l->path, &named) || named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                            "%s was removed or replaced while it was in use", l->path);
+    }
+    if (l->map->magic != LEDGER_MAGIC) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s was emptied while it was in use",
+                            l->path);
+    }
+    return 0;
+}
+
 int exclaim_ledger_lock(struct exclaim_ledger *l, int timeout_ms, struct exclaim_error *err)
 {
-    const struct timespec interval = { .tv_nsec = LOCK_INTERVAL_NS };
-    const long tries = timeout_ms / (LOCK_INTERVAL_NS / 1000000) + 1;
-
-    for (long i = 0; i < tries; i++) {
-        if (!flock(l->fd, LOCK_EX | LOCK_NB)) {
-            return 0;
-        }
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "lock %s", l->path);
-        }
-        nanosleep(&interval, NULL);
+    if (take_lock(l, timeout_ms, err)) {
+        return -1;
     }
-    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT, "lock %s: held by another for %d ms",
-                        l->path, timeout_ms);
+    if (exclaim_ledger_check(l, err)) {
+        exclaim_ledger_unlock(l);
+        return -1;
+    }
+    return 0;
 }
 
 void exclaim_ledger_unlock(struct exclaim_ledger *l)
@@ -143,18 +198,33 @@ struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *l, uint32_
  * The placing process counts as well: killed together with the hook, it still ends a populate call
  * of up to 1024 pages, and until then they are owed to it.
  */
-static bool placer_lives(const struct exclaim_ledger_entry *e)
+static enum exclaim_life placer_life(const struct exclaim_ledger_entry *e)
 {
-    uint64_t placer = atomic_load(&e->placer_start);
+    /* In this order: the number is written first. */
+    const uint64_t start = atomic_load(&e->placer_start);
 
-    return placer && exclaim_process_start(atomic_load(&e->placer)) == placer;
+    return exclaim_process_life(atomic_load(&e->placer), start, e->pid_space);
 }
 
-static bool process_lives(const struct exclaim_ledger_entry *e)
+enum exclaim_ledger_use exclaim_ledger_use(const struct exclaim_ledger_entry *e)
 {
+    enum exclaim_life owner, placer;
+
+    if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
+        return EXCLAIM_USE_GONE;
+    }
     /* In this order: a hook that is gone has started its child before, one that lives may do so
      * between the two looks. */
-    return exclaim_process_start(e->pid) == e->pid_start || placer_lives(e);
+    owner = exclaim_process_life(e->pid, e->pid_start, e->pid_space);
+    if (owner == EXCLAIM_LIFE_LIVES) {
+        return EXCLAIM_USE_LIVES;
+    }
+    placer = placer_life(e);
+    if (placer == EXCLAIM_LIFE_LIVES) {
+        return EXCLAIM_USE_LIVES;
+    }
+    return owner == EXCLAIM_LIFE_GONE && placer == EXCLAIM_LIFE_GONE ? EXCLAIM_USE_GONE
+                                                                     : EXCLAIM_USE_UNKNOWN;
 }
 
 static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv *hv)
@@ -176,7 +246,7 @@ uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)
         if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE) {
             continue;
         }
-        if (!process_lives(e)) {
+        if (exclaim_ledger_use(e) == EXCLAIM_USE_GONE) {
             atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
             pruned++;
         } else if (hv && !domain_lives(e, hv)) {
@@ -196,6 +266,7 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
     struct exclaim_ledger_entry *e = NULL;
     struct timespec ts;
 
+    exclaim_ledger_prune(l, NULL);
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         if (atomic_load(&l->map->entry[i].state) == EXCLAIM_ENTRY_FREE) {
             e = &l->map->entry[i];
@@ -213,7 +284,8 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
     memcpy(e->uuid, uuid, sizeof(e->uuid));
     e->pid = getpid();
     e->pid_start = exclaim_process_start(e->pid);
-    if (!e->pid_start) {
+    e->pid_space = exclaim_process_space();
+    if (!e->pid_start || !e->pid_space) {
         /* It would look like one of a process that is gone, or like one that never goes. */
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "ledger: own start time is not readable");
     }
@@ -230,11 +302,12 @@ void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
 
-    if (!e) {
+    /* In a ledger that was emptied and filled again the slot may be another's. */
+    if (!e || e->pid != getpid()) {
         return;
     }
     if (atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING && !atomic_load(&e->ended) &&
-        placer_lives(e)) {
+        placer_life(e) != EXCLAIM_LIFE_GONE) {
         /* A restore that outlives its hook still writes to the entry, as in pruning. */
         memset(e->target, 0, sizeof(e->target));
         return;
@@ -242,14 +315,15 @@ void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
     atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
 }
 
-void exclaim_ledger_charge(struct exclaim_ledger *l, bool xen_knows_nodes,
-                           struct exclaim_room *room)
+void exclaim_ledger_charge(const struct exclaim_ledger *l, struct exclaim_hv *hv,
+                           bool xen_knows_nodes, struct exclaim_room *room)
 {
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         const struct exclaim_ledger_entry *e = &l->map->entry[i];
 
         if (atomic_load(&e->state) == EXCLAIM_ENTRY_FREE ||
-            (xen_knows_nodes && e->guarantee >= EXCLAIM_GUARANTEE_NODE)) {
+            (xen_knows_nodes && e->guarantee >= EXCLAIM_GUARANTEE_NODE) ||
+            exclaim_ledger_use(e) == EXCLAIM_USE_GONE || (hv && !domain_lives(e, hv))) {
             continue;
         }
         for (uint32_t n = 0; n < e->nr_nodes && n < room->nr_nodes; n++) {

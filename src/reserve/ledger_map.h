@@ -29,4 +29,11 @@ static inline void ledger_note_placer(struct exclaim_ledger_entry *e)
     atomic_store(&e->placer_start, exclaim_process_start(getpid()));
 }
 
+/*
+ * A page of the ledger that is gone from its file must not end its user, who may have a claim to
+ * release: SIGBUS, if nobody else has taken it, puts an empty page in its place.  Also for the
+ * restoring process, which is not ours.
+ */
+void ledger_guard(void);
+
 #endif

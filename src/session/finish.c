@@ -51,6 +51,21 @@ static void read_entry(struct exclaim_session *s, bool *result)
     }
 }
 
+/* A ledger that was lost meanwhile no longer told others what was owed to this migration, nor the
+ * placing object where to put it: what was promised was not kept by anybody but Xen. */
+static void check_ledger(struct exclaim_session *s)
+{
+    struct exclaim_error err = { 0 };
+
+    if (!exclaim_ledger_check(s->ledger, &err)) {
+        return;
+    }
+    snprintf(s->report.error, sizeof(s->report.error), "ledger: %.490s", err.text);
+    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
+        s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+    }
+}
+
 /* Leftovers keep memory from others, and up to Xen 4.20.2 grow with every page that a balloon
  * driver gives back; so they go before the guest runs. */
 static void release(struct exclaim_session *s)
@@ -68,11 +83,14 @@ static void release(struct exclaim_session *s)
         }
         return;
     }
-    s->report.released_pages = dom.outstanding_pages;
-    if (dom.outstanding_pages && s->hv->ops->claim(s->hv, s->dom.domid, &none, &err)) {
+    if (!dom.outstanding_pages) {
+        /* all of it was used */
+    } else if (s->hv->ops->claim(s->hv, s->dom.domid, &none, &err)) {
         exclaim_log(LOG_ERR, "domain %u: %" PRIu64 " claimed pages are left: %s", s->dom.domid,
                     dom.outstanding_pages, err.text);
         snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
+    } else {
+        s->report.released_pages = dom.outstanding_pages;
     }
     s->report.ms[EXCLAIM_STEP_RELEASE] = exclaim_session_now() - start;
 }
@@ -84,6 +102,7 @@ void exclaim_dest_restored(struct exclaim_session *s, bool result)
         placement_tick(s);
         placement_stop(s);
         read_entry(s, &result);
+        check_ledger(s);
         exclaim_ledger_remove(s->ledger, s->slot);
         s->have_entry = false;
         exclaim_fault("REMOVED");

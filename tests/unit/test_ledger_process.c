@@ -3,11 +3,13 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,7 +93,7 @@ static uint64_t charged(struct exclaim_ledger *l)
 {
     struct exclaim_room room = { .nr_nodes = 1 };
 
-    exclaim_ledger_charge(l, false, &room);
+    exclaim_ledger_charge(l, NULL, false, &room);
     return room.claimed[0];
 }
 
@@ -174,6 +176,183 @@ static void removed_while_placing(void **state)
         assert_int_equal(exclaim_ledger_prune(l, NULL), !ended);
     }
     exclaim_ledger_close(l);
+}
+
+/* What @look says in a child with a ledger of its own; 200: it could not be tried. */
+static int in_child(int (*look)(struct exclaim_ledger *l))
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (!pid) {
+        struct exclaim_ledger *l = open_ledger();
+
+        alarm(60);
+        _exit(l ? look(l) : 201);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The charge in pages of one entry of 100, and whether anything was freed. */
+static int look(struct exclaim_ledger *l)
+{
+    uint64_t before = charged(l);
+
+    if (exclaim_ledger_prune(l, NULL)) {
+        return 202;
+    }
+    return before == charged(l) ? (int)before : 203;
+}
+
+static int look_without_descriptors(struct exclaim_ledger *l)
+{
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+    }
+    return errno == EMFILE ? look(l) : 200;
+}
+
+static int look_without_proc(struct exclaim_ledger *l)
+{
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("none", "/proc", "tmpfs", 0, NULL)) {
+        return 200;
+    }
+    return look(l);
+}
+
+static int look_from_namespace(struct exclaim_ledger *l)
+{
+    int status;
+    pid_t pid;
+
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS)) {
+        return 200;
+    }
+    pid = fork();
+    if (!pid) {
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+            mount("proc", "/proc", "proc", 0, NULL)) {
+            _exit(200);
+        }
+        _exit(look(l));
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 204;
+}
+
+/* Who cannot see the hook's process takes nothing from a migration that runs. */
+static void not_seen(void **state)
+{
+    int (*const looks[])(struct exclaim_ledger *) = { look, look_without_descriptors,
+                                                      look_without_proc, look_from_namespace };
+    pid_t pid = holder(false, true);
+    struct exclaim_ledger *l = open_ledger();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+        int pages = in_child(looks[i]);
+
+        if (pages != 200) { /* not allowed to mount, e.g. in a container */
+            assert_int_equal(pages, 100);
+        }
+    }
+    assert_int_equal(exclaim_ledger_use(exclaim_ledger_at(l, 0)), EXCLAIM_USE_LIVES);
+    kill_holder(pid);
+    assert_int_equal(in_child(look_without_descriptors), 202); /* the kernel says that it is gone */
+    exclaim_ledger_prune(l, NULL);
+    exclaim_ledger_close(l);
+}
+
+/* Readers leave a dead entry out and alone; whoever adds one removes it. */
+static void readers_do_not_prune(void **state)
+{
+    pid_t pid = holder(false, true);
+    struct exclaim_ledger *l = open_ledger();
+    uint32_t slot;
+
+    (void)state;
+    assert_int_equal(charged(l), 100);
+    kill_holder(pid);
+    assert_int_equal(charged(l), 0);
+    assert_int_equal(exclaim_ledger_use(exclaim_ledger_at(l, 0)), EXCLAIM_USE_GONE);
+    assert_int_equal(atomic_load(&exclaim_ledger_at(l, 0)->state), EXCLAIM_ENTRY_STAKED);
+    assert_int_equal(add(l, &slot), 0);
+    assert_int_equal(slot, 0);
+    exclaim_ledger_remove(l, slot);
+    exclaim_ledger_close(l);
+}
+
+/* A file that is changed under its users is their error, not their end. */
+static void changed_while_used(void **state)
+{
+    struct exclaim_ledger *l, *other;
+    struct exclaim_error err;
+    char path[128], text[64];
+    uint32_t slot;
+
+    (void)state;
+    signal(SIGBUS, SIG_DFL); /* cmocka has taken it */
+    snprintf(path, sizeof(path), "%s/" EXCLAIM_LEDGER_FILE, dir);
+    for (int how = 0; how < 4; how++) {
+        l = open_ledger();
+        assert_int_equal(exclaim_ledger_lock(l, 0, &err), 0);
+        assert_int_equal(add(l, &slot), 0);
+        exclaim_ledger_unlock(l);
+        assert_int_equal(exclaim_ledger_check(l, &err), 0);
+        if (how < 2) {
+            assert_int_equal(truncate(path, how ? 4096 : 0), 0);
+        } else {
+            assert_int_equal(unlink(path), 0);
+        }
+        if (how == 3) {
+            other = open_ledger();
+            assert_non_null(other);
+            exclaim_ledger_close(other);
+        }
+        /* Every page: no SIGBUS. */
+        for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+            atomic_store(&exclaim_ledger_at(l, i)->elsewhere, 1);
+        }
+        assert_int_equal(exclaim_ledger_check(l, &err), -1);
+        assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
+        assert_non_null(strstr(err.text, path));
+        snprintf(text, sizeof(text), "cut short to %d of ", how ? 4096 : 0);
+        assert_non_null(strstr(err.text, how < 2 ? text : "removed or replaced"));
+        assert_int_equal(exclaim_ledger_lock(l, 0, &err), -1);
+        exclaim_ledger_remove(l, slot);
+        exclaim_ledger_close(l);
+        if (how == 1) { /* its header is there: not a new one */
+            assert_int_equal(exclaim_ledger_open(dir, &l, &err), -1);
+            assert_non_null(strstr(err.text, "cut short to 4096"));
+        }
+        unlink(path);
+    }
+}
+
+/* Emptied and filled by others: the slot is theirs. */
+static void emptied_and_filled(void **state)
+{
+    struct exclaim_ledger *l = open_ledger(), *fresh;
+    struct exclaim_error err;
+    char path[128];
+    uint32_t slot;
+    pid_t pid;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/" EXCLAIM_LEDGER_FILE, dir);
+    assert_int_equal(add(l, &slot), 0);
+    assert_int_equal(truncate(path, 0), 0);
+    pid = holder(false, true);
+    exclaim_ledger_remove(l, slot);
+    fresh = open_ledger();
+    assert_int_equal(charged(fresh), 100);
+    assert_int_equal(exclaim_ledger_lock(fresh, 0, &err), 0);
+    kill_holder(pid);
+    exclaim_ledger_close(fresh);
+    exclaim_ledger_close(l);
+    unlink(path);
 }
 
 static void locked(void **state)
@@ -273,6 +452,10 @@ int main(void)
         cmocka_unit_test(locked),
         cmocka_unit_test(contended),
         cmocka_unit_test(lock_is_not_handed_over),
+        cmocka_unit_test(not_seen),
+        cmocka_unit_test(readers_do_not_prune),
+        cmocka_unit_test(changed_while_used),
+        cmocka_unit_test(emptied_and_filled),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
