@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hypervisor behind one table of operations.  Two backends implement every operation:
- * src/xen (the running Xen) and src/model (a hypervisor in memory).
+ * The hypervisor behind one table of operations, which src/xen implements: over the host's own
+ * libraries, or over src/model, a hypervisor in memory that stands in for them in tests.
  *
  * Units: memory in 4 KiB pages, nodes by Xen's node id.  Errors: see error.h; the kinds that an
  * operation gives on top of EXCLAIM_ERR_SYSTEM are named with it.
@@ -107,7 +107,7 @@ enum exclaim_claim_kind {
 
 /*
  * Pages still to be allocated that should be kept for a domain.  Always *additional* to what the
- * domain owns; the backend turns it into the absolute number that XENMEM_claim_pages wants.
+ * domain owns; src/xen turns it into the absolute number that XENMEM_claim_pages wants.
  */
 struct exclaim_claim {
     enum exclaim_claim_kind kind;
@@ -180,7 +180,7 @@ struct exclaim_hv_ops {
     void (*close)(struct exclaim_hv *hv);
 };
 
-/* A backend embeds this as its first member. */
+/* The first member of what src/xen keeps behind it. */
 struct exclaim_hv {
     const struct exclaim_hv_ops *ops;
 };
@@ -192,7 +192,7 @@ struct exclaim_hv {
  */
 int exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err);
 
-/* --- helpers over the table, the same for every backend --- */
+/* --- helpers over the table --- */
 
 /* Exactly @domid, with its name; UNSUPPORTED never; SYSTEM/ESRCH if there is no such domain. */
 int exclaim_hv_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain *dom,

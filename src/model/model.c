@@ -21,10 +21,8 @@ static void free_domains(struct model_domain *d)
     }
 }
 
-void model_op_close(struct exclaim_hv *hv)
+void model_free_all(struct model *m)
 {
-    struct model *m = model_of(hv);
-
     free_domains(m->domains);
     free_domains(m->gone);
     free(m);
@@ -49,13 +47,14 @@ static void fill_node(struct model *m, uint32_t id, const struct model_node_conf
     }
 }
 
-int model_open(const struct model_config *config, struct model **out)
+int model_new(const struct model_config *config, struct model **out)
 {
     struct model *m;
+    int rc;
 
     *out = NULL;
     if ((unsigned int)config->generation >= MODEL_GENERATIONS || config->nr_nodes == 0 ||
-        config->nr_nodes > MODEL_NODES) {
+        config->nr_nodes > MODEL_NODES || config->conring > MODEL_CONRING) {
         return -EINVAL;
     }
     for (uint32_t i = 0; i < config->nr_nodes; i++) {
@@ -67,30 +66,60 @@ int model_open(const struct model_config *config, struct model **out)
     if (!m) {
         return -ENOMEM;
     }
-    m->hv.ops = &model_ops;
     m->rules = model_rules_of(config->generation);
     m->nr_nodes = config->nr_nodes;
     m->colouring = config->colouring && m->rules->has_colouring;
     m->unprivileged = config->unprivileged;
+    m->timestamps = config->timestamps;
+    m->pool = config->pool;
+    m->conring_size = config->conring ? config->conring : MODEL_CONRING;
     for (uint32_t i = 0; i < config->nr_nodes; i++) {
         fill_node(m, i, &config->node[i]);
     }
-    if (!model_online(m)) {
-        free(m);
-        return -EINVAL;
+    rc = model_online(m) ? model_create(m, 0, &(struct model_domain_config){ 0 }) : -EINVAL;
+    if (rc) {
+        model_free_all(m);
+        return rc;
     }
+    m->domains->paused = false;
     *out = m;
+    return 0;
+}
+
+static struct model *take_own(struct model_port *port)
+{
+    return (struct model *)(void *)port; /* its first member */
+}
+
+static void give_own(struct model_port *port, struct model *m)
+{
+    (void)port, (void)m;
+}
+
+static void close_own(struct model_port *port)
+{
+    model_free_all(take_own(port));
+}
+
+int model_open(const struct model_config *config, struct model **out)
+{
+    struct exclaim_error err;
+    int rc = model_new(config, out);
+
+    if (rc) {
+        return rc;
+    }
+    (*out)->port = (struct model_port){ take_own, give_own, close_own };
+    if (model_client(&(*out)->port, &(*out)->hv, &err)) {
+        *out = NULL;
+        return err.errnum ? -err.errnum : -EIO;
+    }
     return 0;
 }
 
 struct exclaim_hv *model_hv(struct model *m)
 {
-    return &m->hv;
-}
-
-struct model *model_of(struct exclaim_hv *hv)
-{
-    return (struct model *)(void *)hv;
+    return m->hv;
 }
 
 uint64_t model_online(const struct model *m)

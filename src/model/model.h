@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hypervisor in memory: nodes, domains, Xen's page allocator as far as counts go, and the claim
- * rules of each generation.  The second backend of exclaim/hypervisor.h, and a raw interface that
- * answers with Xen's own errno values, negative as in Xen.
+ * rules of each generation.  src/xen is its client as it is that of the running Xen: model_hv() is
+ * that client over the model's form of the host's library (lib.c).  Beside it stands a raw
+ * interface, for tests and for others than us, that answers with Xen's own errno values, negative
+ * as in Xen.
+ *
+ * Domain 0 is there and owns nothing, so that all numbers are those of the guests.
  *
  * Deterministic, without globals, I/O or clock.  After each step model_check() must hold.
  */
@@ -44,15 +48,41 @@ struct model_config {
     uint32_t nr_nodes;
     struct model_node_config node[MODEL_NODES];
     bool colouring;    /* LLC colouring is active; only where Xen has it (4.20 on) */
-    bool unprivileged; /* the caller of raw claims is no control domain */
+    bool unprivileged; /* the caller of claims is no control domain */
+    bool timestamps;   /* console_timestamps= is set: each line of the console begins with one */
+    uint32_t conring;  /* bytes of the console's ring, a power of two; 0: 32 KiB */
+    enum {
+        MODEL_POOL_KNOWN,
+        MODEL_POOL_NO_CALL,
+        MODEL_POOL_ENOSYS
+    } pool; /* how the library tells
+             * the paging pool */
 };
 
 struct model;
 
-/* ENOMEM, EINVAL: nodes or pages beyond the limits of the house.  Closed through the table. */
+/* -ENOMEM, -EINVAL: nodes or pages beyond the limits of the house.  The client is open; closing it
+ * frees the model. */
 int model_open(const struct model_config *config, struct model **m);
 struct exclaim_hv *model_hv(struct model *m);
-struct model *model_of(struct exclaim_hv *hv);
+
+/* The same without a client, and its end. */
+int model_new(const struct model_config *config, struct model **m);
+void model_free_all(struct model *m);
+
+/*
+ * Where the model's library finds the model: take() before each call of the client, NULL with errno
+ * where there is none, and give() after it.  close() ends the port.
+ */
+struct model_port {
+    struct model *(*take)(struct model_port *port);
+    void (*give)(struct model_port *port, struct model *m);
+    void (*close)(struct model_port *port);
+};
+
+/* src/xen over @port; closed through the table, which closes the port. */
+int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim_error *err);
+
 const char *model_generation_name(enum model_generation generation);
 
 /* Whether every sum and every promise of this generation holds; if not, @why says which. */
@@ -173,34 +203,48 @@ int model_domctl_claims(struct model *m, uint32_t cmd, uint32_t domid, struct mo
 
 /* --- interleaving and faults --- */
 
+/* A call of the client's or of the raw interface. */
 enum model_op {
-    MODEL_OP_CAPS,
-    MODEL_OP_NEXT_DOMAIN,
-    MODEL_OP_DOMAIN_NAME,
-    MODEL_OP_VM_UUID,
-    MODEL_OP_COUNT,
-    MODEL_OP_COUNT_MANY,
-    MODEL_OP_HOST,
-    MODEL_OP_CLAIM,
-    MODEL_OP_GET_AFFINITY,
-    MODEL_OP_SET_NODE_AFFINITY,
-    MODEL_OP_SET_SOFT_AFFINITY,
-    MODEL_OP_PAGING_POOL,
-    MODEL_OP_CLAIM_PAGES,   /* each XENMEM_claim_pages, also those that `claim` makes */
-    MODEL_OP_DOMCTL_CLAIMS, /* each domctl 91 or 92, likewise */
+    MODEL_OP_VERSION,
+    MODEL_OP_GETINFOLIST,
+    MODEL_OP_TOTAL_PAGES, /* XENMEM_current_reservation */
+    MODEL_OP_PHYSINFO,
+    MODEL_OP_NUMAINFO,
+    MODEL_OP_NODE_MEMORY, /* XenServer 9's sysctl 1117 */
+    MODEL_OP_NODE_PAGES,  /* its domctl 1101 */
+    MODEL_OP_CPUS,
+    MODEL_OP_GET_NODES, /* the domctls on node affinity */
+    MODEL_OP_SET_NODES,
+    MODEL_OP_GET_VCPU,
+    MODEL_OP_SET_VCPU,
+    MODEL_OP_POOL,
+    MODEL_OP_DEBUG_KEY,
+    MODEL_OP_CONSOLE,
+    MODEL_OP_STORE,
+    MODEL_OP_BUFFER,
+    MODEL_OP_PAUSE,         /* the client waits; cannot fail */
+    MODEL_OP_CLAIM_PAGES,   /* XENMEM_claim_pages */
+    MODEL_OP_DOMCTL_CLAIMS, /* domctl 91 or 92 */
     MODEL_OP_POPULATE,
     MODEL_OP_WINDOW, /* the extent is off the heap and not yet the domain's; cannot fail */
     MODEL_OP_ANY,
 };
 
-/* Called before every operation but those that it makes itself. */
+/* Called before every call but those that it makes itself. */
 typedef void model_hook_fn(struct model *m, enum model_op op, uint32_t domid, void *arg);
 void model_set_hook(struct model *m, model_hook_fn *hook, void *arg);
 
-/* The operation reports success and does nothing, as libxc up to 4.21 on ENOSYS. */
+/* The call reports success and does nothing, as libxc up to 4.21 on ENOSYS.  Claims, populate and
+ * the debug key only; elsewhere it is no fault. */
 #define MODEL_NO_EFFECT (-1)
 
 /* The @nth @op from now on, counted from 1, fails with @errnum.  -ENOSPC: eight are set. */
 int model_fault(struct model *m, enum model_op op, uint64_t nth, int errnum);
+
+/* Counting only the calls about @domid: src/xen probes with claims for domain 0. */
+int model_fault_of(struct model *m, enum model_op op, uint32_t domid, uint64_t nth, int errnum);
+
+/* How many faults have not happened yet. */
+unsigned int model_faults_waiting(const struct model *m);
 
 #endif

@@ -13,18 +13,21 @@
 static const struct model_rules rules[MODEL_GENERATIONS] = {
     [MODEL_4_17] = {
         .name = "4.17", .major = 4, .minor = 17, .extra = ".7",
+        .domctl_version = 0x15,
         .redeem_late = true, .regrow = true, .keeps_host = true, .keeps_max = true,
         .host_permits = model_one_permits, .node_permits = model_any_permits,
         .may_leave = model_any_leaves, .redeem = model_one_redeem, .release = model_one_release,
     },
     [MODEL_4_21_0] = {
         .name = "4.21.0", .major = 4, .minor = 21, .extra = ".0",
+        .domctl_version = 0x17,
         .redeem_late = true, .has_colouring = true, .keeps_host = true, .keeps_max = true,
         .host_permits = model_one_permits, .node_permits = model_any_permits,
         .may_leave = model_any_leaves, .redeem = model_one_redeem, .release = model_one_release,
     },
     [MODEL_4_21] = {
         .name = "4.21", .major = 4, .minor = 21, .extra = ".2",
+        .domctl_version = 0x17,
         .dying_refused = true, .has_colouring = true, .colouring_refused = true,
         .keeps_host = true, .keeps_max = true,
         .host_permits = model_one_permits, .node_permits = model_any_permits,
@@ -32,12 +35,14 @@ static const struct model_rules rules[MODEL_GENERATIONS] = {
     },
     [MODEL_XS9] = {
         .name = "XS9", .major = 4, .minor = 20, .extra = ".1-5.xs9",
+        .domctl_version = 0x17,
         .redeem_late = true, .has_colouring = true, .node_claims = true,
         .host_permits = model_one_permits, .node_permits = model_xs9_permits,
         .may_leave = model_xs9_leaves, .redeem = model_xs9_redeem, .release = model_xs9_release,
     },
     [MODEL_SETS_V5] = {
         .name = "sets-v5", .major = 4, .minor = 22, .extra = "-claims-v5",
+        .domctl_version = 0x18,
         .dying_refused = true, .has_colouring = true, .colouring_refused = true,
         .sets = MODEL_V5, .owned_twice = true, .recalls = true,
         .keeps_host = true, .keeps_max = true,
@@ -46,6 +51,7 @@ static const struct model_rules rules[MODEL_GENERATIONS] = {
     },
     [MODEL_SETS_V7] = {
         .name = "sets-v7", .major = 4, .minor = 22, .extra = "-claims-v7",
+        .domctl_version = 0x18,
         .dying_refused = true, .has_colouring = true, .colouring_refused = true,
         .sets = MODEL_V7, .recalls = true, .keeps_host = true, .keeps_max = true,
         .host_permits = model_set_host_permits, .node_permits = model_set_node_permits,
@@ -53,6 +59,7 @@ static const struct model_rules rules[MODEL_GENERATIONS] = {
     },
     [MODEL_SETS_V8] = {
         .name = "sets-v8", .major = 4, .minor = 23, .extra = "-claims-v8",
+        .domctl_version = 0x18,
         .dying_refused = true, .has_colouring = true, .colouring_refused = true,
         .sets = MODEL_V8, .recalls = true, .keeps_host = true, .keeps_max = true,
         .host_permits = model_set_host_permits, .node_permits = model_set_node_permits,

@@ -5,7 +5,11 @@
 
 #include "model.h"
 
+struct xen_domctl;
+struct xen_sysctl;
+
 #define MODEL_FAULTS    8
+#define MODEL_CONRING   (32u * 1024)
 #define MODEL_DOMID_END 0x7ff0u /* xen/include/public/xen.h, DOMID_FIRST_RESERVED */
 
 struct model_domain {
@@ -47,7 +51,8 @@ struct model_node {
 
 struct model_fault {
     enum model_op op;
-    uint64_t left; /* 0: slot is free */
+    uint32_t domid; /* UINT32_MAX: whatever domain */
+    uint64_t left;  /* 0: slot is free */
     int errnum;
 };
 
@@ -64,12 +69,13 @@ struct model_rules {
     const char *name;
     uint32_t major, minor;
     const char *extra;
-    bool redeem_late;       /* when the pages are assigned, not when they leave the heap */
-    bool regrow;            /* freeing pages grows an outstanding claim */
-    bool dying_refused;     /* XENMEM_claim_pages on a dying domain */
-    bool has_colouring;     /* Xen can colour at all */
-    bool colouring_refused; /* no claims with LLC colouring; else the colour allocator is blind */
-    bool node_claims;       /* node in mem_flags; also the count and memory hypercalls */
+    uint32_t domctl_version; /* XEN_DOMCTL_INTERFACE_VERSION */
+    bool redeem_late;        /* when the pages are assigned, not when they leave the heap */
+    bool regrow;             /* freeing pages grows an outstanding claim */
+    bool dying_refused;      /* XENMEM_claim_pages on a dying domain */
+    bool has_colouring;      /* Xen can colour at all */
+    bool colouring_refused;  /* no claims with LLC colouring; else the colour allocator is blind */
+    bool node_claims;        /* node in mem_flags; also the count and memory hypercalls */
     enum model_sets sets;
     bool owned_twice; /* a set must fit together with what the domain owns already */
     bool recalls;     /* offlining takes claims back */
@@ -87,7 +93,8 @@ struct model_rules {
 };
 
 struct model {
-    struct exclaim_hv hv; /* first: see hypervisor.h */
+    struct model_port port; /* of its own client */
+    struct exclaim_hv *hv;  /* that client */
     const struct model_rules *rules;
     bool colouring, unprivileged;
     uint32_t nr_nodes;
@@ -104,13 +111,16 @@ struct model {
     model_hook_fn *hook;
     void *hook_arg;
     bool in_hook;
+    bool timestamps;
+    int pool; /* how the paging pool is told, see model.h */
+    uint32_t conring_size, conringc, conringp;
+    char conring[MODEL_CONRING];
 };
 
 /* rules.c */
 const struct model_rules *model_rules_of(enum model_generation generation);
 
 /* model.c */
-void model_op_close(struct exclaim_hv *hv);
 uint64_t model_online(const struct model *m);
 void model_crash(struct model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -125,6 +135,8 @@ uint64_t model_outstanding(const struct model_domain *d);
 
 /* affinity.c */
 void model_update_affinity(const struct model *m, struct model_domain *d);
+uint64_t model_cpu_nodes(const struct model *m);
+int model_set_soft(struct model *m, uint32_t domid, uint64_t nodes);
 
 /* heap.c */
 bool model_heap_take(struct model *m, struct model_domain *d, const struct model_request *req,
@@ -158,28 +170,14 @@ void model_set_release(struct model *m, struct model_domain *d);
 uint64_t model_set_drop_node(struct model *m, struct model_domain *d, uint32_t node, uint64_t most);
 uint64_t model_set_drop_host(struct model *m, struct model_domain *d, uint64_t most);
 
-/* ops.c, ops_claim.c, ops_count.c, ops_affinity.c: the table */
-int model_fail(struct model *m, struct exclaim_error *err, int errnum, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-const char *model_why_no_sets(const struct model *m);
-int model_op_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
-                   struct exclaim_error *err);
-int model_stake(struct model *m, uint32_t domid, const struct model_view *before,
-                const struct exclaim_claim *claim, struct exclaim_error *err);
-int model_stake_set(struct model *m, uint32_t domid, const struct exclaim_claim *claim,
-                    struct exclaim_error *err);
-int model_release_set(struct model *m, uint32_t domid);
-int model_op_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
-                   struct exclaim_count *count, struct exclaim_error *err);
-int model_op_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
-                        uint64_t max_console_pages, struct exclaim_count *count,
-                        struct exclaim_error *err);
-int model_op_get_affinity(struct exclaim_hv *hv, uint32_t domid, struct exclaim_affinity *aff,
-                          struct exclaim_error *err);
-int model_op_set_node_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
-                               struct exclaim_error *err);
-int model_op_set_soft_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
-                               struct exclaim_error *err);
-extern const struct exclaim_hv_ops model_ops;
+/* console.c: Xen's printk() into the ring, debug key u, and the ring read */
+void model_debug_key_u(struct model *m);
+int model_read_console(const struct model *m, char *buffer, uint32_t *nr, bool incremental,
+                       uint32_t *index);
+
+/* hypercall.c: an errno value, positive; the memory of a handle is the caller's own */
+int model_domctl(struct model *m, struct xen_domctl *op);
+int model_sysctl(struct model *m, struct xen_sysctl *op);
+long model_memory_op(struct model *m, unsigned int cmd, void *arg); /* negative errno */
 
 #endif

@@ -86,7 +86,7 @@ static int check_domain(struct exclaim_xen *xen, const xc_domaininfo_t *info,
 
 /*
  * What Xen says it has put aside, less what the domain got in the meantime.  A claim that is not
- * what was asked is taken back.
+ * what was asked, or cannot be seen, is taken back.
  */
 static int verify(struct exclaim_xen *xen, const xc_domaininfo_t *before, uint64_t total,
                   struct exclaim_error *err)
@@ -97,6 +97,9 @@ static int verify(struct exclaim_xen *xen, const xc_domaininfo_t *before, uint64
     int errnum = xen_domain_info(xen, before->domain, &now);
 
     if (errnum) {
+        now = *before;
+        now.outstanding_pages = total;
+        release(xen, &now, &ignored);
         return xen_fail(xen, err, errnum, "reading the claim of domain %u", before->domain);
     }
     grown = now.tot_pages > before->tot_pages ? now.tot_pages - before->tot_pages : 0;

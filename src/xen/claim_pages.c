@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /*
  * Up to 4.19.4, 4.20.2 and 4.21.0 a claim is redeemed some time after the page was taken from the
@@ -87,7 +86,6 @@ static int explain_invalid(struct exclaim_xen *xen, const xc_domaininfo_t *befor
 int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
                     const struct exclaim_claim *claim, struct exclaim_error *err)
 {
-    const struct timespec wait = { .tv_nsec = NOMEM_PAUSE_MS * 1000000L };
     const uint32_t domid = info->domain;
     uint32_t node = 0, mem_flags = 0;
     uint64_t pages = claim->host_pages;
@@ -104,7 +102,7 @@ int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
     /* Xen wants the pages that the domain owns counted in. */
     for (unsigned int i = 0; i < NOMEM_ATTEMPTS && errnum == ENOMEM; i++) {
         if (i > 0) {
-            nanosleep(&wait, NULL);
+            xen->lib.pause(xen->xch, NOMEM_PAUSE_MS);
         }
         errnum = xen_claim_pages(xen, domid, info->tot_pages + pages, mem_flags);
     }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ATTEMPTS          3
 #define READS_PER_ATTEMPT 4
@@ -26,13 +25,6 @@ struct text {
     size_t size;
     uint32_t index; /* the ring's position behind data[len - 1] */
 };
-
-static void pause_ms(long ms)
-{
-    struct timespec wait = { .tv_nsec = ms * 1000000 };
-
-    nanosleep(&wait, NULL);
-}
 
 /* The pages that the key would walk. */
 static int all_pages(struct exclaim_xen *xen, uint64_t *pages)
@@ -155,7 +147,7 @@ static bool one_dump(struct exclaim_xen *xen, uint64_t online, struct text *text
             break;
         }
         /* The text is there when the key returns; wait once in case another Xen defers it. */
-        pause_ms(PAUSE_MS);
+        xen->lib.pause(xen->xch, PAUSE_MS);
     }
     return true;
 }
@@ -290,7 +282,7 @@ void xen_count_console(struct exclaim_xen *xen, const uint32_t *domid, uint32_t 
             if (attempt(xen, online, &text, target, nr) == 0) {
                 break;
             }
-            pause_ms(PAUSE_MS);
+            xen->lib.pause(xen->xch, PAUSE_MS);
         }
     }
     free(text.data);

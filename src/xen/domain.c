@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenstore.h>
-
 #include <exclaim/uuid.h>
 
 _Static_assert(sizeof(((xc_domaininfo_t *)0)->handle) == EXCLAIM_UUID_BYTES, "domain handle");
@@ -63,13 +61,13 @@ static int read_store(struct exclaim_xen *xen, uint32_t domid, const char *path,
 
     *value = NULL;
     if (!xen->xs) {
-        xen->xs = xs_open(0);
+        xen->xs = xen->lib.store_open(0);
         if (!xen->xs) {
             return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "domain %u: opening xenstore",
                                 domid);
         }
     }
-    *value = xs_read(xen->xs, XBT_NULL, path, &len);
+    *value = xen->lib.store_read(xen->xs, XBT_NULL, path, &len);
     if (!*value && errno != ENOENT) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "reading %s", path);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Helpers over the table of operations, the same for every backend. */
+/* Helpers over the table of operations. */
 #include <exclaim/hypervisor.h>
 #include <exclaim/uuid.h>
 

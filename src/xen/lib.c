@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <xencall.h>
 
@@ -122,11 +123,21 @@ out:
     return true;
 }
 
+static void pause_ms(xc_interface *xch, unsigned int ms)
+{
+    const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+    (void)xch;
+    nanosleep(&wait, NULL);
+}
+
 int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err)
 {
     const char *why;
 
-    *lib = (struct xen_lib){ 0 };
+    *lib = (struct xen_lib){
+        .store_open = xs_open, .store_read = xs_read, .store_close = xs_close, .pause = pause_ms
+    };
 
     if ((!read_number("/sys/hypervisor/version/major", &lib->major) ||
          !read_number("/sys/hypervisor/version/minor", &lib->minor)) &&
@@ -165,6 +176,10 @@ int xen_lib_guest(struct xen_lib *lib, struct exclaim_error *err)
 
     if (lib->guest) {
         return 0;
+    }
+    if (!lib->ctrl) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "%s comes without a libxenguest",
+                            lib->soname);
     }
     snprintf(soname, sizeof(soname), "libxenguest.so.%u.%u", lib->major, lib->minor);
     handle = dlopen(soname, RTLD_NOW | RTLD_LOCAL);

@@ -2,7 +2,8 @@
 /*
  * The libraries of the running Xen, loaded at run time: a domctl of another release's library is
  * refused with EACCES, so the one that matches the hypervisor must be found, not the one built
- * with.
+ * with.  Whatever src/xen asks of a hypervisor goes through this table, so that src/model, which
+ * fills it with a hypervisor in memory, is asked by the same code.
  */
 #ifndef XEN_LIB_H
 #define XEN_LIB_H
@@ -11,6 +12,7 @@
 
 #include <xenctrl.h>
 #include <xenguest.h>
+#include <xenstore.h>
 
 #include <exclaim/error.h>
 
@@ -19,7 +21,7 @@
  * fields have the types of the header's declarations; nothing is linked.
  */
 struct xen_lib {
-    void *ctrl;
+    void *ctrl;  /* NULL where nothing was loaded, as over the model */
     void *guest; /* NULL until xen_lib_guest() */
     uint32_t major, minor;
     char soname[64];
@@ -43,6 +45,12 @@ struct xen_lib {
     __typeof__(&xc_vcpu_setaffinity) vcpu_setaffinity;
     __typeof__(&xc_shadow_control) shadow_control;
     __typeof__(&xc_get_paging_mempool_size) get_paging_mempool_size; /* NULL in early 4.17 builds */
+
+    __typeof__(&xs_open) store_open; /* libxenstore, which is linked: it has one version */
+    __typeof__(&xs_read) store_read;
+    __typeof__(&xs_close) store_close;
+
+    void (*pause)(xc_interface *xch, unsigned int ms); /* ours: nothing is asked meanwhile */
 
     __typeof__(&xc_map_domain_meminfo) map_domain_meminfo; /* from libxenguest */
     __typeof__(&xc_unmap_domain_meminfo) unmap_domain_meminfo;

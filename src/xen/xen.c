@@ -6,18 +6,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <xenstore.h>
-
 static void xen_close(struct exclaim_hv *hv)
 {
     struct exclaim_xen *xen = xen_of(hv);
 
     if (xen->xs) {
-        xs_close(xen->xs);
+        xen->lib.store_close(xen->xs);
     }
-    if (xen->xch) {
-        xen->lib.close(xen->xch);
-    }
+    xen->lib.close(xen->xch);
     xen_lib_unload(&xen->lib);
     free(xen->node_claims);
     free(xen);
@@ -56,6 +52,11 @@ static void quiet_destroy(struct xentoollog_logger *logger)
 {
     (void)logger;
 }
+
+/* It has no state of its own: libxc only calls it. */
+static xentoollog_logger quiet = { .vmessage = quiet_message,
+                                   .progress = quiet_progress,
+                                   .destroy = quiet_destroy };
 
 /*
  * One call of each kind that everything here stands on.  It tells apart no control domain (EPERM)
@@ -98,35 +99,46 @@ static int check_interface(struct exclaim_xen *xen, struct exclaim_error *err)
     return 0;
 }
 
-int exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err)
+int xen_open_lib(const struct xen_lib *lib, xc_interface *xch, struct xs_handle *xs,
+                 struct exclaim_hv **hv, struct exclaim_error *err)
 {
     struct exclaim_xen *xen = calloc(1, sizeof(*xen));
 
     *hv = NULL;
     if (!xen) {
+        struct xen_lib unused = *lib;
+
+        lib->close(xch);
+        xen_lib_unload(&unused);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "opening xen");
     }
     xen->hv.ops = &xen_ops;
-    xen->quiet.vmessage = quiet_message;
-    xen->quiet.progress = quiet_progress;
-    xen->quiet.destroy = quiet_destroy;
-
-    if (xen_lib_load(&xen->lib, &xen->quiet, err)) {
-        goto out;
-    }
-    xen->xch = xen->lib.open(&xen->quiet, &xen->quiet, 0);
-    if (!xen->xch) {
-        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno, "opening xen %u.%u through %s",
-                     xen->lib.major, xen->lib.minor, xen->lib.soname);
-        goto out;
-    }
+    xen->lib = *lib;
+    xen->xch = xch;
+    xen->xs = xs;
     if (check_interface(xen, err)) {
-        goto out;
+        xen_close(&xen->hv);
+        return -1;
     }
     *hv = &xen->hv;
     return 0;
+}
 
-out:
-    xen_close(&xen->hv);
-    return -1;
+int exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err)
+{
+    struct xen_lib lib;
+    xc_interface *xch;
+
+    *hv = NULL;
+    if (xen_lib_load(&lib, &quiet, err)) {
+        return -1;
+    }
+    xch = lib.open(&quiet, &quiet, 0);
+    if (!xch) {
+        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno, "opening xen %u.%u through %s", lib.major,
+                     lib.minor, lib.soname);
+        xen_lib_unload(&lib);
+        return -1;
+    }
+    return xen_open_lib(&lib, xch, NULL, hv, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The running Xen as a backend of exclaim/hypervisor.h: what its files share. */
+/* The operations of exclaim/hypervisor.h over the host's libraries: what their files share. */
 #ifndef XEN_XEN_H
 #define XEN_XEN_H
 
@@ -10,8 +10,6 @@
 
 /* Domain ids from here on are Xen's own (xen/include/public/xen.h, DOMID_FIRST_RESERVED). */
 #define XEN_DOMID_END 0x7ff0u
-
-struct xs_handle;
 
 /* Which form of claim sets this Xen has.  Drafts before v5 cannot hold a set. */
 enum xen_claim_sets {
@@ -44,9 +42,8 @@ struct xen_node_claim {
 struct exclaim_xen {
     struct exclaim_hv hv; /* first: see hypervisor.h */
     struct xen_lib lib;
-    xentoollog_logger quiet;
     xc_interface *xch;
-    struct xs_handle *xs; /* NULL until a name is asked for */
+    struct xs_handle *xs; /* NULL until xenstore is read */
     struct xen_features features;
     struct xen_node_claim *node_claims; /* see claim_node.c */
     uint32_t nr_node_claims;
@@ -56,6 +53,16 @@ static inline struct exclaim_xen *xen_of(struct exclaim_hv *hv)
 {
     return (struct exclaim_xen *)(void *)hv;
 }
+
+/* --- xen.c --- */
+
+/*
+ * Opens the hypervisor that @lib leads to and that its open() has given @xch for; @xs, or NULL, is
+ * its xenstore.  They are closed, and the library unloaded, with *hv, and on failure at once.
+ * UNSUPPORTED: no control domain, or hypervisor and library disagree.
+ */
+int xen_open_lib(const struct xen_lib *lib, xc_interface *xch, struct xs_handle *xs,
+                 struct exclaim_hv **hv, struct exclaim_error *err);
 
 /* --- call.c: hypercalls.  All return 0 or a positive errno value. --- */
 

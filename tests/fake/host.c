@@ -101,13 +101,12 @@ static struct model *get(const char *path)
         goto out;
     }
     *m = image.model;
-    m->hv.ops = &model_ops;
     m->rules = model_rules_of((enum model_generation)image.generation);
     m->hook = NULL;
     m->gone = NULL;
     if (get_domains(fd, image.nr_domains, &m->domains) ||
         get_domains(fd, image.nr_gone, &m->gone)) {
-        model_op_close(&m->hv);
+        model_free_all(m);
         m = NULL;
     }
 
@@ -121,11 +120,11 @@ out:
 int host_create(const char *path, const struct model_config *config)
 {
     struct model *m;
-    int rc = model_open(config, &m);
+    int rc = model_new(config, &m);
 
     if (!rc) {
         rc = put(path, m);
-        model_op_close(&m->hv);
+        model_free_all(m);
     }
     return rc;
 }
@@ -150,131 +149,46 @@ void host_unlock(const char *path, struct model *m, int lock)
     if (put(path, m)) {
         fake_note("failures", "host %s: %s", path, strerror(errno));
     }
-    model_op_close(&m->hv);
+    model_free_all(m);
     close(lock);
 }
 
-struct host_hv {
-    struct exclaim_hv hv; /* first: see hypervisor.h */
+/* --- the client in each process: every call of its own is one step --- */
+
+struct host_port {
+    struct model_port port; /* first */
     char path[256];
+    int lock;
 };
 
-static const char *path_of(struct exclaim_hv *hv)
+static struct model *port_take(struct model_port *port)
 {
-    return ((struct host_hv *)(void *)hv)->path;
+    struct host_port *h = (struct host_port *)(void *)port;
+
+    return host_lock(h->path, &h->lock);
 }
 
-/* One operation of the table, on the model behind it. */
-#define VIA(hv, err, op, ...)                                                                      \
-    do {                                                                                           \
-        const char *path = path_of(hv);                                                            \
-        int lock, rc;                                                                              \
-        struct model *m = host_lock(path, &lock);                                                  \
-                                                                                                   \
-        if (!m) {                                                                                  \
-            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "model %s", path);                 \
-        }                                                                                          \
-        rc = model_ops.op(&m->hv, __VA_ARGS__);                                                    \
-        host_unlock(path, m, lock);                                                                \
-        return rc;                                                                                 \
-    } while (0)
-
-static int via_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_error *err)
+static void port_give(struct model_port *port, struct model *m)
 {
-    VIA(hv, err, caps, caps, err);
+    struct host_port *h = (struct host_port *)(void *)port;
+
+    host_unlock(h->path, m, h->lock);
 }
 
-static int via_next_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain *dom,
-                           struct exclaim_error *err)
+static void port_close(struct model_port *port)
 {
-    VIA(hv, err, next_domain, domid, dom, err);
+    free(port);
 }
 
-static int via_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t size,
-                           struct exclaim_error *err)
+int host_open(const char *path, struct exclaim_hv **hv, struct exclaim_error *err)
 {
-    VIA(hv, err, domain_name, domid, name, size, err);
-}
+    struct host_port *h = calloc(1, sizeof(*h));
 
-static int via_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
-                       struct exclaim_error *err)
-{
-    VIA(hv, err, vm_uuid, domid, uuid, err);
-}
-
-static int via_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
-                     struct exclaim_count *count, struct exclaim_error *err)
-{
-    if (fake_spec("slow-count")) {
-        poll(NULL, 0, 60000); /* a console of very many pages; nobody waits that long here */
-    }
-    VIA(hv, err, count, domid, max_console_pages, count, err);
-}
-
-static int via_host(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_error *err)
-{
-    VIA(hv, err, host, host, err);
-}
-
-static int via_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
-                     struct exclaim_error *err)
-{
-    VIA(hv, err, claim, domid, claim, err);
-}
-
-static int via_get_affinity(struct exclaim_hv *hv, uint32_t domid, struct exclaim_affinity *aff,
-                            struct exclaim_error *err)
-{
-    VIA(hv, err, get_affinity, domid, aff, err);
-}
-
-static int via_set_node_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
-                                 struct exclaim_error *err)
-{
-    VIA(hv, err, set_node_affinity, domid, nodes, err);
-}
-
-static int via_set_soft_affinity(struct exclaim_hv *hv, uint32_t domid, uint64_t nodes,
-                                 struct exclaim_error *err)
-{
-    VIA(hv, err, set_soft_affinity, domid, nodes, err);
-}
-
-static int via_paging_pool(struct exclaim_hv *hv, uint32_t domid, uint64_t *bytes,
-                           struct exclaim_error *err)
-{
-    VIA(hv, err, paging_pool, domid, bytes, err);
-}
-
-static void via_close(struct exclaim_hv *hv)
-{
-    free(hv);
-}
-
-static const struct exclaim_hv_ops via = {
-    .caps = via_caps,
-    .next_domain = via_next_domain,
-    .domain_name = via_domain_name,
-    .vm_uuid = via_vm_uuid,
-    .count = via_count,
-    .host = via_host,
-    .claim = via_claim,
-    .get_affinity = via_get_affinity,
-    .set_node_affinity = via_set_node_affinity,
-    .set_soft_affinity = via_set_soft_affinity,
-    .paging_pool = via_paging_pool,
-    .close = via_close,
-};
-
-int host_open(const char *path, struct exclaim_hv **out)
-{
-    struct host_hv *h = calloc(1, sizeof(*h));
-
+    *hv = NULL;
     if (!h) {
-        return -1;
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "model %s", path);
     }
-    h->hv.ops = &via;
+    h->port = (struct model_port){ port_take, port_give, port_close };
     snprintf(h->path, sizeof(h->path), "%s", path);
-    *out = &h->hv;
-    return 0;
+    return model_client(&h->port, hv, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A model hypervisor (src/model) that several processes share: its state is in a file, every
- * operation is done under a lock, and a process killed half-way leaves the state before it.
+ * call is done under a lock, and a process killed half-way leaves the state before it.
  */
 #ifndef FAKE_HOST_H
 #define FAKE_HOST_H
@@ -18,7 +18,7 @@ int host_create(const char *path, const struct model_config *config);
 struct model *host_lock(const char *path, int *lock);
 void host_unlock(const char *path, struct model *m, int lock);
 
-/* The operations table over it. */
-int host_open(const char *path, struct exclaim_hv **hv);
+/* src/xen as this process's client of it. */
+int host_open(const char *path, struct exclaim_hv **hv, struct exclaim_error *err);
 
 #endif

@@ -217,7 +217,7 @@ static void supervisor_killed(void **state)
             m = host_lock(s.dst.model, &lock);
             model_destroy(m, DST_DOMID);
             host_unlock(s.dst.model, m, lock);
-            assert_int_equal(host_open(s.dst.model, &hv), 0);
+            assert_int_equal(host_open(s.dst.model, &hv, NULL), 0);
             assert_int_equal(hv->ops->host(hv, &host, NULL), 0);
             hv->ops->close(hv);
             assert_int_equal(host.outstanding_pages, 0);

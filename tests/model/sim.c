@@ -178,8 +178,8 @@ static void race(struct model *m, enum model_op op, uint32_t domid, void *arg)
     const struct sim_event *event = sim->race;
 
     (void)m;
-    (void)domid;
-    if (op == MODEL_OP_CLAIM && event) {
+    /* Claims for domain 0 are what src/xen probes with. */
+    if ((op == MODEL_OP_CLAIM_PAGES || op == MODEL_OP_DOMCTL_CLAIMS) && domid && event) {
         sim->race = NULL;
         foreign(sim, event->who, event->pages);
     }

@@ -108,7 +108,7 @@ static void test_nomem_is_asked_again(void **state)
 
     (void)state;
     for (uint64_t i = 1; i <= 4; i++) {
-        STEP(m, model_fault(m, MODEL_OP_CLAIM_PAGES, i, ENOMEM), 0);
+        STEP(m, model_fault_of(m, MODEL_OP_CLAIM_PAGES, 1, i, ENOMEM), 0);
     }
     STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 5, &err), 0);
     STEP(m, kit_outstanding(m, 1), 5);
@@ -121,11 +121,11 @@ static void test_set_that_holds_less_is_taken_back(void **state)
     struct exclaim_error err;
 
     (void)state;
-    STEP(m, model_fault(m, MODEL_OP_DOMCTL_CLAIMS, 1, MODEL_NO_EFFECT), 0);
+    STEP(m, model_fault_of(m, MODEL_OP_DOMCTL_CLAIMS, 1, 1, MODEL_NO_EFFECT), 0);
     STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_SET, 0, 5, &err), -1);
     STEP(m, err.errnum, EPROTO);
     STEP(m, kit_outstanding(m, 1), 0);
-    STEP(m, model_fault(m, MODEL_OP_DOMCTL_CLAIMS, 2, EPERM), 0); /* the read-back */
+    STEP(m, model_fault_of(m, MODEL_OP_DOMCTL_CLAIMS, 1, 2, EPERM), 0); /* the read-back */
     STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_SET, 0, 5, &err), -1);
     STEP(m, err.kind, EXCLAIM_ERR_UNSUPPORTED);
     STEP(m, kit_outstanding(m, 1), 0);

@@ -170,7 +170,7 @@ static void test_trap_08_success_without_a_claim(void **state)
     struct exclaim_error err;
 
     (void)state;
-    STEP(m, model_fault(m, MODEL_OP_CLAIM_PAGES, 1, MODEL_NO_EFFECT), 0);
+    STEP(m, model_fault_of(m, MODEL_OP_CLAIM_PAGES, 1, 1, MODEL_NO_EFFECT), 0);
     STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 10, &err), -1);
     STEP(m, err.errnum, EPROTO);
     STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 10, &err), 0);

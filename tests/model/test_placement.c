@@ -138,7 +138,7 @@ static void not_steered(void **unused)
 
     (void)unused;
     open_fixture(&f, want, 2);
-    assert_int_equal(model_fault(f.m, MODEL_OP_GET_AFFINITY, 1, EPERM), 0);
+    assert_int_equal(model_fault(f.m, MODEL_OP_GET_NODES, 1, EPERM), 0);
     placement_start(&f.s);
     assert_int_equal(f.s.report.placement, EXCLAIM_PLACEMENT_NONE);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);

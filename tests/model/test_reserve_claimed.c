@@ -114,7 +114,7 @@ static void release_fails(void **unused)
         if (gone) {
             STEP(f.m, model_destroy(f.m, DOMID), 0);
         } else {
-            STEP(f.m, model_fault(f.m, MODEL_OP_NEXT_DOMAIN, 1, EIO), 0);
+            STEP(f.m, model_fault(f.m, MODEL_OP_GETINFOLIST, 1, EIO), 0);
         }
         exclaim_dest_restored(&f.s, true);
         if (gone) {
