@@ -3,6 +3,7 @@
 #ifndef EXCLAIM_CONFIG_H
 #define EXCLAIM_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <exclaim/error.h>
@@ -41,6 +42,15 @@ void exclaim_config_default(struct exclaim_config *config);
  * hold.  USAGE names file, the first wrong line, key and what is allowed; all other lines hold.
  */
 int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err);
+
+/*
+ * The same for a hook, which goes on with a wrong line and must not become lenient by one.  A
+ * policy `strict` is remembered outside of the file.  Where the policy cannot be read any more (the
+ * file is missing, empty or not readable, or the policy's line is wrong) and was strict, *@lost is
+ * true, config->policy is STRICT and the error says why: nothing may arrive.  A file without a line
+ * for the policy, all others being right, has the default.
+ */
+int exclaim_config_load_hook(struct exclaim_config *config, bool *lost, struct exclaim_error *err);
 
 /* One key from text.  USAGE for an unknown key or a value out of range. */
 int exclaim_config_set(struct exclaim_config *config, const char *key, const char *value,

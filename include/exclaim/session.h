@@ -21,6 +21,7 @@
 
 struct exclaim_session {
     struct exclaim_config config;
+    bool policy_lost; /* it was strict and cannot be read any more: report.config_error says why */
     struct exclaim_report report;
     struct exclaim_hv *hv;
     struct exclaim_caps caps;
@@ -50,7 +51,8 @@ struct exclaim_session {
 };
 
 /* @hook names the program in reports.  Loads the configuration; wrong lines of it are reported
- * and left out, because a migration must not fail for them. */
+ * and left out, because a migration must not fail for them, unless the policy was strict and is
+ * lost with them. */
 void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
                           uint32_t domid);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The keys of exclaim.conf(5) and their limits. */
 #include <exclaim/config.h>
 
 #include <ctype.h>
@@ -157,64 +158,4 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
         }
     }
     return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "unknown key \"%s\"", name);
-}
-
-static char *trim(char *text)
-{
-    char *end = text + strlen(text);
-
-    while (end > text && isspace((unsigned char)end[-1])) {
-        *--end = '\0';
-    }
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    return text;
-}
-
-static int load_line(struct exclaim_config *config, char *line, struct exclaim_error *err)
-{
-    char *text = trim(line), *equals;
-
-    if (!*text || *text == '#') {
-        return 0;
-    }
-    equals = strchr(text, '=');
-    if (!equals) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "\"%s\" is not \"key = value\"", text);
-    }
-    *equals = '\0';
-    return exclaim_config_set(config, trim(text), trim(equals + 1), err);
-}
-
-int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err)
-{
-    const char *named = getenv(EXCLAIM_CONFIG_ENV);
-    const char *path = named ? named : EXCLAIM_CONFIG_FILE;
-    unsigned int number = 0;
-    char *line = NULL;
-    size_t size = 0;
-    FILE *f;
-    int rc = 0;
-
-    exclaim_config_default(config);
-    f = fopen(path, "re");
-    if (!f) {
-        return !named && errno == ENOENT
-                   ? 0
-                   : exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "open %s", path);
-    }
-    /* One wrong line must not undo the others: a hook goes on with what could be read. */
-    while (getline(&line, &size, f) >= 0) {
-        number++;
-        if (load_line(config, line, rc ? NULL : err) && !rc) {
-            rc = exclaim_error_wrap(err, "%s line %u", path, number);
-        }
-    }
-    if (!rc && ferror(f)) {
-        rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, errno, "read %s", path);
-    }
-    free(line);
-    fclose(f);
-    return rc;
 }

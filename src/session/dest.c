@@ -63,6 +63,10 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     int rc;
 
     *go = false;
+    /* Nothing of the configuration can be relied on, not even which ledger is the host's. */
+    if (s->policy_lost && !is_file(fd)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s", s->report.config_error);
+    }
     rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->report.res, &found,
                              &why, err);
     s->report.ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
@@ -147,7 +151,7 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     bool go;
 
     if (receive(s, fd, cancel_fd, &go, &err)) {
-        return dest_settle(s, "record", &err);
+        return dest_settle(s, s->policy_lost ? "configuration" : "record", &err);
     }
     if (!go) {
         return 0;

@@ -25,8 +25,9 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
     s->started_ms = exclaim_session_now();
     exclaim_report_init(&s->report, role, hook);
     s->report.domid = domid;
-    if (exclaim_config_load(&s->config, &err)) {
-        exclaim_log(LOG_ERR, "%s; going on without that line", err.text);
+    if (exclaim_config_load_hook(&s->config, &s->policy_lost, &err)) {
+        exclaim_log(LOG_ERR, "%s%s", err.text,
+                    s->policy_lost ? "" : "; going on without that line");
         strcpy(s->report.config_error, err.text);
     }
     s->report.policy = s->config.policy;

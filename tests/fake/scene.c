@@ -122,8 +122,10 @@ static void set_up_again(struct scene *s)
 /* The process of one side; @other is the end of the stream that is not its own. */
 static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, int vgpu)
 {
-    static char conf[160], model[160], dir[160], spec[160], guest[300], fault[64];
-    const char *env[8] = { "PATH=/sbin:/usr/sbin:/bin:/usr/bin", conf, model, dir, spec, guest };
+    static char conf[160], model[160], dir[160], spec[160], guest[300], state[160], fault[64];
+    const char *env[9] = {
+        "PATH=/sbin:/usr/sbin:/bin:/usr/bin", conf, model, dir, spec, guest, state
+    };
     const bool restore = p == &s->dst;
     struct xenopsd x = {
         .restore = restore,
@@ -149,11 +151,12 @@ static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, 
     snprintf(conf, sizeof(conf), "EXCLAIM_CONF=%s/conf", p->dir);
     snprintf(model, sizeof(model), "EXCLAIM_MODEL=%s", p->model);
     snprintf(dir, sizeof(dir), "FAKE_DIR=%s", p->dir);
+    snprintf(state, sizeof(state), "EXCLAIM_STATE_DIR=%s", p->dir);
     snprintf(spec, sizeof(spec), "FAKE_SPEC=%s", p->spec ? p->spec : "");
     snprintf(guest, sizeof(guest), "FAKE_XENGUEST=%s", program("FAKE_XENGUEST_BIN"));
     if (p->fault) {
         snprintf(fault, sizeof(fault), "EXCLAIM_FAULT=%s", p->fault);
-        env[6] = fault;
+        env[7] = fault;
     }
     fflush(NULL);
     pid = fork();

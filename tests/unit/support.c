@@ -18,6 +18,8 @@ void make_dir(char dir[64])
 
     snprintf(dir, 64, "%.40s/exclaim-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
+    /* Whatever a hook remembers of these tests' configurations goes with them. */
+    assert_int_equal(setenv("EXCLAIM_STATE_DIR", dir, 1), 0);
 }
 
 static int drop_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

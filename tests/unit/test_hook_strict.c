@@ -247,12 +247,140 @@ static void surroundings_broken(void **state)
     }
 }
 
+/* The configuration as these bytes, the last that the hook has read being @strict. */
+static void restore_with(struct run *r, bool strict, const char *text, int fd)
+{
+    static const char *const args[] = {
+        "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", NULL
+    };
+    static const char *argv[16];
+    char lines[256], *path = strchr(conf, '=') + 1;
+
+    snprintf(lines, sizeof(lines), "policy = %s\nlibxl_save_helper = %s",
+             strict ? "strict" : "prefer", helper);
+    restore(r, lines, fd);
+    assert_int_equal(run_exit(r), strict ? 3 : 0);
+    run_free(r);
+    remove(ran);
+    remove(path);
+    if (text) {
+        put_text(path, text);
+    }
+    argv[0] = program("EXCLAIM_HOOK");
+    memcpy(argv + 1, args, sizeof(args));
+    *r = (struct run){ .argv = argv, .env = env, .stream_fd = fd };
+    run(r);
+}
+
+/* A host that was strict stays so when its policy is lost, and says why; one that never was goes
+ * on as ever. */
+static void policy_lost(void **state)
+{
+    static const struct {
+        const char *policy; /* in front of the other lines; NULL: no file */
+        const char *why;    /* "": the policy is known */
+        bool strict;
+    } cases[] = {
+        { NULL, "No such file", true },
+        { "policy = strcit\n", "line 1: policy: \"strcit\"", true },
+        { "policy = strict;\n", "line 1: policy: \"strict;\"", true },
+        { "policy strict\n", "line 1: ", true },
+        { "polcy = strict\n", "unknown key \"polcy\"", true },
+        { "policy = prefer\npolicy = strikt\n", "line 2: policy", true },
+        { "\xef\xbb\xbfpolicy = strict\n", "", true },
+        { "policy = prefer\nstray_pages = x\n", "", false },
+        { "policy = observe\n", "", false },
+        { "# the default is meant\n", "", false },
+    };
+    char text[768], *path = strchr(conf, '=') + 1;
+    struct run r;
+    int fd[2];
+
+    (void)state;
+    for (int strict = 0; strict < 2; strict++) {
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+            const char *policy = cases[i].policy;
+
+            snprintf(text, sizeof(text),
+                     "%slock_dir = %s/lock\nreport_file = %s\npeek_timeout_ms = 50\n"
+                     "libxl_save_helper = %s\n",
+                     policy ? policy : "", dir, reports, helper);
+            channel_open(CHANNEL_PIPE, fd);
+            assert_int_equal(write(fd[1], "junk", 4), 4);
+            restore_with(&r, strict, policy ? text : NULL, fd[0]);
+            if (*cases[i].why ? strict : cases[i].strict) {
+                if (policy) { /* else the helper's path is lost as well */
+                    assert_refused(&r, 3, *cases[i].why ? cases[i].why : "not a libxc stream");
+                } else {
+                    assert_int_not_equal(access(ran, F_OK), 0);
+                    run_free(&r);
+                }
+            } else if (policy) {
+                assert_int_equal(run_exit(&r), 0);
+                assert_int_equal(access(ran, F_OK), 0);
+                run_free(&r);
+            } else {
+                run_free(&r);
+            }
+            close(fd[0]);
+            close(fd[1]);
+        }
+    }
+    remove(path);
+}
+
+/* The same of what is no file at all, without Xen's helper being in the way. */
+static void policy_file_lost(void **state)
+{
+    char *path = strchr(conf, '=') + 1;
+    struct exclaim_config config;
+    struct exclaim_error err;
+    bool lost;
+
+    (void)state;
+    setenv(EXCLAIM_CONFIG_ENV, path, 1);
+    for (size_t i = 0; i < 5; i++) {
+        for (int strict = 0; strict < 2; strict++) {
+            put_text(path, strict ? "policy = strict\n" : "policy = prefer\n");
+            assert_int_equal(exclaim_config_load_hook(&config, &lost, &err), 0);
+            assert_false(lost);
+            remove(path);
+            switch (i) {
+            case 1:
+                assert_int_equal(symlink(path, path), 0);
+                break;
+            case 2:
+                assert_int_equal(mkdir(path, 0700), 0);
+                break;
+            case 3:
+                assert_int_equal(mkfifo(path, 0600), 0);
+                break;
+            case 4:
+                put_text(path, "");
+                break;
+            default:
+                break;
+            }
+            exclaim_config_load_hook(&config, &lost, &err);
+            assert_int_equal(lost, strict);
+            assert_int_equal(config.policy, strict ? EXCLAIM_POLICY_STRICT : EXCLAIM_POLICY_PREFER);
+            if (strict) {
+                assert_non_null(strstr(err.text, "the policy was strict and cannot be read"));
+                assert_non_null(strstr(err.text, path));
+            }
+            remove(path);
+        }
+    }
+    unsetenv(EXCLAIM_CONFIG_ENV);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),      cmocka_unit_test(from_file),
         cmocka_unit_test(not_a_stream), cmocka_unit_test(no_helper),
         cmocka_unit_test(wrong_line),   cmocka_unit_test(surroundings_broken),
+        cmocka_unit_test(policy_lost),  cmocka_unit_test(policy_file_lost),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
