@@ -23,7 +23,7 @@ endforeach()
 install(FILES docs/exclaim-hooks.8 docs/exclaim-xapi-plugin.8
     DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(TARGETS xapi-plugin DESTINATION ${EXCLAIM_LIBEXECDIR})
-install(PROGRAMS emu-hooks/vm-post-migrate DESTINATION ${EXCLAIM_LIBEXECDIR})
+install(FILES emu-hooks/hooks/xenopsd.sh DESTINATION ${EXCLAIM_LIBEXECDIR}/hooks)
 install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/exclaim-hooks
     DESTINATION ${CMAKE_INSTALL_SBINDIR})
 # Under /usr/share, not where xenopsd reads it.

@@ -17,14 +17,15 @@ Installing it changes nothing: exclaim-libxl-save-helper(8) and
 exclaim-hooks(8) say how it is put into use and taken out again.")
 
 set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/package)
-foreach(script prerm postrm)
+foreach(script preinst prerm postrm)
     configure_file(emu-hooks/package/${script} emu-hooks/package/${script} @ONLY)
 endforeach()
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_dir}/prerm ${package_dir}/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+    ${package_dir}/preinst ${package_dir}/prerm ${package_dir}/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
@@ -36,6 +37,7 @@ set(CPACK_RPM_SPEC_MORE_DEFINE "\
 %define _build_id_links none
 %define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
+set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${package_dir}/preinst)
 set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${package_dir}/prerm)
 # Directories of the system are not ours to own.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION

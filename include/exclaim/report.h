@@ -86,6 +86,10 @@ bool exclaim_report_exact(const struct exclaim_report *report);
 int exclaim_report_append(const struct exclaim_report *report, const char *path,
                           struct exclaim_error *err);
 
+/* The same in one line for people, at most @size bytes: VM, outcome, and for a destination what was
+ * reserved and what came of it. */
+void exclaim_report_line(const struct exclaim_report *report, char *text, size_t size);
+
 const char *exclaim_outcome_name(enum exclaim_outcome outcome);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -246,4 +248,25 @@ out:
     }
     json_object_put(o);
     return rc;
+}
+
+void exclaim_report_line(const struct exclaim_report *r, char *text, size_t size)
+{
+    char uuid[EXCLAIM_UUID_TEXT] = "of unknown uuid", got[160] = "", deviation[48] = "";
+
+    if (r->have_uuid) {
+        exclaim_uuid_format(r->uuid, uuid);
+    }
+    if (r->have_match && r->have_got) {
+        snprintf(deviation, sizeof(deviation), ", deviation %" PRIu64 " pages",
+                 exclaim_report_deviation(r));
+    }
+    if (r->role == EXCLAIM_ROLE_DESTINATION) {
+        snprintf(got, sizeof(got), ", exact %s, guarantee %s, claimed %" PRIu64 " pages%s",
+                 exclaim_report_exact(r) ? "true" : "false", exclaim_guarantee_name(r->guarantee),
+                 r->claimed_pages, deviation);
+    }
+    snprintf(text, size, "VM %s (domain %" PRIu32 "): %s%s%s%s%s%s", uuid, r->domid,
+             exclaim_outcome_name(r->outcome), got, r->error[0] ? ", error: " : "", r->error,
+             r->why[0] ? ", why: " : "", r->why);
 }

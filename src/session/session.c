@@ -41,17 +41,17 @@ void exclaim_session_ready(struct exclaim_session *s)
 void exclaim_session_report(struct exclaim_session *s)
 {
     struct exclaim_error err = { 0 };
+    char line[1400];
 
     if (exclaim_report_append(&s->report, s->config.report_file, &err)) {
         exclaim_log(LOG_ERR, "report lost: %s", err.text);
     }
-    if (s->report.error[0]) {
-        exclaim_log(LOG_WARNING, "domain %u: %s: %s", s->report.domid,
-                    exclaim_outcome_name(s->report.outcome), s->report.error);
-    } else if (s->report.why[0]) {
-        exclaim_log(LOG_NOTICE, "domain %u: %s: %s", s->report.domid,
-                    exclaim_outcome_name(s->report.outcome), s->report.why);
-    }
+    exclaim_report_line(&s->report, line, sizeof(line));
+    exclaim_log(s->report.error[0] ? LOG_WARNING
+                : s->report.why[0] || (s->report.have_match && !exclaim_report_exact(&s->report))
+                    ? LOG_NOTICE
+                    : LOG_INFO,
+                "%s", line);
 }
 
 void exclaim_session_close(struct exclaim_session *s)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The vm-post-migrate hook and exclaim-hooks, each in a directory of its own."""
-import json
+"""exclaim-hooks in a directory of its own, against what a xenopsd makes of its configuration."""
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -13,8 +13,9 @@ HOOKS = os.environ["HOOKS"]
 DOCS = os.environ["DOCS"]
 EXCLAIM = os.environ["EXCLAIM_BIN"]
 EMU_MANAGER = os.environ["EMU_MANAGER"]
-UUID = "01234567-89ab-cdef-0123-456789abcdef"
-TEMPORARY = "01234567-89ab-cdef-0123-000000000001"
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake"))
+import xenopsd_config  # noqa: E402
 
 
 class InDir(unittest.TestCase):
@@ -41,119 +42,26 @@ class InDir(unittest.TestCase):
             return None
 
 
-def report(**changes):
-    """A destination's line as the hooks write it (exclaim_report_append)."""
-    line = {
-        "schema": "exclaim.migration/1",
-        "time_unix_ms": 1,
-        "role": "destination",
-        "hook": "emu-manager",
-        "outcome": "done",
-        "policy": "prefer",
-        "domid": 7,
-        "uuid": UUID,
-        "source": {"nodes": [{"node": 0, "pages": 5}], "total_pages": 5, "method": "console", "exact": True},
-        "guarantee": "host",
-        "claimed_pages": 5,
-        "exact": True,
-        "deviation_pages": 0,
-        "ms": {"peek": 1},
-    }
-    line.update(changes)
-    return json.dumps({k: v for k, v in line.items() if v is not None}, separators=(",", ":"))
+# The units' command lines, as the packages of XCP-ng have them (SOURCES/xenopsd-xc.service): 8.3 since July 2025, and XenServer 8,
+# XenServer 9 and XCP-ng before.
+XCP_NG = "/usr/sbin/xenopsd-xc --config /etc/xenopsd.conf --config-dir /etc/xenopsd.conf.d $XENOPSD_OPTIONS"
+XENSERVER = "/usr/sbin/xenopsd-xc --config /etc/xenopsd.conf $XENOPSD_OPTIONS"
+SIMULATOR = "/usr/sbin/xenopsd-simulator --config /etc/xenopsd.conf $XENOPSD_SIMULATOR_OPTIONS"
+UNIT = """[Unit]
+Description=VM manager for Xen using libxc
+ExecStart=/not/this/section
 
-
-class PostMigrate(InDir):
-    def setUp(self):
-        super().setUp()
-        self.put('#!/bin/sh\nfor a; do printf "%s\\n" "$a"; done >>' + self.path("log") + "\n", "bin", "logger", mode=0o755)
-        self.conf = self.put("# comment\nreport_file = /nowhere\n  report_file=" + self.path("reports") + "  \n", "conf")
-
-    def hook(self, *args, path=None):
-        """Runs it as xenopsd does; never anything but 0 and silence."""
-        if os.path.exists(self.path("log")):
-            os.unlink(self.path("log"))
-        done = subprocess.run(
-            [os.path.join(HOOKS, "vm-post-migrate")] + list(args),
-            env={"PATH": path or self.path("bin") + ":/usr/sbin:/bin:/usr/bin", "EXCLAIM_CONF": self.conf},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=120,
-        )
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
-        words = (self.get("log") or "").splitlines()
-        if not words:
-            return None
-        self.assertEqual(words[:2] + words[4:5], ["-t", "exclaim-vm-post-migrate", "--"])
-        self.assertEqual(len(words), 6, "one line")
-        return words[3], words[5]
-
-    def reported(self, *lines):
-        self.put("".join(line + "\n" for line in lines), "reports")
-        return self.hook("-vmuuid", UUID, "-reason", "destination", "-vmdomid", "7")
-
-    def test_it_is_executable(self):
-        self.assertTrue(os.access(os.path.join(HOOKS, "vm-post-migrate"), os.X_OK))
-
-    def test_the_last_line_of_this_vm(self):
-        level, text = self.reported(report(outcome="failed"), report(), report(uuid=UUID[::-1], domid=8), report(role="source", outcome="sent"))
-        self.assertEqual(level, "daemon.info")
-        self.assertEqual(text, "VM %s: done, exact true, guarantee host, claimed 5 pages, deviation 0 pages" % UUID)
-
-    def test_the_temporary_uuid(self):
-        self.assertIn("done, exact true", self.reported(report(uuid=TEMPORARY))[1])
-
-    def test_what_is_not_exact_is_a_notice_with_the_reason(self):
-        why = 'placement: "x", \\ {"exact":true}'
-        level, text = self.reported(report(exact=False, guarantee="none", deviation_pages=718, why=why, error="verify: gone"))
-        self.assertEqual(level, "daemon.notice")
-        self.assertIn("exact false, guarantee none, claimed 5 pages, deviation 718 pages, why: placement:", text)
-        self.assertTrue(text.endswith(", error: verify: gone"), text)
-
-    def test_an_earlier_migration_is_not_taken_for_this_one(self):
-        self.assertIn("no report of its migration (yet)", self.reported(report(domid=6), report(domid=77))[1])
-        self.put(report(domid=6) + "\n", "reports")
-        self.assertIn("done", self.hook("-vmuuid", UUID, "-reason", "destination")[1])  # an older xenopsd gives no domid
-
-    def test_a_migration_without_a_record_has_no_uuid(self):
-        now = int(time.time() * 1000)
-        lost = report(uuid=None, outcome="passed", exact=False, guarantee="none", claimed_pages=0, deviation_pages=None, time_unix_ms=now, why="record: no reservation")
-        self.assertIn("passed, exact false, guarantee none, claimed 0 pages, why: record: no reservation", self.reported(lost)[1])
-        self.assertIn("no report", self.reported(lost, report(uuid=UUID[::-1]))[1])
-        self.assertIn("no report", self.reported(lost.replace(str(now), "1000000000000"))[1])  # before this boot
-
-    def test_the_end_of_a_long_file(self):
-        self.assertIn("done", self.reported(*[report(domid=9) for _ in range(2000)], report())[1])
-        self.assertIn("no report", self.reported(report(), *[report(domid=9) for _ in range(2000)])[1])
-
-    def test_without_a_file(self):
-        args = ("-vmuuid", UUID, "-reason", "destination", "-vmdomid", "7")
-        self.assertIsNone(self.hook(*args))
-        os.mkdir(self.path("reports"))
-        self.assertIsNone(self.hook(*args))
-        os.rmdir(self.path("reports"))
-        os.mkfifo(self.path("reports"))  # a reader would wait for ever
-        self.assertIsNone(self.hook(*args))
-        os.unlink(self.path("conf"))
-        self.hook(*args)
-
-    def test_any_arguments(self):
-        self.put(report() + "\n", "reports")
-        for args in ((), ("-vmuuid",), ("-vmuuid", ""), ("-vmuuid", "$(touch x)/*"), ("-vmuuid", ".*"), ("x",), ("--bounded",), ("-reason", "destination")):
-            self.assertIsNone(self.hook(*args), args)
-        self.assertIn("done", self.hook("-vmuuid", UUID.upper(), "-vmdomid", "7.*", "-new", "x", "y")[1])
-
-    def test_a_logger_that_fails_hangs_or_is_not_there(self):
-        self.put(report() + "\n", "reports")
-        for script in ("exit 1", "kill -9 $$", "kill -9 $PPID", "sleep 600"):
-            self.put("#!/bin/sh\n" + script + "\n", "bin", "logger", mode=0o755)
-            self.assertIsNone(self.hook("-vmuuid", UUID, "-reason", "destination"), script)
-        self.assertIsNone(self.hook("-vmuuid", UUID, path="/nowhere"))
+[Service]
+Environment="LD_PRELOAD=/usr/lib64/libjemalloc.so.2"
+EnvironmentFile=-/etc/sysconfig/xenopsd
+ExecStart=%s
+LimitNOFILE=4096
+"""
+TICKS = 100
 
 
 class ExclaimHooks(InDir):
-    """Its root is a directory, in which proc is what the test says."""
+    """Its root is a directory, in which proc is what the test says. Unless told otherwise a xenopsd runs there as XCP-ng starts it."""
 
     def setUp(self):
         super().setUp()
@@ -164,13 +72,37 @@ class ExclaimHooks(InDir):
             text = text.replace("@EXCLAIM_FULL_%s@" % name, value)
         self.assertNotIn("@EXCLAIM", text)
         self.script = self.put(text, "usr/sbin/exclaim-hooks", mode=0o755)
-        self.put("emu-manager=%s/emu-manager\n" % self.libexec, "usr/share/exclaim/xenopsd.conf")
-        for name in ("emu-manager", "xapi-plugin", "vm-post-migrate"):
-            self.put("#!/bin/sh\nexit 2\n", self.libexec, name, mode=0o755)
-        self.put("# emu-manager=/x\n", "etc/xenopsd.conf")
+        self.put("# a comment\nemu-manager=%s/emu-manager\n" % self.libexec, "usr/share/exclaim/xenopsd.conf")
+        self.put("#!/bin/sh\nexit 2\n", self.libexec, "emu-manager", mode=0o755)
+        self.put("#!/bin/sh\nexit 2\n", self.libexec, "xapi-plugin", mode=0o755)
+        shutil.copytree(os.path.join(HOOKS, "hooks"), os.path.join(self.libexec, "hooks"))
+        self.put("#!/bin/sh\n", "usr/libexec/xen/bin/emu-manager", mode=0o755)
+        self.put("# emu-manager=/x\nsearch-path=/usr/libexec/xen/bin\n", "etc/xenopsd.conf")
         os.makedirs(self.path("etc/xapi.d/plugins"))
-        for name in ("proc", "run", "var/lib"):
+        for name in ("proc", "run", "var/lib", "usr/lib/systemd/system"):
             os.makedirs(self.path(name))
+        self.put("btime %d\n" % (time.time() - 10000), "proc/stat")
+        self.started = {}
+
+    def unit(self, line, name="xenopsd-xc.service", under="usr/lib/systemd/system"):
+        self.put(UNIT % line, under, name)
+
+    def process(self, line, start=1000, pid=77):
+        """Starts it: that is, it reads its configuration now."""
+        argv = line.replace("$XENOPSD_OPTIONS", "").replace("$XENOPSD_SIMULATOR_OPTIONS", "").split()
+        self.put(os.path.basename(argv[0])[:15] + "\n", "proc/%d/comm" % pid)
+        self.put("\0".join(argv) + "\0", "proc/%d/cmdline" % pid)
+        self.put("%d (xenopsd) x) S " % pid + " ".join(str(n) for n in range(4, 22)) + " %d 0 0\n" % start, "proc/%d/stat" % pid)
+        self.put("bash\n", "proc/78/comm")
+        return self.reads(line)
+
+    def reads(self, line):
+        """The program that a xenopsd with this command line starts for a migration."""
+        argv = line.replace("$XENOPSD_OPTIONS", "").replace("$XENOPSD_SIMULATOR_OPTIONS", "").split()
+        return xenopsd_config.emu_manager(argv, self.dir)
+
+    def ours(self):
+        return self.libexec + "/emu-manager"
 
     def tree(self):
         found = []
@@ -191,40 +123,253 @@ class ExclaimHooks(InDir):
             self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
         return (done.stdout + done.stderr).decode()
 
-    def process(self, start):
-        self.put("xenopsd-xc\n", "proc/77/comm")
-        self.put("77 (xenopsd) x) S " + " ".join(str(n) for n in range(4, 22)) + " %d 0 0\n" % start, "proc/77/stat")
-        self.put("bash\n", "proc/78/comm")
+    def states(self, part="emu-manager"):
+        lines = [line.split("|", 2) for line in self.run_it("status", "--lines").splitlines()]
+        self.assertTrue(all(len(line) == 3 and line[1] in ("on", "off", "stale") for line in lines), lines)
+        return [(state, text) for name, state, text in lines if name == part]
+
+    def only(self, state, *words):
+        """One xenopsd, its part in this state, said with these words."""
+        found = self.states()
+        self.assertEqual([s for s, _ in found], [state], found)
+        for word in words:
+            self.assertIn(word, found[0][1])
+
+    # --- where the key goes ---
+
+    def there_and_back(self, *lines):
+        """From enable to disable; the fakes of xenopsd say what each would start."""
+        before = self.tree()
+        for line in lines:
+            self.assertEqual(self.reads(line), "/usr/libexec/xen/bin/emu-manager")
+        self.run_it("enable", "emu-manager")
+        for line in lines:
+            self.assertEqual(self.reads(line), self.ours())
+        enabled = self.tree()
+        self.run_it("enable", "emu-manager")
+        self.assertEqual(self.tree(), enabled)
+        found = [path for path, what in enabled if (path, what) not in before and path.startswith("etc/")]
+        self.run_it("disable")
+        for line in lines:
+            self.assertEqual(self.reads(line), "/usr/libexec/xen/bin/emu-manager")
+        self.assertEqual([t for t in self.tree() if not t[0].startswith("run")], [t for t in before if not t[0].startswith("run")])
+        return found
+
+    def test_as_xcp_ng_starts_it(self):
+        self.process(XCP_NG)
+        self.assertEqual(self.there_and_back(XCP_NG), ["etc/xenopsd.conf.d", "etc/xenopsd.conf.d/exclaim.conf"])
+
+    def test_as_xenserver_starts_it(self):
+        """The directory has the program's name, not the file's: /etc/xenopsd.conf.d is read by nobody."""
+        self.process(XENSERVER)
+        os.makedirs(self.path("etc/xenopsd.conf.d"))
+        self.assertEqual(self.there_and_back(XENSERVER), ["etc/xenopsd-xc.conf.d", "etc/xenopsd-xc.conf.d/exclaim.conf"])
+
+    def test_the_wrong_directory_is_not_read(self):
+        self.process(XENSERVER)
+        self.put("emu-manager=%s\n" % self.ours(), "etc/xenopsd.conf.d/exclaim.conf")  # as earlier versions put it
+        self.assertEqual(self.reads(XENSERVER), "/usr/libexec/xen/bin/emu-manager")
+        self.only("stale", "not where xenopsd-xc (process 77) reads", "/etc/xenopsd-xc.conf.d")
+        self.run_it("enable", "emu-manager")
+        self.assertEqual(self.reads(XENSERVER), self.ours())
+        self.run_it("disable", "emu-manager")
+        self.assertFalse(os.path.exists(self.path("etc/xenopsd.conf.d/exclaim.conf")))
+        self.assertFalse(os.path.exists(self.path("etc/xenopsd-xc.conf.d")))
+
+    def test_every_form_of_the_options(self):
+        os.makedirs(self.path("opt/d"))
+        self.put("search-path=/usr/libexec/xen/bin\n", "opt/f")
+        for words in ("--config-dir /opt/d", "--config-dir=/opt/d", "--config-d /opt/d", "-config-dir /opt/d", "-config-dir=/opt/d", "--config=/opt/f --config-dir opt/d"):
+            line = "/opt/xenopsd --loglevel info " + words
+            self.process(line)
+            self.assertEqual(self.there_and_back(line), [], words)  # nothing below /etc
+            self.run_it("enable", "emu-manager")
+            self.assertEqual(os.listdir(self.path("opt/d")), ["exclaim.conf"], words)
+            self.run_it("disable")
+            self.assertEqual(os.listdir(self.path("opt/d")), [], words)
+
+    def test_no_options_at_all(self):
+        self.put("search-path=/usr/libexec/xen/bin\n", "etc/xenopsd-xc.conf")
+        self.process("/usr/sbin/xenopsd-xc")
+        self.assertEqual(self.there_and_back("/usr/sbin/xenopsd-xc"), ["etc/xenopsd-xc.conf.d", "etc/xenopsd-xc.conf.d/exclaim.conf"])
+
+    def test_into_the_file_where_there_is_no_directory(self):
+        line = "/usr/sbin/xenopsd-xc --config /etc/xenopsd.conf --config-dir /nowhere/at/all"
+        self.process(line)
+        os.chmod(self.path("etc/xenopsd.conf"), 0o600)
+        self.assertEqual(self.there_and_back(line), ["etc/xenopsd.conf"])
+        self.assertEqual(os.stat(self.path("etc/xenopsd.conf")).st_mode & 0o777, 0o600)
+        self.run_it("enable", "emu-manager")
+        self.assertIn("# >>> exclaim", self.get("etc/xenopsd.conf"))
+        self.process(line, 2000)
+        self.only("on", "in place for xenopsd-xc (process 77) (/etc/xenopsd.conf), read")
+        self.put("search-path=/usr/libexec/xen/bin\n", "etc/xenopsd.conf")  # an update of xenopsd replaced it
+        self.only("off")
+
+    def test_neither_file_nor_directory(self):
+        self.put("#!/bin/sh\n", "usr/bin/emu-manager", mode=0o755)
+        self.process("/usr/sbin/xenopsd-xc --config /nowhere/x --config-dir /nowhere/at/all")
+        self.assertIn("xenopsd-xc reads /nowhere/x and /nowhere/at/all", self.run_it("enable", "emu-manager", code=5))
+
+    def test_by_its_unit_where_none_runs(self):
+        for line in (XCP_NG, XENSERVER):
+            self.unit(line)
+            self.there_and_back(line)
+            self.run_it("enable", "emu-manager")
+            self.only("on", "in place for xenopsd-xc", "from its next start on")
+            self.run_it("disable")
+            os.unlink(self.path("usr/lib/systemd/system/xenopsd-xc.service"))
+
+    def test_options_from_the_unit_s_surroundings(self):
+        os.makedirs(self.path("opt/d"))
+        for before, line, after in (
+            ('# XENOPSD_OPTIONS=x\nXENOPSD_OPTIONS="--config-dir /opt/d"\n', "/usr/sbin/xenopsd-xc --config /etc/xenopsd.conf $XENOPSD_OPTIONS", None),
+            ("D=/opt/d\n", "-/usr/sbin/xenopsd-xc --config /etc/xenopsd.conf --config-dir=${D}", None),
+            ("", "/usr/sbin/xenopsd-xc", "[Service]\nExecStart=\nExecStart=/usr/sbin/xenopsd-xc \\\n  --config-dir '/opt/d'\n"),
+            ("", "/usr/sbin/xenopsd-xc $X", '[Service]\nEnvironment=Y=1 "X=--config-dir /opt/d"\n'),
+        ):
+            self.put(before, "etc/sysconfig/xenopsd")
+            self.unit(line)
+            if after:
+                self.put(after, "etc/systemd/system/xenopsd-xc.service.d/local.conf")
+            self.run_it("enable", "emu-manager")
+            self.assertEqual(os.listdir(self.path("opt/d")), ["exclaim.conf"], line)
+            self.run_it("disable")
+            shutil.rmtree(self.path("etc/systemd"), ignore_errors=True)
+
+    def test_units_of_etc_come_first_and_masked_ones_do_not_count(self):
+        self.unit(XCP_NG)
+        self.unit(XENSERVER, under="etc/systemd/system")
+        self.there_and_back(XENSERVER)
+        os.unlink(self.path("etc/systemd/system/xenopsd-xc.service"))
+        os.symlink("/dev/null", self.path("etc/systemd/system/xenopsd-xc.service"))
+        self.assertIn("no xenopsd here", self.run_it("enable", "emu-manager", code=4))
+
+    def test_two_flavours(self):
+        self.process(XCP_NG)
+        self.unit(XCP_NG)
+        self.unit(SIMULATOR, "xenopsd-simulator.service")
+        self.assertEqual(
+            self.there_and_back(XCP_NG, SIMULATOR),
+            ["etc/xenopsd-simulator.conf.d", "etc/xenopsd-simulator.conf.d/exclaim.conf", "etc/xenopsd.conf.d", "etc/xenopsd.conf.d/exclaim.conf"],
+        )
+        self.run_it("enable", "emu-manager")
+        self.assertEqual([s for s, _ in self.states()], ["stale", "on"])
+        self.process(XCP_NG, 2000)
+        self.assertEqual([s for s, _ in self.states()], ["on", "on"])
+
+    def test_one_of_two_flavours_cannot(self):
+        self.process(XCP_NG)
+        self.unit("/usr/sbin/xenopsd-other --config /nowhere/x --config-dir /nowhere/at/all", "xenopsd-other.service")
+        before = self.tree()
+        self.assertIn("xenopsd-other reads /nowhere/x", self.run_it("enable", "emu-manager", code=5))
+        self.assertEqual(self.tree(), before)
+
+    def test_the_unit_changed_under_a_running_one(self):
+        """An update of xenopsd: what runs reads one directory, what will be started another. Both get it."""
+        self.process(XENSERVER)
+        self.unit(XCP_NG)
+        self.there_and_back(XENSERVER, XCP_NG)
+
+    # --- read and used ---
+
+    def used(self, seconds_ago):
+        self.put('{"schema":"exclaim.migration/1","time_unix_ms":%d,"role":"source","hook":"emu-manager","outcome":"sent"}\n' % ((time.time() - seconds_ago) * 1000), "var/log/exclaim/migrations.ndjson")
+
+    def test_read_and_used(self):
+        self.process(XCP_NG)
+        self.only("off", "disabled")
+        self.used(5000)
+        self.assertIn("restart it", self.run_it("enable"))
+        self.only("stale", "not read", "process 77")
+        self.run_it("enable")
+        self.only("stale", "not read")
+        self.process(XCP_NG, 900000)  # restarted, 1000 s ago by the boot's clock
+        self.only("on", "(/etc/xenopsd.conf.d/exclaim.conf), read; not used since")
+        self.used(500)
+        self.only("on", "read, used: last report 20")
+        self.put("emu-manager=/y\n", "etc/xenopsd.conf.d/zz")
+        self.only("stale", "overridden: it ends up with emu-manager=/y")
+
+    def test_a_fragment_put_by_hand(self):
+        """No note of ours: the clock says who can have read it."""
+        self.process(XCP_NG, 900000)
+        self.put("emu-manager=%s\n" % self.ours(), "etc/xenopsd.conf.d/exclaim.conf")
+        self.only("stale", "not read")
+        self.process(XCP_NG, 1000100)
+        self.only("on", "read; not used")
+
+    def test_not_idle_until_restarted(self):
+        self.process(XCP_NG)
+        self.assertIn("restart it", self.run_it("enable"))
+        self.assertIn("exclaim-hooks disable", self.run_it("idle", code=5))
+        self.process(XCP_NG, 2000)  # restarted: reads the fragment
+        self.assertIn("restart it", self.run_it("disable"))
+        self.assertIn("process 77", self.run_it("idle", code=5))
+        self.only("stale", "not restarted", "process 77")
+        self.run_it("disable")
+        self.run_it("idle", code=5)
+        self.process(XCP_NG, 3000)
+        self.run_it("idle")
+        self.run_it("idle")
+
+    def test_enabled_again_before_a_restart(self):
+        self.process(XCP_NG)
+        self.run_it("enable")
+        self.process(XCP_NG, 2000)
+        self.run_it("disable")
+        self.run_it("enable")
+        self.only("on", "read")  # it read the one before, which said the same
+        self.run_it("disable")
+        self.assertIn("process 77", self.run_it("idle", code=5))
+
+    def test_idle_at_once_where_nobody_read_it(self):
+        self.process(XCP_NG)
+        self.run_it("enable")
+        self.run_it("disable")
+        self.run_it("idle")
+
+    # --- the rest ---
 
     def test_there_and_back(self):
+        self.process(XCP_NG)
         before = self.tree()
         self.run_it("enable")
         self.assertEqual(os.readlink(self.path("etc/xapi.d/plugins/exclaim")), self.libexec + "/xapi-plugin")
-        self.assertEqual(os.readlink(self.path("etc/xapi.d/vm-post-migrate/90-exclaim")), self.libexec + "/vm-post-migrate")
-        self.assertEqual(os.listdir(self.path("etc/xenopsd.conf.d")), ["exclaim.conf"])
-        self.assertEqual(self.get("etc/xenopsd.conf.d/exclaim.conf"), "emu-manager=%s/emu-manager\n" % self.libexec)
         self.assertEqual(os.stat(self.path("etc/xenopsd.conf.d/exclaim.conf")).st_mode & 0o777, 0o644)
         enabled = self.tree()
         self.run_it("enable")
         self.assertEqual(self.tree(), enabled)
-        self.assertEqual(self.run_it("status").count(" enabled"), 3)
+        self.assertEqual(self.run_it("status").count(" in place"), 2)
         self.run_it("disable")
-        self.assertEqual(self.tree(), before)
-        self.assertEqual(self.run_it("status").count(" disabled"), 3)
+        self.assertEqual(self.run_it("status").count(" disabled"), 2)
         self.run_it("disable")
         self.run_it("idle")
+        os.rmdir(self.path("run/exclaim"))
         self.assertEqual(self.tree(), before)
 
     def test_parts(self):
+        self.process(XCP_NG)
         self.run_it("enable", "plugin")
-        self.assertEqual(self.run_it("status").count(" enabled"), 1)
+        self.assertEqual([s for s, _ in self.states("plugin")], ["on"])
         self.assertFalse(os.path.exists(self.path("etc/xenopsd.conf.d")))
         self.run_it("enable", "emu-manager")
         self.run_it("disable", "plugin")
-        self.assertEqual(self.run_it("status").count(" enabled"), 1)
+        self.assertEqual([s for s, _ in self.states("plugin")], ["off"])
+        self.assertEqual(self.reads(XCP_NG), self.ours())
+
+    def test_the_hook_of_earlier_versions_goes(self):
+        """Its program is gone, and xenopsd fails a migration whose hook cannot be run."""
+        for verb in ("enable", "disable"):
+            os.makedirs(self.path("etc/xapi.d/vm-post-migrate"))
+            os.symlink(self.libexec + "/vm-post-migrate", self.path("etc/xapi.d/vm-post-migrate/90-exclaim"))
+            self.put("/usr/bin/true\n", "etc/xapi.d/vm-post-migrate/50-other")
+            self.run_it(verb, "plugin")
+            self.assertEqual(os.listdir(self.path("etc/xapi.d/vm-post-migrate")), ["50-other"])
+            shutil.rmtree(self.path("etc/xapi.d/vm-post-migrate"))
 
     def test_directories_and_files_of_others_stay(self):
-        os.makedirs(self.path("etc/xapi.d/vm-post-migrate"))
+        self.process(XCP_NG)
         before = self.tree()
         self.run_it("enable")
         self.put("", "etc/xenopsd.conf.d/other.conf")
@@ -232,6 +377,7 @@ class ExclaimHooks(InDir):
         self.assertEqual([p for p, _ in self.tree() if "xenopsd.conf.d" in p], ["etc/xenopsd.conf.d", "etc/xenopsd.conf.d/other.conf"])
         os.unlink(self.path("etc/xenopsd.conf.d/other.conf"))
         self.run_it("disable")
+        os.rmdir(self.path("run/exclaim"))
         self.assertEqual(self.tree(), before)
         self.put("theirs", "etc/xapi.d/plugins/exclaim")
         self.assertIn("not ours", self.run_it("enable", "plugin", code=5))
@@ -239,15 +385,15 @@ class ExclaimHooks(InDir):
         self.assertEqual(self.get("etc/xapi.d/plugins/exclaim"), "theirs")
 
     def test_nothing_that_xenopsd_could_not_start(self):
+        self.process(XCP_NG)
         before = self.tree()
         self.put("#!/bin/sh\nexit 5\n", self.libexec, "emu-manager", mode=0o755)
         self.assertIn("real emu-manager is not found", self.run_it("enable", "emu-manager", code=5))
         self.put("#!/bin/sh\nexit 127\n", self.libexec, "emu-manager", mode=0o755)  # as the loader ends without a library
         self.assertIn("cannot be started", self.run_it("enable", "emu-manager", code=5))
-        for name in ("emu-manager", "xapi-plugin", "vm-post-migrate"):
+        for name in ("emu-manager", "xapi-plugin"):
             os.chmod(os.path.join(self.libexec, name), 0o644)
-            part = name.replace("xapi-plugin", "plugin")
-            self.assertIn("not executable", self.run_it("enable", part, code=5))
+            self.assertIn("not executable", self.run_it("enable", name.replace("xapi-plugin", "plugin"), code=5))
         self.assertEqual(self.tree(), before)
 
     def test_the_supervisor_says_that_there_is_no_real_one(self):
@@ -258,40 +404,42 @@ class ExclaimHooks(InDir):
             self.assertEqual(done.returncode, code, real)
 
     def test_what_was_started_before_goes_on_behind_ours(self):
-        self.put("emu-manager = '/opt/x/emu-manager' # theirs\n", "etc/xenopsd.conf")
-        self.assertIn('put "emu_manager = /opt/x/emu-manager" into', self.run_it("enable", "emu-manager", code=5))
-        self.assertFalse(os.path.exists(self.path("etc/xenopsd.conf.d")))
-        self.put("emu_manager = /opt/x/emu-manager\n", "etc/exclaim/exclaim.conf")
-        self.run_it("enable", "emu-manager")
+        self.put("#!/bin/sh\n", "opt/x/emu-manager", mode=0o755)
+        for line, file in ((XCP_NG, "emu-manager = '/opt/x/emu-manager' # theirs\n"), (XCP_NG + " --emu-manager /opt/x/emu-manager", "")):
+            self.put(file, "etc/xenopsd.conf")
+            self.assertEqual(self.process(line), "/opt/x/emu-manager")
+            self.put("", "etc/exclaim/exclaim.conf")
+            self.assertIn('put "emu_manager = /opt/x/emu-manager" into', self.run_it("enable", "emu-manager", code=5))
+            self.assertFalse(os.path.exists(self.path("etc/xenopsd.conf.d")))
+            self.put("emu_manager = /opt/x/emu-manager\n", "etc/exclaim/exclaim.conf")
+            self.run_it("enable", "emu-manager")
+            self.assertEqual(self.reads(line), self.ours())
+            self.run_it("disable")
+
+    def test_a_line_is_read_as_xenopsd_reads_it(self):
+        self.process(XCP_NG)
+        self.put("#!/bin/sh\n", "opt/x", mode=0o755)
+        for line in ("emu-manager=/opt/x", "  emu-manager\t = \\ /opt/x \t", "set emu-manager = '/opt/x'", "==\\emu-manager=/opt/x#y", 'emu-manager="/opt/x"'):
+            self.put("emu-manager=/y\n" + line + "\nemu-manager-x=/z\nxemu-manager=/z\nx=emu-manager=/z\n# emu-manager=/z", "etc/xenopsd.conf")
+            self.assertEqual(self.reads(XCP_NG), "/opt/x", line)
+            self.assertIn("emu-manager=/opt/x;", self.run_it("enable", "emu-manager", code=5), line)
 
     def test_overridden(self):
-        self.put("emu-manager=%s/emu-manager\n" % self.libexec, "etc/xenopsd.conf.d/exclaim.conf.bak")
+        self.process(XCP_NG)
+        self.put("emu-manager=%s\n" % self.ours(), "etc/xenopsd.conf.d/exclaim.conf.bak")
         self.put("emu-manager=/y\n", "etc/xenopsd.conf.d/zz")
         self.put("emu_manager = /y\n", "etc/exclaim/exclaim.conf")
         self.assertIn("says emu-manager=/y", self.run_it("enable", "emu-manager", code=5))
 
     def test_the_order_is_that_of_bytes(self):
+        self.process(XCP_NG)
         for name in (".zz", "Zz", "EXCLAIM.conf"):
             self.put("emu-manager=/y\n", "etc/xenopsd.conf.d", name)
         self.put("emu_manager = /y\n", "etc/exclaim/exclaim.conf")
         self.run_it("enable", "emu-manager")
-
-    def test_not_idle_until_restarted(self):
-        self.process(1000)
-        self.assertIn("restart it", self.run_it("enable"))
-        self.assertIn("exclaim-hooks disable", self.run_it("idle", code=5))
-        self.process(2000)  # restarted: reads the fragment
-        self.assertIn("restart it", self.run_it("disable"))
-        self.assertIn("process 77", self.run_it("idle", code=5))
-        self.assertIn("not restarted", self.run_it("status"))
-        self.run_it("disable")
-        self.run_it("idle", code=5)
-        self.process(3000)
-        self.run_it("idle")
-        self.run_it("idle")
+        self.assertEqual(self.reads(XCP_NG), self.ours())
 
     def test_not_idle_while_it_is_xenguest(self):
-        os.makedirs(self.path("usr/libexec/xen/bin"))
         os.symlink(self.libexec + "/xenguest", self.path("usr/libexec/xen/bin/xenguest"))
         self.assertIn("no VM would start", self.run_it("idle", code=5))
         self.put("", "usr/libexec/xen/bin/xenguest.real")
@@ -300,7 +448,6 @@ class ExclaimHooks(InDir):
 
     def test_not_here(self):
         shutil.rmtree(self.path("etc/xapi.d"))
-        os.unlink(self.path("etc/xenopsd.conf"))
         before = self.tree()
         self.assertIn("no xapi here", self.run_it("enable", code=4))
         self.assertIn("no xenopsd here", self.run_it("enable", "emu-manager", code=4))
@@ -309,7 +456,7 @@ class ExclaimHooks(InDir):
         self.assertEqual(self.tree(), before)
 
     def test_usage(self):
-        for args in ((), ("remove",), ("enable", "everything"), ("status", "x"), ("idle", "x"), ("--help",)):
+        for args in ((), ("remove",), ("enable", "everything"), ("enable", "vm-post-migrate"), ("status", "x"), ("idle", "x"), ("--help",)):
             self.run_it(*args, code=2)
 
 

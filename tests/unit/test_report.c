@@ -187,11 +187,36 @@ static void line(void **state)
     json_object_put(o);
 }
 
+/* What syslog gets. */
+static void line_for_people(void **state)
+{
+    struct exclaim_report r;
+    char text[1400];
+
+    (void)state;
+    fill(&r);
+    exclaim_report_line(&r, text, sizeof(text));
+    assert_non_null(strstr(text, " (domain 17): done, exact true, guarantee host, claimed 51216 "
+                                 "pages, deviation 0 pages"));
+    r.got.pages[0] -= 7;
+    r.got.pages[1] += 7;
+    strcpy(r.why, "placement: none");
+    strcpy(r.error, "release: no");
+    exclaim_report_line(&r, text, sizeof(text));
+    assert_non_null(strstr(text, "exact false, guarantee host, claimed 51216 pages, deviation 7 "
+                                 "pages, error: release: no, why: placement: none"));
+    exclaim_report_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook");
+    r.outcome = EXCLAIM_OUTCOME_SENT;
+    exclaim_report_line(&r, text, sizeof(text));
+    assert_string_equal(text, "VM of unknown uuid (domain 0): sent");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deviation),
         cmocka_unit_test(line),
+        cmocka_unit_test(line_for_people),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
