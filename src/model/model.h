@@ -43,6 +43,9 @@ struct model_node_config {
     bool no_cpus;
 };
 
+/* How the host's library tells the paging pool. */
+enum model_pool_call { MODEL_POOL_KNOWN, MODEL_POOL_NO_CALL, MODEL_POOL_ENOSYS };
+
 struct model_config {
     enum model_generation generation;
     uint32_t nr_nodes;
@@ -51,12 +54,7 @@ struct model_config {
     bool unprivileged; /* the caller of claims is no control domain */
     bool timestamps;   /* console_timestamps= is set: each line of the console begins with one */
     uint32_t conring;  /* bytes of the console's ring, a power of two; 0: 32 KiB */
-    enum {
-        MODEL_POOL_KNOWN,
-        MODEL_POOL_NO_CALL,
-        MODEL_POOL_ENOSYS
-    } pool; /* how the library tells
-             * the paging pool */
+    enum model_pool_call pool;
 };
 
 struct model;

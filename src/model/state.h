@@ -112,7 +112,7 @@ struct model {
     void *hook_arg;
     bool in_hook;
     bool timestamps;
-    int pool; /* how the paging pool is told, see model.h */
+    enum model_pool_call pool;
     uint32_t conring_size, conringc, conringp;
     char conring[MODEL_CONRING];
 };
