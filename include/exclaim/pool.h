@@ -142,14 +142,12 @@ int exclaim_pool_take(struct exclaim_hv *hv, const struct exclaim_config *config
                       const struct exclaim_room *room, struct exclaim_pool *pool,
                       struct exclaim_error *err);
 
-/* The part of host @host as it is written: protobuf (free() *data), or one line of JSON.  SYSTEM
- * when memory is gone. */
-int exclaim_pool_pack(const struct exclaim_pool *pool, uint32_t host, uint8_t **data, size_t *size,
-                      struct exclaim_error *err);
+/* The part of host @host as it is written: one line of JSON, "schema": "exclaim.snapshot/1".
+ * free() *text.  SYSTEM when memory is gone. */
 int exclaim_pool_json(const struct exclaim_pool *pool, uint32_t host, char **text,
                       struct exclaim_error *err);
 
-/* Reads either form.  STREAM: what is wrong, with value and limit. */
+/* Reads it.  STREAM: what is wrong, with value and limit. */
 #define EXCLAIM_SNAPSHOT_MAX (64u << 20)
 int exclaim_pool_unpack(const void *data, size_t size, struct exclaim_pool *pool,
                         struct exclaim_error *err);

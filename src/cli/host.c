@@ -76,29 +76,16 @@ static int write_snapshot(struct cli *cli, struct exclaim_hv *hv, const struct e
                           struct exclaim_error *err)
 {
     struct exclaim_pool pool;
-    uint8_t *data = NULL;
     char *text = NULL;
-    size_t size;
     int rc = -1;
 
-    if (!cli->json && isatty(STDOUT_FILENO)) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "a snapshot is binary: redirect it to a file, or use --json");
-    }
     if (exclaim_pool_take(hv, &cli->config, room, &pool, err)) {
         return -1;
     }
-    if (cli->json) {
-        if (!exclaim_pool_json(&pool, 0, &text, err)) {
-            rc = puts(text) < 0 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write") : 0;
-        }
-    } else if (!exclaim_pool_pack(&pool, 0, &data, &size, err)) {
-        rc = fwrite(data, 1, size, stdout) < size
-                 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write")
-                 : 0;
+    if (!exclaim_pool_json(&pool, 0, &text, err)) {
+        rc = puts(text) < 0 ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write") : 0;
     }
     free(text);
-    free(data);
     exclaim_pool_free(&pool);
     return rc;
 }

@@ -38,7 +38,7 @@ static const struct cli_verb verbs[] = {
         .summary = "per node: free, claimed and claimable pages; claims; headroom",
         .detail =
             "With --snapshot this host's part of a pool, all its domains' counts included, is\n"
-            "written to stdout for planning: protobuf, or JSON with --json.",
+            "written to stdout for planning, as one line of JSON.",
         .options = CLI_SNAPSHOT,
         .run = verb_host,
     },

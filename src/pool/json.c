@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One host's part as JSON, "schema": "exclaim.snapshot/1": written and read.  No I/O. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 #include "../base/json.h"
 #include "../base/jread.h"
-#include "wire.h"
+#include "part.h"
 
 static void put_host(json_object *o, const struct exclaim_pool_host *host)
 {
@@ -244,7 +245,9 @@ static int get_vm(struct jread *r, json_object *o, struct exclaim_pool *pool,
                          jread_str(r, o, "why"), r->err);
 }
 
-int part_parse(const char *text, size_t size, struct exclaim_pool *pool, struct exclaim_error *err)
+/* Fills an empty pool with one host and its VMs, unchecked but for what would not fit. */
+static int parse(const char *text, size_t size, struct exclaim_pool *pool,
+                 struct exclaim_error *err)
 {
     struct jread r = { .err = err };
     json_object *o, *domains;
@@ -279,4 +282,37 @@ int part_parse(const char *text, size_t size, struct exclaim_pool *pool, struct 
 out:
     json_object_put(o);
     return rc;
+}
+
+int exclaim_pool_unpack(const void *data, size_t size, struct exclaim_pool *pool,
+                        struct exclaim_error *err)
+{
+    const char *text = data;
+    size_t at = 0;
+    int rc;
+
+    *pool = (struct exclaim_pool){ 0 };
+    if (size > EXCLAIM_SNAPSHOT_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "a snapshot of %zu bytes, limit %u", size,
+                            EXCLAIM_SNAPSHOT_MAX);
+    }
+    while (at < size && isspace((unsigned char)text[at])) {
+        at++;
+    }
+    if (at == size || text[at] != '{') {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "%zu bytes are no host snapshot: it is JSON and begins with {", size);
+    }
+    rc = parse(text, size, pool, err);
+    if (!rc) {
+        rc = pool_finish(pool, err);
+    }
+    if (rc) {
+        exclaim_pool_free(pool);
+        return -1;
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        pool_allow_all(pool, &pool->vm[v]);
+    }
+    return 0;
 }

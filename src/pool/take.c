@@ -10,7 +10,7 @@
 
 #include <exclaim/config.h>
 
-#include "wire.h"
+#include "part.h"
 
 /* Where XenServer and XCP-ng keep the host's uuid. */
 #define INVENTORY "/etc/xensource-inventory"

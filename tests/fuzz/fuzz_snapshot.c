@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A host's part of a pool from any bytes, protobuf or JSON: refused with a reason, or such that it
- * survives both forms.  fuzz_snapshot -max_total_time=60 corpus/fuzz_snapshot
+ * A host's part of a pool from any bytes: refused with a reason, or such that it is the same when
+ * written and read again.  fuzz_snapshot -max_total_time=60 corpus/fuzz_snapshot
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,19 +49,8 @@ static void again(const struct exclaim_pool *pool)
 {
     struct exclaim_pool back;
     struct exclaim_error err;
-    uint8_t *packed;
     char *text;
-    size_t size;
 
-    if (exclaim_pool_pack(pool, 0, &packed, &size, &err)) {
-        abort();
-    }
-    if (exclaim_pool_unpack(packed, size, &back, &err)) {
-        abort();
-    }
-    same(pool, &back);
-    exclaim_pool_free(&back);
-    free(packed);
     if (exclaim_pool_json(pool, 0, &text, &err) ||
         exclaim_pool_unpack(text, strlen(text), &back, &err)) {
         abort();

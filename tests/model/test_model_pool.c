@@ -80,17 +80,7 @@ static void round_trip(const struct exclaim_pool *pool)
 {
     struct exclaim_error err = { 0 };
     struct exclaim_pool back;
-    uint8_t *data;
-    size_t size;
     char *text;
-
-    assert_int_equal(exclaim_pool_pack(pool, 0, &data, &size, &err), 0);
-    if (exclaim_pool_unpack(data, size, &back, &err)) {
-        fail_msg("%s", err.text);
-    }
-    assert_same(pool, &back);
-    exclaim_pool_free(&back);
-    free(data);
 
     assert_int_equal(exclaim_pool_json(pool, 0, &text, &err), 0);
     assert_null(strchr(text, '\n'));

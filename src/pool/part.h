@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One host's part in its two forms; see exclaim_pool_unpack(). */
-#ifndef POOL_WIRE_H
-#define POOL_WIRE_H
+/* One host's part of a pool while it is filled, by whoever takes or reads it. */
+#ifndef POOL_PART_H
+#define POOL_PART_H
 
 #include "work.h"
-
-/* Each fills an empty pool with one host and its VMs, unchecked but for what would not fit. */
-int part_unpack(const void *data, size_t size, struct exclaim_pool *pool,
-                struct exclaim_error *err);
-int part_parse(const char *text, size_t size, struct exclaim_pool *pool, struct exclaim_error *err);
 
 /* Room for one host with @nr_vms VMs, which all run on it. */
 int part_alloc(struct exclaim_pool *pool, uint32_t nr_vms, struct exclaim_error *err);
