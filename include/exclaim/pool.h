@@ -50,7 +50,8 @@ struct exclaim_pool_host {
     const char *uuid; /* text; "" if not known */
     const char *name;
     const char *ref; /* XAPI's reference; "" from files */
-    bool enabled;
+    bool dead;       /* not live by XAPI's word: nothing on it can be migrated */
+    bool enabled;    /* it takes VMs; false where it is dead */
     bool coordinator;
     struct exclaim_host_version version;
     const char *xen_version; /* "4.17.7", for people */

@@ -113,9 +113,9 @@ struct exclaim_xapi_task {
 };
 
 /*
- * Starts VM.pool_migrate of the VM to the host, live, and fills @task (PENDING).  On error nothing
- * has begun, unless the text says "may have begun": the answer was lost, and
- * exclaim_xapi_vm() tells; @task is then NONE in either case.
+ * Starts VM.pool_migrate of the VM to the host, live, and fills @task (PENDING).  On error @task
+ * is NONE and nothing has begun; or it is GONE, without a reference: the answer was lost, the
+ * migration may have begun, and exclaim_xapi_vm() tells.
  */
 int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const char *host_ref,
                          struct exclaim_xapi_task *task, struct exclaim_error *err);

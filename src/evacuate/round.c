@@ -243,16 +243,13 @@ static int refused(struct round *r, uint32_t m, const struct exclaim_error *fail
     return 0;
 }
 
-/* The answer was lost: the task that the VM is in, or one that is GONE. */
-static void find_task(struct round *r, uint32_t m, const struct exclaim_error *lost,
-                      struct exclaim_xapi_task *task)
+/* The answer was lost: the task that the VM is in, or one that stays GONE. */
+static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *task)
 {
     const char *vm_ref = r->e->from->pool.vm[r->plan->move[m].vm].ref;
     const char *to_ref = r->e->from->pool.host[r->plan->move[m].to].ref;
     struct exclaim_xapi_vm now;
 
-    task->state = EXCLAIM_TASK_GONE;
-    task->error = *lost;
     /* XAPI may take the call a moment after its connection broke. */
     for (unsigned int look = 0; look < LOST_LOOKS; look++) {
         if (look) {
@@ -293,11 +290,11 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
     evac_be_patient(r->e, true);
     if (exclaim_xapi_migrate(r->e->from->xapi, pool->vm[move->vm].ref, pool->host[move->to].ref,
                              &task, &failed)) {
-        if (!strstr(failed.text, "may have begun")) {
+        if (task.state == EXCLAIM_TASK_NONE) {
             evac_be_patient(r->e, false);
             return refused(r, m, &failed, err);
         }
-        find_task(r, m, &failed, &task);
+        find_task(r, m, &task);
     }
     cli_nodes(move, nodes, sizeof(nodes));
     evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", cli_vm_name(pool, move->vm),

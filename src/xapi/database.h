@@ -75,9 +75,6 @@ int db_hosts(struct database *db, struct exclaim_error *err);
 int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
                       struct exclaim_error *err);
 
-/* host->why of a live host whose plugin has not answered yet. */
-#define HOST_NOT_ASKED "the host was not asked"
-
 /* --- vms.c --- */
 
 int db_vms(struct database *db, struct exclaim_error *err);

@@ -38,8 +38,9 @@ int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
     host->free_source = EXCLAIM_FROM_NOWHERE;
     host->host_free_source = EXCLAIM_FROM_XAPI;
     host->time_unix_ms = now_unix_ms();
+    host->dead = !live;
     host->enabled &= live;
-    host->why = live ? HOST_NOT_ASKED : "XAPI says that the host is not live";
+    host->why = live ? "the host was not asked" : "XAPI says that the host is not live";
     return 0;
 }
 

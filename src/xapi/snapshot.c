@@ -45,7 +45,7 @@ static int ask_all(struct exclaim_xapi *xapi, struct exclaim_pool *pool, struct 
         resident[v] = pool->vm[v].host;
     }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
-        if (!strcmp(pool->host[h].why, HOST_NOT_ASKED)) {
+        if (!pool->host[h].dead) {
             live[nr++] = h;
         }
     }

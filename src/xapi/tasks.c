@@ -60,6 +60,10 @@ int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const ch
         task->state = EXCLAIM_TASK_PENDING;
     } else if (rpc.lost) {
         exclaim_error_wrap(err, "the answer was lost, the migration may have begun");
+        task->state = EXCLAIM_TASK_GONE;
+        if (err) {
+            task->error = *err;
+        }
     } else {
         exclaim_error_wrap(err, "VM.pool_migrate");
     }
