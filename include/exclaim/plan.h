@@ -199,6 +199,12 @@ struct exclaim_plan {
 
 void exclaim_plan_free(struct exclaim_plan *plan);
 
+/* All VMs leave with their shape; rolling: and all come back, and nothing blocks it. */
+bool exclaim_plan_fits(const struct exclaim_plan *plan);
+
+/* Where the parts of a move go: "0>1 1>0", "?" for what is not known. */
+void exclaim_plan_nodes_text(const struct exclaim_plan_move *move, char *text, size_t size);
+
 /*
  * Where the VMs of @nr_hosts hosts @host go when all of these are emptied at once.  Success says
  * that there is a plan, which may be one with VMs that stay; its one step has the proof.

@@ -122,8 +122,30 @@ bool exclaim_pool_may_run(const struct exclaim_pool_vm *vm, uint32_t host);
 int exclaim_host_version_compare(const struct exclaim_host_version *a,
                                  const struct exclaim_host_version *b);
 
+/* For people: the name, or the uuid where there is none; "nowhere" for a host out of range. */
+const char *exclaim_pool_host_name(const struct exclaim_pool *pool, uint32_t host);
+const char *exclaim_pool_vm_name(const struct exclaim_pool *pool, uint32_t vm);
+
 /* A host by name or uuid; EXCLAIM_NO_HOST if none or several have that name.  A uuid goes first. */
 uint32_t exclaim_pool_find_host(const struct exclaim_pool *pool, const char *name);
+
+/* A VM by uuid or name.  USAGE: none or several. */
+int exclaim_pool_find_vm(const struct exclaim_pool *pool, const char *name, uint32_t *vm,
+                         struct exclaim_error *err);
+
+/* Indices of the hosts that are named; free() *index.  USAGE: unknown or ambiguous, twice. */
+int exclaim_pool_find_hosts(const struct exclaim_pool *pool, const char *const *name, uint32_t nr,
+                            uint32_t **index, struct exclaim_error *err);
+
+/* The @nr_to hosts named by @to, or without any all hosts but @nr_from @from; free() *index.
+ * USAGE: as above, or there is no other. */
+int exclaim_pool_targets(const struct exclaim_pool *pool, const char *const *to, uint32_t nr_to,
+                         const uint32_t *from, uint32_t nr_from, uint32_t **index, uint32_t *nr,
+                         struct exclaim_error *err);
+
+/* All VMs on those hosts; free() *vm, which has room for all VMs of the pool. */
+int exclaim_pool_vms_on(const struct exclaim_pool *pool, const uint32_t *host, uint32_t nr_hosts,
+                        uint32_t **vm, uint32_t *nr, struct exclaim_error *err);
 
 /* Gives back what the pool's pointers show and zeroes *pool, which stays the caller's.  A pool
  * whose `memory` is NULL owns nothing. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -51,7 +52,7 @@ static void print_json(const struct exclaim_caps *c, const struct row *r)
             exclaim_json_str(item, "why", r->why);
         }
     }
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 int verb_caps(struct cli *cli, struct exclaim_error *err)

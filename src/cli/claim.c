@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "cli.h"
 
 /* Stakes the strongest of @plan that this Xen accepts; *used says which. */
@@ -58,7 +59,7 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
         exclaim_json_u64(o, "claimed_pages", match->total_pages);
         exclaim_json_u64(o, "outstanding_pages", dom->outstanding_pages);
         exclaim_json_nodes(o, "nodes", match->nr_nodes, match->pages);
-        cli_print_json(o);
+        exclaim_json_print(o);
         return;
     }
     printf(

@@ -99,9 +99,4 @@ struct json_object;
 typedef void cli_report_fn(struct json_object *report, void *arg);
 int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim_error *err);
 
-/* Prints @o with a newline and frees it. */
-void cli_print_json(struct json_object *o);
-
-double cli_mib(uint64_t pages);
-
 #endif

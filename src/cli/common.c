@@ -15,17 +15,6 @@
 /* Toolstacks put banners and configurations in front of the libxc stream; not more than this. */
 #define SEARCH_MAX (4u << 20)
 
-double cli_mib(uint64_t pages)
-{
-    return (double)pages / 256.0;
-}
-
-void cli_print_json(struct json_object *o)
-{
-    puts(exclaim_json_text(o));
-    json_object_put(o);
-}
-
 int cli_open(struct cli *cli, struct exclaim_hv **hv, struct exclaim_domain *dom,
              struct exclaim_error *err)
 {

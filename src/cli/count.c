@@ -9,6 +9,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -24,7 +25,7 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
     exclaim_json_u64(o, "max_pages", dom->max_pages);
     exclaim_json_u64(o, "outstanding_pages", dom->outstanding_pages);
     exclaim_json_count(o, count);
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static int print_table(const struct exclaim_domain *dom, const struct exclaim_count *count,
@@ -41,11 +42,11 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%" PRIu64, count->pages[n]);
-        table_cell(&t, "%.1f", cli_mib(count->pages[n]));
+        table_cell(&t, "%.1f", exclaim_mib(count->pages[n]));
     }
     table_cell(&t, "total");
     table_cell(&t, "%" PRIu64, count->total_pages);
-    table_cell(&t, "%.1f", cli_mib(count->total_pages));
+    table_cell(&t, "%.1f", exclaim_mib(count->total_pages));
     table_print(&t, stdout);
     table_free(&t);
     if (!count->exact) {

@@ -9,7 +9,9 @@
 
 #include "../report/html.h"
 #include "../report/plan_json.h"
-#include "plan_print.h"
+#include "../base/clock.h"
+#include "../report/plan_print.h"
+#include "../report/print.h"
 
 /* New VMs may be started on a host that is not disabled: not for ever. */
 #define ROUNDS 100
@@ -69,7 +71,8 @@ static int plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_e
     uint32_t *host;
     int rc;
 
-    if (cli_hosts(&e->from->pool, (const char *const *)e->host, e->nr_hosts, &host, err)) {
+    if (exclaim_pool_find_hosts(&e->from->pool, (const char *const *)e->host, e->nr_hosts, &host,
+                                err)) {
         return -1;
     }
     rc = cli_plan_evacuate(e->cli, e->from, host, e->nr_hosts, plan, err);
@@ -82,7 +85,7 @@ static bool begins(const struct evac *e, const struct exclaim_plan *plan)
 {
     return e->cli->apply && (e->cli->partial ||
                              (!plan->nr_stays && (e->cli->config.policy != EXCLAIM_POLICY_STRICT ||
-                                                  cli_plan_fits(plan))));
+                                                  exclaim_plan_fits(plan))));
 }
 
 static int show_plan(struct evac *e, const struct exclaim_plan *plan, struct exclaim_error *err)
@@ -95,17 +98,17 @@ static int show_plan(struct evac *e, const struct exclaim_plan *plan, struct exc
         return -1;
     }
     if (!e->cli->json) {
-        if (cli_print_step(pool, plan, 0, err)) {
+        if (print_plan_step(pool, plan, 0, err)) {
             return -1;
         }
-        cli_print_own_match(e->cli, pool, plan);
-        cli_print_gaps(e->from);
+        print_own_match(pool, plan, e->cli->config.stray_pages);
+        print_gaps(pool, e->from->time_unix_ms);
     } else if (!begins(e, plan)) {
         o = exclaim_json_schema("evacuate");
         exclaim_json_bool(o, "applied", false);
-        exclaim_json_bool(o, "fits", cli_plan_fits(plan));
+        exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
         exclaim_json_steps(o, pool, plan);
-        cli_print_json(o);
+        exclaim_json_print(o);
     }
     return 0;
 }
@@ -148,11 +151,11 @@ static int disable_hosts(struct evac *e, struct exclaim_error *err)
         }
         if (!e->cli->disable) {
             evac_line(e, "%s stays enabled: VMs may be started there meanwhile (--disable)",
-                      cli_host_name(pool, h));
+                      exclaim_pool_host_name(pool, h));
         } else if (exclaim_xapi_enable(e->from->xapi, pool->host[h].ref, false, err)) {
-            return exclaim_error_wrap(err, "disabling %s", cli_host_name(pool, h));
+            return exclaim_error_wrap(err, "disabling %s", exclaim_pool_host_name(pool, h));
         } else {
-            evac_line(e, "%s is disabled, and stays so", cli_host_name(pool, h));
+            evac_line(e, "%s is disabled, and stays so", exclaim_pool_host_name(pool, h));
         }
     }
     return 0;
@@ -267,8 +270,8 @@ static int open_all(struct evac *e, struct exclaim_error *err)
     }
     e->max_moves = cli->max_moves ? cli->max_moves : EXCLAIM_PLAN_CONCURRENT;
     if (!cli->resume) {
-        if (cli_hosts(&e->from->pool, (const char *const *)cli->args, (uint32_t)cli->nr_args, &host,
-                      err)) {
+        if (exclaim_pool_find_hosts(&e->from->pool, (const char *const *)cli->args,
+                                    (uint32_t)cli->nr_args, &host, err)) {
             return -1;
         }
         rc = name_hosts(e, host, (uint32_t)cli->nr_args, err);
@@ -326,7 +329,7 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     }
     e->cli = cli;
     e->from = &from;
-    e->begun_ms = cli_now_ms();
+    e->begun_ms = exclaim_now_unix_ms();
     if (check_usage(cli, err) || (cli->apply && stop_open(&e->stop, err))) {
         free(e);
         return -1;
@@ -337,7 +340,7 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     if (begins(e, plan)) {
         rc = apply(e, &plan, err);
     } else {
-        rc = cli_plan_fits(plan) ? 0 : 3;
+        rc = exclaim_plan_fits(plan) ? 0 : 3;
         if (!cli->json) {
             printf("nothing was moved: %s\n",
                    cli->apply ? "not all can leave as they should, see --partial"

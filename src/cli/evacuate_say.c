@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../report/plan_json.h"
+#include "../report/print.h"
 
 static const char *outcome_name(enum evac_outcome outcome)
 {
@@ -81,7 +83,7 @@ json_object *evac_new_event(const char *event)
 {
     json_object *o = exclaim_json_schema("event");
 
-    json_object_object_add(o, "time_unix_ms", json_object_new_int64(cli_now_ms()));
+    json_object_object_add(o, "time_unix_ms", json_object_new_int64(exclaim_now_unix_ms()));
     exclaim_json_str(o, "event", event);
     return o;
 }
@@ -120,7 +122,7 @@ void evac_line(struct evac *e, const char *fmt, ...)
         return;
     }
     evac_clear_status(e);
-    printf("[%4" PRId64 " s] ", (cli_now_ms() - e->begun_ms) / 1000);
+    printf("[%4" PRId64 " s] ", (exclaim_now_unix_ms() - e->begun_ms) / 1000);
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
@@ -154,7 +156,7 @@ static void summary_json(const struct evac *e, const char *outcome, uint32_t lef
 
     exclaim_json_bool(o, "applied", true);
     exclaim_json_str(o, "outcome", outcome);
-    json_object_object_add(o, "ms", json_object_new_int64(cli_now_ms() - e->begun_ms));
+    json_object_object_add(o, "ms", json_object_new_int64(exclaim_now_unix_ms() - e->begun_ms));
     exclaim_json_u64(o, "left", left);
     list = exclaim_json_array(o, "hosts");
     for (uint32_t i = 0; i < e->nr_hosts; i++) {
@@ -180,7 +182,7 @@ static void summary_json(const struct evac *e, const char *outcome, uint32_t lef
             exclaim_json_str(item, "why", r->why);
         }
     }
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 void evac_summary(struct evac *e, const char *outcome, uint32_t left)
@@ -209,6 +211,6 @@ void evac_summary(struct evac *e, const char *outcome, uint32_t left)
     }
     printf("%s: %" PRIu32 " VMs moved in %" PRId64 " s, %" PRIu32 " exact, %" PRIu32
            " not, %" PRIu32 " not checked; %" PRIu32 " left\n",
-           outcome, done, (cli_now_ms() - e->begun_ms) / 1000, exact, counted - exact,
+           outcome, done, (exclaim_now_unix_ms() - e->begun_ms) / 1000, exact, counted - exact,
            done - counted, left);
 }

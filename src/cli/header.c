@@ -5,6 +5,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -37,7 +38,7 @@ static void print_json(const struct exclaim_reservation *res)
             json_object_array_add(row, json_object_new_uint64(res->distance[i][j]));
         }
     }
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static int print_table(const struct exclaim_reservation *res, struct exclaim_error *err)
@@ -58,11 +59,11 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
          n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%" PRIu64, res->count.pages[n]);
-        table_cell(&t, "%.1f", cli_mib(res->count.pages[n]));
+        table_cell(&t, "%.1f", exclaim_mib(res->count.pages[n]));
     }
     table_cell(&t, "total");
     table_cell(&t, "%" PRIu64, res->count.total_pages);
-    table_cell(&t, "%.1f", cli_mib(res->count.total_pages));
+    table_cell(&t, "%.1f", exclaim_mib(res->count.total_pages));
     table_print(&t, stdout);
     if (!res->count.exact) {
         printf("\nnot exact: %s\n", res->count.why);

@@ -7,6 +7,7 @@
 #include <exclaim/pool.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -37,7 +38,7 @@ static void print_json(const struct exclaim_host *host, const struct exclaim_roo
             json_object_array_add(distances, json_object_new_uint64(host->node[n].distance[m]));
         }
     }
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static int print_table(const struct exclaim_host *host, const struct exclaim_room *room,
@@ -55,14 +56,14 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
             table_cell(&t, "%" PRIu64, room->free[n]);
             table_cell(&t, "%" PRIu64, room->claimed[n]);
             table_cell(&t, "%" PRIu64, exclaim_room_node(room, n));
-            table_cell(&t, "%.1f", cli_mib(exclaim_room_node(room, n)));
+            table_cell(&t, "%.1f", exclaim_mib(exclaim_room_node(room, n)));
         }
     }
     table_cell(&t, "host");
     table_cell(&t, "%" PRIu64, host->free_pages);
     table_cell(&t, "%" PRIu64, host->outstanding_pages);
     table_cell(&t, "%" PRIu64, exclaim_room_host(room));
-    table_cell(&t, "%.1f", cli_mib(exclaim_room_host(room)));
+    table_cell(&t, "%.1f", exclaim_mib(exclaim_room_host(room)));
     table_print(&t, stdout);
     printf("\npages of 4 KiB; headroom %" PRIu64 " pages; claims per node %s\n", room->headroom,
            host->nr_nodes && host->node[0].claimed_known

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -17,7 +18,7 @@ static void print_json(const struct exclaim_match *match, const struct exclaim_r
     exclaim_json_nodes(o, "nodes", match->nr_nodes, match->pages);
     exclaim_json_nodes(o, "free", room->nr_nodes, room->free);
     exclaim_json_nodes(o, "claimed", room->nr_nodes, room->claimed);
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static int print_table(const struct exclaim_match *match, const struct exclaim_room *room,

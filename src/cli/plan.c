@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* plan evacuate HOST..., plan rolling: what would be done, and why no plan can do better. */
-#include "plan_print.h"
+#include "pool.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,6 +10,8 @@
 
 #include "../report/html.h"
 #include "../report/plan_json.h"
+#include "../report/plan_print.h"
+#include "../report/print.h"
 #include "../evacuate/evacuate.h"
 
 static void print_json(const struct cli_pool *from, const struct exclaim_plan *plan,
@@ -19,14 +21,14 @@ static void print_json(const struct cli_pool *from, const struct exclaim_plan *p
 
     exclaim_json_str(o, "kind", kind);
     json_object_object_add(o, "time_unix_ms", json_object_new_int64(from->time_unix_ms));
-    exclaim_json_bool(o, "fits", cli_plan_fits(plan));
+    exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
     exclaim_json_bool(o, "blocked", plan->blocked);
     exclaim_json_u64(o, "moves", plan->nr_moves);
     exclaim_json_u64(o, "waves", plan->nr_waves);
     exclaim_json_u64(o, "strays", plan->nr_strays);
     exclaim_json_hosts(o, &from->pool);
     exclaim_json_steps(o, &from->pool, plan);
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static void print_rolling_end(const struct exclaim_pool *pool, const struct exclaim_plan *plan)
@@ -44,7 +46,7 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
 
         printf("blocked: %" PRIu32 " hosts can be upgraded, then %s cannot be emptied: %" PRIu32
                " VMs stay\n",
-               done - 1, cli_host_name(pool, last->host), last->nr_stays);
+               done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays);
         return;
     }
     printf("%" PRIu32 " hosts, %" PRIu32 " moves, %" PRIu32 " of them to make room; %" PRIu32
@@ -62,13 +64,13 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
 
         if (rolling && step->kind == EXCLAIM_STEP_EVACUATE) {
             printf("%sstep %" PRIu32 ": empty and upgrade %s\n", s ? "\n" : "", s + 1,
-                   cli_host_name(pool, step->host));
+                   exclaim_pool_host_name(pool, step->host));
         } else if (rolling) {
             printf("\nstep %" PRIu32 ": back to %s\n", s + 1,
                    step->host == EXCLAIM_NO_HOST ? "where they were"
-                                                 : cli_host_name(pool, step->host));
+                                                 : exclaim_pool_host_name(pool, step->host));
         }
-        if (cli_print_step(pool, plan, s, err)) {
+        if (print_plan_step(pool, plan, s, err)) {
             return -1;
         }
     }
@@ -76,9 +78,9 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
         printf("\n");
         print_rolling_end(pool, plan);
     } else {
-        cli_print_own_match(cli, pool, plan);
+        print_own_match(pool, plan, cli->config.stray_pages);
     }
-    cli_print_gaps(from);
+    print_gaps(pool, from->time_unix_ms);
     return 0;
 }
 
@@ -93,8 +95,9 @@ int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32
     if (!cli->to.nr) {
         return exclaim_plan_evacuate(&from->pool, host, nr_hosts, &opt, plan, err);
     }
-    if (cli_targets(&from->pool, &cli->to, host, nr_hosts, &to, &nr_to, err) ||
-        cli_vms_on(&from->pool, host, nr_hosts, &vm, &nr_vms, err)) {
+    if (exclaim_pool_targets(&from->pool, cli->to.name, cli->to.nr, host, nr_hosts, &to, &nr_to,
+                             err) ||
+        exclaim_pool_vms_on(&from->pool, host, nr_hosts, &vm, &nr_vms, err)) {
         goto out;
     }
     for (uint32_t i = 0; i < nr_to; i++) {
@@ -102,7 +105,7 @@ int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32
             if (to[i] == host[j]) {
                 exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                              "host %s is to be emptied and named by --to",
-                             cli_host_name(&from->pool, to[i]));
+                             exclaim_pool_host_name(&from->pool, to[i]));
                 goto out;
             }
         }
@@ -132,7 +135,7 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exc
     }
     cli_plan_options(cli, &opt.plan);
     if (cli->hosts.nr) {
-        if (cli_hosts(&from->pool, cli->hosts.name, cli->hosts.nr, &order, err)) {
+        if (exclaim_pool_find_hosts(&from->pool, cli->hosts.name, cli->hosts.nr, &order, err)) {
             return -1;
         }
         opt.order = order;
@@ -165,7 +168,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         if (plan_rolling(cli, &from, &plan, err)) {
             goto out;
         }
-    } else if (cli_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts, &host, err) ||
+    } else if (exclaim_pool_find_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts,
+                                       &host, err) ||
                cli_plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
         goto out;
     }
@@ -179,7 +183,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     } else if (print_text(cli, &from, plan, rolling, err)) {
         goto out;
     }
-    rc = cli_plan_fits(plan) ? 0 : 3;
+    rc = exclaim_plan_fits(plan) ? 0 : 3;
 
 out:
     exclaim_plan_free(plan);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preflight: would these VMs fit there, exactly? */
-#include "preflight.h"
+#include "pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../report/html.h"
+#include "../report/preflight_print.h"
 
 /*
  * A claim belongs to one domain and cannot be handed to another.  Held for a placeholder it would
@@ -17,103 +18,6 @@
 #define NOT_HELD                                                                                   \
     "a claim belongs to one domain and cannot be handed to the VM that arrives: a placeholder's "  \
     "would have to go just before it claims its own; each migration's own claim is what holds"
-
-const struct exclaim_plan_move *preflight_move(const struct preflight *p, uint32_t vm)
-{
-    const struct exclaim_plan *plan = p->result->together;
-
-    for (uint32_t m = 0; m < plan->nr_moves; m++) {
-        if (plan->move[m].vm == vm) {
-            return &plan->move[m];
-        }
-    }
-    return NULL;
-}
-
-bool preflight_good(const struct preflight *p, const struct exclaim_plan_move *move)
-{
-    return move && move->guarantee >= p->least && (move->kept || !p->least);
-}
-
-static uint32_t add_node(const struct exclaim_room *room, uint32_t src, uint32_t node,
-                         uint64_t need, struct preflight_node *out)
-{
-    uint64_t room_pages = exclaim_room_node(room, node);
-
-    *out = (struct preflight_node){
-        .src_node = src,
-        .node = node,
-        .need = need,
-        .free = room->free[node],
-        .claimed = room->claimed[node] + room->slack,
-        .short_by = need > room_pages ? need - room_pages : 0,
-    };
-    return 1;
-}
-
-static uint32_t chosen_nodes(const struct preflight *p, const struct exclaim_reservation *res,
-                             struct exclaim_room *room, uint64_t loose, struct preflight_node *out,
-                             uint32_t max)
-{
-    const struct exclaim_match_options opt = { .stray_pages = p->opt.stray_pages,
-                                               .whole_parts = p->opt.whole_parts };
-    struct exclaim_match *match = malloc(sizeof(*match));
-    uint64_t slack = room->slack, headroom = room->headroom;
-    uint32_t nr = 0;
-
-    room->slack += loose;
-    room->headroom += loose;
-    if (match && !exclaim_match(res, room, &opt, match, NULL)) {
-        room->slack = slack;
-        for (uint32_t i = 0; i < match->nr_parts && nr < max; i++) {
-            nr += add_node(room, match->part[i].src_node, match->part[i].dst_node,
-                           match->part[i].pages + loose, &out[nr]);
-        }
-    }
-    room->slack = slack;
-    room->headroom = headroom;
-    free(match);
-    return nr;
-}
-
-uint32_t preflight_nodes(const struct preflight *p, uint32_t vm, uint32_t host, bool chosen,
-                         struct preflight_node *out, uint32_t max)
-{
-    const struct exclaim_pool_vm *v = &p->from->pool.vm[vm];
-    struct exclaim_reservation *res = calloc(1, sizeof(*res));
-    struct exclaim_room *room = calloc(1, sizeof(*room));
-    uint64_t loose = v->arrival_pages;
-    uint32_t nr = 0;
-
-    if (!res || !room) {
-        goto out;
-    }
-    exclaim_plan_room(&p->from->pool, host, room);
-    exclaim_plan_reservation(&p->from->pool, vm, res);
-    for (uint32_t n = 0; n < v->nr_nodes; n++) {
-        if (v->pages[n] <= p->opt.stray_pages) {
-            loose += v->pages[n];
-        }
-    }
-    if (chosen) {
-        nr = v->nr_nodes ? chosen_nodes(p, res, room, loose, out, max) : 0;
-        goto out;
-    }
-    for (uint32_t s = 0; s < (v->nr_nodes ? v->nr_nodes : 1); s++) {
-        uint64_t pages = v->nr_nodes ? v->pages[s] : v->total_pages;
-
-        for (uint32_t n = 0; n < room->nr_nodes && nr < max; n++) {
-            if ((room->allowed >> n & 1) && (!v->nr_nodes || pages > p->opt.stray_pages)) {
-                nr += add_node(room, v->nr_nodes ? s : EXCLAIM_NO_NODE, n, pages + loose, &out[nr]);
-            }
-        }
-    }
-
-out:
-    free(res);
-    free(room);
-    return nr;
-}
 
 static int parse_guarantee(const char *name, enum exclaim_guarantee *least,
                            struct exclaim_error *err)
@@ -147,18 +51,18 @@ static bool all_on_one(const struct exclaim_pool *pool, const struct preflight *
 /* The VMs of --host and those of --vm, each once, and where they might go. */
 static int who_and_where(struct cli *cli, struct preflight *p, struct exclaim_error *err)
 {
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     uint32_t *from = NULL, alone;
     int rc = -1;
 
-    if (cli_hosts(pool, cli->hosts.name, cli->hosts.nr, &from, err) ||
-        cli_vms_on(pool, from, cli->hosts.nr, &p->vm, &p->nr_vms, err)) {
+    if (exclaim_pool_find_hosts(pool, cli->hosts.name, cli->hosts.nr, &from, err) ||
+        exclaim_pool_vms_on(pool, from, cli->hosts.nr, &p->vm, &p->nr_vms, err)) {
         goto out;
     }
     for (uint32_t i = 0; i < cli->vms.nr; i++) {
         uint32_t vm, at = 0;
 
-        if (cli_vm(pool, cli->vms.name[i], &vm, err)) {
+        if (exclaim_pool_find_vm(pool, cli->vms.name[i], &vm, err)) {
             goto out;
         }
         while (at < p->nr_vms && p->vm[at] != vm) {
@@ -169,9 +73,11 @@ static int who_and_where(struct cli *cli, struct preflight *p, struct exclaim_er
         }
     }
     if (!cli->hosts.nr && all_on_one(pool, p, &alone)) {
-        rc = cli_targets(pool, &cli->to, &alone, 1, &p->host, &p->nr_hosts, err);
+        rc = exclaim_pool_targets(pool, cli->to.name, cli->to.nr, &alone, 1, &p->host, &p->nr_hosts,
+                                  err);
     } else {
-        rc = cli_targets(pool, &cli->to, from, cli->hosts.nr, &p->host, &p->nr_hosts, err);
+        rc = exclaim_pool_targets(pool, cli->to.name, cli->to.nr, from, cli->hosts.nr, &p->host,
+                                  &p->nr_hosts, err);
     }
 
 out:
@@ -192,7 +98,7 @@ static bool all_good(const struct preflight *p)
 int verb_preflight(struct cli *cli, struct exclaim_error *err)
 {
     struct cli_pool from = { 0 };
-    struct preflight p = { .from = &from, .not_held = cli->hold ? NOT_HELD : NULL };
+    struct preflight p = { .pool = &from.pool, .not_held = cli->hold ? NOT_HELD : NULL };
     int rc = -1;
 
     if (!cli->hosts.nr && !cli->vms.nr) {
@@ -203,6 +109,7 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
         cli_pool_open(cli, NULL, NULL, &from, err)) {
         return -1;
     }
+    p.time_unix_ms = from.time_unix_ms;
     cli_plan_options(cli, &p.opt);
     if (who_and_where(cli, &p, err) ||
         exclaim_preflight(&from.pool, p.vm, p.nr_vms, p.host, p.nr_hosts, &p.opt, &p.result, err)) {

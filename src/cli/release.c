@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "cli.h"
 
 int verb_release(struct cli *cli, struct exclaim_error *err)
@@ -25,7 +26,7 @@ int verb_release(struct cli *cli, struct exclaim_error *err)
 
         exclaim_json_u64(o, "domid", dom.domid);
         exclaim_json_u64(o, "released_pages", dom.outstanding_pages);
-        cli_print_json(o);
+        exclaim_json_print(o);
     } else {
         printf("domain %" PRIu32 ": %" PRIu64 " pages released\n", dom.domid,
                dom.outstanding_pages);

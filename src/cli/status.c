@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "status.h"
+/* status: migrations in flight, the last reports, leftover claims. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/status_print.h"
 #include "cli.h"
 
 /* xenopsd's uuid of a VM that arrives: the first 24 characters of its own and this (xen-api

@@ -6,6 +6,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
@@ -108,7 +109,7 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
         json_object_object_add(o, "placed", json_object_get(placed));
         json_object_object_add(o, "placed_unix_ms", json_object_get(time));
     }
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 static int wanted(struct cli *cli, uint64_t *want, struct exclaim_error *err)

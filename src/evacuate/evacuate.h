@@ -12,7 +12,7 @@
 
 #include "../base/json.h"
 #include "../cli/pool.h"
-#include "../cli/stop.h"
+#include "../base/stop.h"
 
 #define NO_MOVE UINT32_MAX
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../report/plan_json.h"
 
 /* An XAPI that restarts is back within this; each try waits for it as long as the call may take. */
@@ -35,17 +36,18 @@ struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct
         }
         e->result[e->nr_results++] = r;
         r->uuid = strdup(pool->vm[vm].uuid);
-        r->name = strdup(cli_vm_name(pool, vm));
-        r->from = strdup(cli_host_name(pool, pool->vm[vm].host));
+        r->name = strdup(exclaim_pool_vm_name(pool, vm));
+        r->from = strdup(exclaim_pool_host_name(pool, pool->vm[vm].host));
     }
     free(r->to);
-    r->to = strdup(cli_host_name(pool, to));
+    r->to = strdup(exclaim_pool_host_name(pool, to));
     if (r->uuid && r->name && r->from && r->to) {
         return r;
     }
 
 no_memory:
-    exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s", cli_vm_name(pool, vm));
+    exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s",
+                 exclaim_pool_vm_name(pool, vm));
     return NULL;
 }
 
@@ -110,7 +112,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
         .from = e->from->pool.vm[vm].host,
         .to = to,
         .move = move,
-        .begun_ms = cli_now_ms(),
+        .begun_ms = exclaim_now_unix_ms(),
         .result = r,
     };
     if (move != NO_MOVE) {
@@ -206,7 +208,7 @@ static void land(struct evac *e, uint32_t i)
     struct exclaim_xapi_vm now;
     struct exclaim_error err = { 0 };
 
-    r->ms = cli_now_ms() - f->begun_ms;
+    r->ms = exclaim_now_unix_ms() - f->begun_ms;
     r->outcome = EVAC_DONE;
     if (task->state == EXCLAIM_TASK_SUCCESS) {
         goto landed;

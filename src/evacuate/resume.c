@@ -214,19 +214,19 @@ static int take_up(struct evac *e, const struct open_move *move, struct exclaim_
     uint32_t vm, to = exclaim_pool_find_host(pool, move->to);
     struct exclaim_xapi_vm now;
 
-    if (to == EXCLAIM_NO_HOST || cli_vm(pool, move->vm, &vm, NULL)) {
+    if (to == EXCLAIM_NO_HOST || exclaim_pool_find_vm(pool, move->vm, &vm, NULL)) {
         return 0; /* gone, or halted since */
     }
     if (exclaim_xapi_vm(e->from->xapi, pool->vm[vm].ref, &now, err)) {
         return -1;
     }
     if (now.migrating.state != EXCLAIM_TASK_PENDING || e->nr_flights == EXCLAIM_XAPI_TASKS) {
-        evac_line(e, "%s: begun earlier, now on %s", cli_vm_name(pool, vm),
-                  cli_host_name(pool, pool->vm[vm].host));
+        evac_line(e, "%s: begun earlier, now on %s", exclaim_pool_vm_name(pool, vm),
+                  exclaim_pool_host_name(pool, pool->vm[vm].host));
         return 0;
     }
-    evac_line(e, "%s: begun earlier, still on its way to %s", cli_vm_name(pool, vm),
-              cli_host_name(pool, to));
+    evac_line(e, "%s: begun earlier, still on its way to %s", exclaim_pool_vm_name(pool, vm),
+              exclaim_pool_host_name(pool, to));
     /* Both hosts show a domain of it; it runs where XAPI says. */
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         if (!strcmp(pool->host[h].ref, now.host_ref)) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../report/plan_json.h"
 
 enum move_state { MOVE_WAITS, MOVE_FLIES, MOVE_ENDED };
@@ -47,14 +48,14 @@ static void give_up(struct round *r, uint32_t m, const char *why)
 
     r->state[m] = MOVE_ENDED;
     r->again = true;
-    snprintf(r->e->given_up, sizeof(r->e->given_up), "%.128s: %.380s", cli_vm_name(pool, move->vm),
-             why);
+    snprintf(r->e->given_up, sizeof(r->e->given_up), "%.128s: %.380s",
+             exclaim_pool_vm_name(pool, move->vm), why);
     exclaim_json_vm(o, "vm", pool, move->vm);
     exclaim_json_host(o, "to", pool, move->to);
     exclaim_json_str(o, "why", why);
     evac_event(r->e, o);
-    evac_line(r->e, "%s: not moved to %s: %s", cli_vm_name(pool, move->vm),
-              cli_host_name(pool, move->to), why);
+    evac_line(r->e, "%s: not moved to %s: %s", exclaim_pool_vm_name(pool, move->vm),
+              exclaim_pool_host_name(pool, move->to), why);
 }
 
 /* The plugin's numbers can be read again; XAPI's own would only be as stale as before. */
@@ -73,14 +74,14 @@ static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)
     if (exclaim_xapi_refresh(r->e->from->xapi, pool, host, err)) {
         return -1;
     }
-    r->read_ms[host] = cli_now_ms();
+    r->read_ms[host] = exclaim_now_unix_ms();
     return 0;
 }
 
 /* What was on its way when it was read is charged still. */
 static bool just_read(const struct round *r, uint32_t host)
 {
-    int64_t age = cli_now_ms() - r->read_ms[host];
+    int64_t age = exclaim_now_unix_ms() - r->read_ms[host];
 
     return r->waited_for[host] && age >= 0 && age < TARGET_OLD_MS;
 }
@@ -185,7 +186,7 @@ static enum verdict still_there(struct round *r, uint32_t m, struct exclaim_erro
     }
     if (!now.running || strcmp(now.host_ref, pool->host[move->from].ref) != 0) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "it does not run on %s any more",
-                     cli_host_name(pool, move->from));
+                     exclaim_pool_host_name(pool, move->from));
         return NEVER;
     }
     return GO;
@@ -198,17 +199,18 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     if (still_there(r, m, err) == NEVER) {
         return NEVER;
     }
-    if (cli_now_ms() - r->read_ms[move->from] > SOURCE_OLD_MS && read_again(r, move->from, err)) {
-        exclaim_error_wrap(err, "%s", cli_host_name(&r->e->from->pool, move->from));
+    if (exclaim_now_unix_ms() - r->read_ms[move->from] > SOURCE_OLD_MS &&
+        read_again(r, move->from, err)) {
+        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(&r->e->from->pool, move->from));
         return NEVER;
     }
     if (r->e->from->pool.vm[move->vm].host != move->from) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "Xen on %s does not show it any more",
-                     cli_host_name(&r->e->from->pool, move->from));
+                     exclaim_pool_host_name(&r->e->from->pool, move->from));
         return NEVER;
     }
     if (!just_read(r, move->to) && read_again(r, move->to, err)) {
-        exclaim_error_wrap(err, "%s", cli_host_name(&r->e->from->pool, move->to));
+        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(&r->e->from->pool, move->to));
         return NEVER;
     }
     return still_fits(r, m, err);
@@ -296,9 +298,10 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
         }
         find_task(r, m, &task);
     }
-    cli_nodes(move, nodes, sizeof(nodes));
-    evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", cli_vm_name(pool, move->vm),
-              cli_host_name(pool, move->from), cli_host_name(pool, move->to), move->pages, nodes);
+    exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
+    evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s",
+              exclaim_pool_vm_name(pool, move->vm), exclaim_pool_host_name(pool, move->from),
+              exclaim_pool_host_name(pool, move->to), move->pages, nodes);
     r->state[m] = MOVE_FLIES;
     if (evac_take_off(r->e, r->plan, m, move->vm, move->to, &task, err)) {
         return -1;
@@ -307,9 +310,10 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
         const struct exclaim_plan_move own = { .nr_parts = r->match.nr_parts,
                                                .part = r->match.part };
 
-        cli_nodes(&own, nodes, sizeof(nodes));
+        exclaim_plan_nodes_text(&own, nodes, sizeof(nodes));
         evac_line(r->e, "%s: %s matches by itself, most likely to nodes %s",
-                  cli_vm_name(pool, move->vm), cli_host_name(pool, move->to), nodes);
+                  exclaim_pool_vm_name(pool, move->vm), exclaim_pool_host_name(pool, move->to),
+                  nodes);
         memcpy(r->e->flight[r->e->nr_flights - 1].takes, r->match.pages, sizeof(r->match.pages));
     }
     return 0;

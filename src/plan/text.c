@@ -123,6 +123,17 @@ bool exclaim_plan_complete(const struct exclaim_plan_proof *proof)
     return proof->leave.reached == proof->nr_vms && proof->keep.reached == proof->nr_vms;
 }
 
+bool exclaim_plan_fits(const struct exclaim_plan *plan)
+{
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        if (plan->step[s].kind == EXCLAIM_STEP_EVACUATE &&
+            !exclaim_plan_complete(&plan->step[s].proof)) {
+            return false;
+        }
+    }
+    return !plan->blocked && !plan->nr_strays;
+}
+
 static void reason_text(const struct exclaim_pool *pool, const struct exclaim_plan_reason *why,
                         char *text, size_t size)
 {
@@ -221,4 +232,23 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
         break;
     }
     snprintf(text, size, "VM %s fits host %s without its shape", vm, host_name(pool, change->host));
+}
+
+void exclaim_plan_nodes_text(const struct exclaim_plan_move *move, char *text, size_t size)
+{
+    size_t len = 0;
+
+    *text = '\0';
+    for (uint32_t i = 0; i < move->nr_parts && len < size; i++) {
+        const struct exclaim_part *p = &move->part[i];
+        char src[16] = "?", dst[16] = "?";
+
+        if (p->src_node != EXCLAIM_NO_NODE) {
+            snprintf(src, sizeof(src), "%" PRIu32, p->src_node);
+        }
+        if (p->dst_node != EXCLAIM_NO_NODE) {
+            snprintf(dst, sizeof(dst), "%" PRIu32, p->dst_node);
+        }
+        len += (size_t)snprintf(text + len, size - len, "%s%s>%s", i ? " " : "", src, dst);
+    }
 }

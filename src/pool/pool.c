@@ -189,23 +189,3 @@ void pool_allow_all(const struct exclaim_pool *pool, struct exclaim_pool_vm *vm)
         pool_allow(vm, h);
     }
 }
-
-uint32_t exclaim_pool_find_host(const struct exclaim_pool *pool, const char *name)
-{
-    uint32_t found = EXCLAIM_NO_HOST;
-
-    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
-        if (*name && !strcmp(pool->host[h].uuid, name)) {
-            return h;
-        }
-    }
-    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
-        if (!strcmp(pool->host[h].name, name)) {
-            if (found != EXCLAIM_NO_HOST) {
-                return EXCLAIM_NO_HOST;
-            }
-            found = h;
-        }
-    }
-    return found;
-}

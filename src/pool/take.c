@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <exclaim/config.h>
 
+#include "../base/clock.h"
 #include "part.h"
 
 /* Where XenServer and XCP-ng keep the host's uuid. */
@@ -60,13 +60,11 @@ static int fill_host(struct exclaim_hv *hv, const struct exclaim_config *config,
     struct exclaim_caps caps;
     char uuid[64], name[256] = "", version[64];
     const char *why = "";
-    struct timespec now;
 
     if (hv->ops->caps(hv, &caps, err)) {
         return -1;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    host->time_unix_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    host->time_unix_ms = exclaim_now_unix_ms();
     host->nr_nodes = room->nr_nodes;
     host->online = room->allowed;
     memcpy(host->free, room->free, sizeof(host->free));

@@ -4,17 +4,10 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
+
+#include "../base/clock.h"
 
 #define BYTES_MAX (EXCLAIM_PAGES_MAX << EXCLAIM_PAGE_SHIFT)
-
-static int64_t now_unix_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
                       struct exclaim_error *err)
@@ -37,7 +30,7 @@ int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
     host->one_node = host->several_nodes = EXCLAIM_GUARANTEE_NONE;
     host->free_source = EXCLAIM_FROM_NOWHERE;
     host->host_free_source = EXCLAIM_FROM_XAPI;
-    host->time_unix_ms = now_unix_ms();
+    host->time_unix_ms = exclaim_now_unix_ms();
     host->dead = !live;
     host->enabled &= live;
     host->why = live ? "the host was not asked" : "XAPI says that the host is not live";

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What preflight found: verdicts per VM, host and node; what was read when; what would help. */
-#include "preflight.h"
+#include "preflight_print.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../report/plan_json.h"
-#include "../report/table.h"
+#include "plan_json.h"
+#include "table.h"
 #include "plan_print.h"
+#include "print.h"
 
 #define LINE 512
 
@@ -52,7 +53,7 @@ static void json_nodes(const struct preflight *p, const struct exclaim_preflight
 
 static void json_vm(const struct preflight *p, uint32_t i, json_object *o)
 {
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     const struct exclaim_pool_vm *vm = &pool->vm[p->vm[i]];
     const struct exclaim_plan_move *move = preflight_move(p, p->vm[i]);
     json_object *list;
@@ -92,7 +93,7 @@ static void json_vm(const struct preflight *p, uint32_t i, json_object *o)
 
 static void json_changes(const struct preflight *p, json_object *o)
 {
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     json_object *list = exclaim_json_array(o, "changes");
     char text[LINE];
 
@@ -119,10 +120,10 @@ void preflight_print_json(const struct preflight *p)
 {
     json_object *o = exclaim_json_schema("preflight"), *list;
 
-    json_object_object_add(o, "time_unix_ms", json_object_new_int64(p->from->time_unix_ms));
+    json_object_object_add(o, "time_unix_ms", json_object_new_int64(p->time_unix_ms));
     exclaim_json_bool(o, "fits", p->fits);
     exclaim_json_str(o, "least_guarantee", exclaim_guarantee_name(p->least));
-    exclaim_json_proof(exclaim_json_child(o, "together"), &p->from->pool,
+    exclaim_json_proof(exclaim_json_child(o, "together"), p->pool,
                        &p->result->together->step[0].proof);
     if (p->not_held) {
         json_object *hold = exclaim_json_child(o, "hold");
@@ -130,13 +131,13 @@ void preflight_print_json(const struct preflight *p)
         exclaim_json_bool(hold, "held", false);
         exclaim_json_str(hold, "why", p->not_held);
     }
-    exclaim_json_hosts(o, &p->from->pool);
+    exclaim_json_hosts(o, p->pool);
     list = exclaim_json_array(o, "vms");
     for (uint32_t i = 0; i < p->nr_vms; i++) {
         json_vm(p, i, exclaim_json_item(list));
     }
     json_changes(p, o);
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 /* --- for people --- */
@@ -145,7 +146,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
 {
     static const char *const head[] = { "HOST",   ">NODE", ">FREE",     ">CLAIMED", ">ROOM",
                                         "SOURCE", "READ",  "GUARANTEE", NULL };
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     struct table t;
 
     if (table_init(&t, head)) {
@@ -157,10 +158,10 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
         char age[48];
 
         exclaim_plan_room(pool, p->host[i], &room);
-        cli_age(p->from, p->host[i], age, sizeof(age));
+        exclaim_age_text(p->time_unix_ms, host->time_unix_ms, age, sizeof(age));
         for (uint32_t n = 0; n < host->nr_nodes; n++) {
             if (host->online >> n & 1) {
-                table_cell(&t, "%s", cli_host_name(pool, p->host[i]));
+                table_cell(&t, "%s", exclaim_pool_host_name(pool, p->host[i]));
                 table_cell(&t, "%" PRIu32, n);
                 table_cell(&t, "%" PRIu64, host->free[n]);
                 table_cell(&t, "%" PRIu64, host->claimed[n]);
@@ -170,7 +171,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
                 table_cell(&t, "%s", "");
             }
         }
-        table_cell(&t, "%s", cli_host_name(pool, p->host[i]));
+        table_cell(&t, "%s", exclaim_pool_host_name(pool, p->host[i]));
         table_cell(&t, "all");
         table_cell(&t, "%" PRIu64, host->host_free);
         table_cell(&t, "%" PRIu64, host->host_claimed);
@@ -188,8 +189,8 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
 static void cell_head(struct table *t, const struct preflight *p,
                       const struct exclaim_preflight_cell *cell)
 {
-    table_cell(t, "%s", cli_vm_name(&p->from->pool, cell->vm));
-    table_cell(t, "%s", cli_host_name(&p->from->pool, cell->host));
+    table_cell(t, "%s", exclaim_pool_vm_name(p->pool, cell->vm));
+    table_cell(t, "%s", exclaim_pool_host_name(p->pool, cell->host));
     table_cell(t, "%s", cell_verdict(cell));
 }
 
@@ -259,7 +260,7 @@ static int print_vms(const struct preflight *p, struct exclaim_error *err)
 {
     static const char *const head[] = { "VM",    ">MIB",  ">HOSTS",    "GOES TO",
                                         "NODES", "SHAPE", "GUARANTEE", NULL };
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     struct table t;
 
     if (table_init(&t, head)) {
@@ -274,12 +275,12 @@ static int print_vms(const struct preflight *p, struct exclaim_error *err)
             whole += p->result->cell[(size_t)i * p->nr_hosts + h].whole;
         }
         if (move) {
-            cli_nodes(move, nodes, sizeof(nodes));
+            exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
         }
-        table_cell(&t, "%s", cli_vm_name(pool, p->vm[i]));
-        table_cell(&t, "%.1f", cli_mib(pool->vm[p->vm[i]].total_pages));
+        table_cell(&t, "%s", exclaim_pool_vm_name(pool, p->vm[i]));
+        table_cell(&t, "%.1f", exclaim_mib(pool->vm[p->vm[i]].total_pages));
         table_cell(&t, "%" PRIu32 " of %" PRIu32, whole, p->nr_hosts);
-        table_cell(&t, "%s", move ? cli_host_name(pool, move->to) : "stays");
+        table_cell(&t, "%s", move ? exclaim_pool_host_name(pool, move->to) : "stays");
         table_cell(&t, "%s", nodes);
         table_cell(&t, "%s",
                    !move               ? "-"
@@ -301,7 +302,7 @@ static void print_changes(const struct preflight *p)
         if (i && r->change[i].vm == r->change[i - 1].vm) {
             continue; /* the smallest goes first */
         }
-        exclaim_change_text(&p->from->pool, &r->change[i], text, sizeof(text));
+        exclaim_change_text(p->pool, &r->change[i], text, sizeof(text));
         printf("would help: %s\n", text);
     }
 }
@@ -309,7 +310,7 @@ static void print_changes(const struct preflight *p)
 int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
 {
     const struct exclaim_plan *together = p->result->together;
-    const struct exclaim_pool *pool = &p->from->pool;
+    const struct exclaim_pool *pool = p->pool;
     uint32_t weak = 0;
     char text[LINE];
 
@@ -326,7 +327,7 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
         printf("stays: %s\n", text);
     }
     print_changes(p);
-    cli_print_gaps(p->from);
+    print_gaps(p->pool, p->time_unix_ms);
     for (uint32_t m = 0; m < together->nr_moves; m++) {
         weak += together->move[m].guarantee < p->least;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests to stop, as signals that are counted. */
 #include "stop.h"
 
 #include <errno.h>

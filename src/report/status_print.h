@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef EXCLAIM_CLI_STATUS_H
-#define EXCLAIM_CLI_STATUS_H
+/* What `exclaim status` shows. */
+#ifndef EXCLAIM_STATUS_PRINT_H
+#define EXCLAIM_STATUS_PRINT_H
 
 #include <json-c/json.h>
 

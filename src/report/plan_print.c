@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../report/table.h"
+#include "print.h"
+#include "table.h"
 
 #define LINE 512
 
@@ -27,13 +28,14 @@ static int print_moves(const struct exclaim_pool *pool, const struct exclaim_pla
         const struct exclaim_plan_move *move = &plan->move[m];
         char nodes[64];
 
-        cli_nodes(move, nodes, sizeof(nodes));
+        exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
         table_cell(&t, "%" PRIu32, move->wave);
-        table_cell(&t, "%s", cli_vm_name(pool, move->vm));
-        table_cell(&t, "%s", cli_host_name(pool, move->from));
-        table_cell(&t, "%s%s", cli_host_name(pool, move->to), move->temporary ? " for now" : "");
+        table_cell(&t, "%s", exclaim_pool_vm_name(pool, move->vm));
+        table_cell(&t, "%s", exclaim_pool_host_name(pool, move->from));
+        table_cell(&t, "%s%s", exclaim_pool_host_name(pool, move->to),
+                   move->temporary ? " for now" : "");
         table_cell(&t, "%s", nodes);
-        table_cell(&t, "%.1f", cli_mib(move->pages));
+        table_cell(&t, "%.1f", exclaim_mib(move->pages));
         table_cell(&t, "%s", move->shape_known ? exclaim_match_shape_name(move->shape) : "unknown");
         table_cell(&t, "%s", exclaim_guarantee_name(move->guarantee));
     }
@@ -53,8 +55,8 @@ static void print_stays(const struct exclaim_pool *pool, const struct exclaim_pl
     }
 }
 
-int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
-                   uint32_t number, struct exclaim_error *err)
+int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                    uint32_t number, struct exclaim_error *err)
 {
     const struct exclaim_plan_step *step = &plan->step[number];
     char text[LINE];
@@ -68,8 +70,8 @@ int cli_print_step(const struct exclaim_pool *pool, const struct exclaim_plan *p
     return 0;
 }
 
-void cli_print_own_match(const struct cli *cli, const struct exclaim_pool *pool,
-                         const struct exclaim_plan *plan)
+void print_own_match(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                     uint64_t stray_pages)
 {
     struct exclaim_replay *replay = exclaim_replay_open(pool, plan);
     uint32_t other = 0, first = 0;
@@ -80,8 +82,7 @@ void cli_print_own_match(const struct cli *cli, const struct exclaim_pool *pool,
             if (plan->move[m].wave != w) {
                 continue;
             }
-            if (plan->move[m].shape_known &&
-                !exclaim_replay_by_itself(replay, m, cli->config.stray_pages)) {
+            if (plan->move[m].shape_known && !exclaim_replay_by_itself(replay, m, stray_pages)) {
                 first = other ? first : m;
                 other++;
             }
@@ -95,26 +96,24 @@ void cli_print_own_match(const struct cli *cli, const struct exclaim_pool *pool,
     if (other) {
         printf("note: %" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
                "%s among them: the destination matches by itself\n",
-               other, plan->nr_moves, cli_vm_name(pool, plan->move[first].vm));
+               other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
     }
 }
 
-void cli_print_gaps(const struct cli_pool *from)
+void print_gaps(const struct exclaim_pool *pool, int64_t now)
 {
-    const struct exclaim_pool *pool = &from->pool;
     uint32_t inexact = 0, first = 0;
 
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         char age[32];
 
-        cli_age(from, h, age, sizeof(age));
+        exclaim_age_text(now, pool->host[h].time_unix_ms, age, sizeof(age));
         if (*pool->host[h].why) {
-            printf("note: %s: %s\n", cli_host_name(pool, h), pool->host[h].why);
+            printf("note: %s: %s\n", exclaim_pool_host_name(pool, h), pool->host[h].why);
         }
-        if (pool->host[h].time_unix_ms &&
-            from->time_unix_ms - pool->host[h].time_unix_ms > CLI_OLD_MS) {
-            printf("note: %s was read %s ago: much may have changed\n", cli_host_name(pool, h),
-                   age);
+        if (pool->host[h].time_unix_ms && now - pool->host[h].time_unix_ms > OLD_MS) {
+            printf("note: %s was read %s ago: much may have changed\n",
+                   exclaim_pool_host_name(pool, h), age);
         }
     }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
@@ -125,17 +124,6 @@ void cli_print_gaps(const struct cli_pool *from)
     }
     if (inexact) {
         printf("note: %" PRIu32 " VMs are not counted exactly, %s among them: %s\n", inexact,
-               cli_vm_name(pool, first), pool->vm[first].why);
+               exclaim_pool_vm_name(pool, first), pool->vm[first].why);
     }
-}
-
-bool cli_plan_fits(const struct exclaim_plan *plan)
-{
-    for (uint32_t s = 0; s < plan->nr_steps; s++) {
-        if (plan->step[s].kind == EXCLAIM_STEP_EVACUATE &&
-            !exclaim_plan_complete(&plan->step[s].proof)) {
-            return false;
-        }
-    }
-    return !plan->blocked && !plan->nr_strays;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ^C, SIGTERM and SIGHUP as a number of requests to stop, without a handler and without globals. */
-#ifndef EXCLAIM_CLI_STOP_H
-#define EXCLAIM_CLI_STOP_H
+#ifndef EXCLAIM_STOP_H
+#define EXCLAIM_STOP_H
 
 #include <signal.h>
 #include <stdbool.h>

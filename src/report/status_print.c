@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "status.h"
+/* What `exclaim status` shows: for people, as JSON, as Prometheus metrics. */
+#include "status_print.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,8 +9,8 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
-#include "../report/table.h"
-#include "cli.h"
+#include "print.h"
+#include "table.h"
 
 static const char *text_of(json_object *o, const char *key)
 {
@@ -186,7 +187,7 @@ void status_print_json(const struct status *st)
         exclaim_json_u64(item, "outstanding_pages", st->leftover[i].outstanding_pages);
     }
     exclaim_json_u64(o, "ended_entries", st->ended);
-    cli_print_json(o);
+    exclaim_json_print(o);
 }
 
 void status_print_prom(const struct status *st)

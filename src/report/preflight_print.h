@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef EXCLAIM_CLI_PREFLIGHT_H
-#define EXCLAIM_CLI_PREFLIGHT_H
+/* What a preflight found, as it is asked for and shown. */
+#ifndef EXCLAIM_PREFLIGHT_PRINT_H
+#define EXCLAIM_PREFLIGHT_PRINT_H
 
-#include "pool.h"
+#include <exclaim/plan.h>
 
 struct preflight {
-    const struct cli_pool *from;
+    const struct exclaim_pool *pool;
+    int64_t time_unix_ms; /* when the pool was read, by our clock */
     struct exclaim_plan_options opt;
     enum exclaim_guarantee least;
     uint32_t *vm, nr_vms;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXCLAIM_CLOCK_H
+#define EXCLAIM_CLOCK_H
+
+#include <stdint.h>
+
+/* The time of day in milliseconds since 1970, as people and other machines' clocks have it. */
+int64_t exclaim_now_unix_ms(void);
+
+#endif

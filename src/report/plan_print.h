@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Plans for people. */
+#ifndef EXCLAIM_PLAN_PRINT_H
+#define EXCLAIM_PLAN_PRINT_H
+
+#include <exclaim/plan.h>
+
+/* Numbers of a host that are older than this are said to be. */
+#define OLD_MS INT64_C(600000)
+
+/* The step's moves, stays and verdict. */
+int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                    uint32_t number, struct exclaim_error *err);
+
+/* An evacuation: how many VMs would choose other nodes than the plan's, because the destination's
+ * hook matches by itself. */
+void print_own_match(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                     uint64_t stray_pages);
+
+/* What is not known of the pool, and what is old @now (unix ms). */
+void print_gaps(const struct exclaim_pool *pool, int64_t now);
+
+#endif
