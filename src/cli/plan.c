@@ -84,38 +84,13 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
     return 0;
 }
 
-int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32_t *host,
-                      uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err)
+static int plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32_t *host,
+                         uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err)
 {
-    struct exclaim_plan_options opt;
-    uint32_t *to = NULL, *vm = NULL, nr_to, nr_vms;
-    int rc = -1;
+    struct evac_options opt = { .to = cli->to.name, .nr_to = cli->to.nr };
 
-    cli_plan_options(cli, &opt);
-    if (!cli->to.nr) {
-        return exclaim_plan_evacuate(&from->pool, host, nr_hosts, &opt, plan, err);
-    }
-    if (exclaim_pool_targets(&from->pool, cli->to.name, cli->to.nr, host, nr_hosts, &to, &nr_to,
-                             err) ||
-        exclaim_pool_vms_on(&from->pool, host, nr_hosts, &vm, &nr_vms, err)) {
-        goto out;
-    }
-    for (uint32_t i = 0; i < nr_to; i++) {
-        for (uint32_t j = 0; j < nr_hosts; j++) {
-            if (to[i] == host[j]) {
-                exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                             "host %s is to be emptied and named by --to",
-                             exclaim_pool_host_name(&from->pool, to[i]));
-                goto out;
-            }
-        }
-    }
-    rc = exclaim_plan_place(&from->pool, vm, nr_vms, to, nr_to, &opt, plan, err);
-
-out:
-    free(to);
-    free(vm);
-    return rc;
+    cli_plan_options(cli, &opt.plan);
+    return evac_plan(&from->pool, &opt, host, nr_hosts, plan, err);
 }
 
 static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exclaim_plan **plan,
@@ -170,7 +145,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         }
     } else if (exclaim_pool_find_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts,
                                        &host, err) ||
-               cli_plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
+               plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
         goto out;
     }
     assert(plan); /* success says that there is one */

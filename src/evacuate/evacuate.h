@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * evacuate --apply: rounds of snapshot, plan, moves, until the hosts are empty or nothing goes on.
+ * A plan carried out: rounds of snapshot, plan, moves, until the hosts are empty or nothing goes
+ * on.
  *
- * Indices of hosts and VMs are those of from->pool and hold for one round; what outlives a round is
- * kept by uuid.
+ * The engine prints nothing and knows no command line: what happens it tells to a sink.  Indices of
+ * hosts and VMs are those of *evac->pool and hold for one round; what outlives a round is kept by
+ * uuid.
  */
-#ifndef EXCLAIM_CLI_EVACUATE_H
-#define EXCLAIM_CLI_EVACUATE_H
+#ifndef EXCLAIM_EVACUATE_H
+#define EXCLAIM_EVACUATE_H
 
-#include <stdio.h>
+#include <exclaim/config.h>
+#include <exclaim/plan.h>
+#include <exclaim/xapi.h>
 
-#include "../base/json.h"
-#include "../cli/pool.h"
 #include "../base/stop.h"
 
 #define NO_MOVE UINT32_MAX
@@ -47,24 +49,68 @@ struct evac_flight {
     struct evac_result *result;
 };
 
+struct evac_options {
+    struct exclaim_plan_options plan; /* whole_parts follows policy */
+    enum exclaim_policy policy;
+    uint32_t max_moves; /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
+    bool partial;       /* begin though some VMs cannot leave as they should */
+    bool disable;       /* hosts are disabled first, and stay so */
+    const char **to;    /* hosts by name; owned by the caller, or by evac->kept_to */
+    uint32_t nr_to;
+};
+
+struct evac;
+
+enum evac_event_kind {
+    EVAC_EVENT_BEGIN,
+    EVAC_EVENT_PLAN,     /* plan: of the round that begins */
+    EVAC_EVENT_START,    /* move, own: XAPI is about to be asked for it */
+    EVAC_EVENT_STARTED,  /* move, own: XAPI has begun it */
+    EVAC_EVENT_PROGRESS, /* vm, number: permille */
+    EVAC_EVENT_LANDED,   /* vm, to, result */
+    EVAC_EVENT_GIVEN_UP, /* vm, to, text: a move that was not begun */
+    EVAC_EVENT_STOP,     /* number: moves on their way */
+    EVAC_EVENT_NOTE,     /* text: for people alone */
+    EVAC_EVENT_STATUS,   /* a good moment to show how far it is */
+};
+
+/* What happened; members that its kind does not name are 0.  Valid during the call. */
+struct evac_event {
+    enum evac_event_kind kind;
+    const struct exclaim_plan *plan;
+    const struct exclaim_plan_move *move;
+    const struct exclaim_match
+        *own; /* the destination's, where it takes other nodes than planned */
+    uint32_t vm, to;
+    const struct evac_result *result;
+    uint32_t number;
+    const char *text;
+};
+
+/* Whoever listens.  -1: it could not be recorded, and no further move begins. */
+struct evac_sink {
+    int (*tell)(void *arg, const struct evac *e, const struct evac_event *event);
+    void *arg;
+};
+
 struct evac {
-    struct cli *cli;
-    struct cli_pool *from;
+    struct evac_options opt;
+    struct evac_sink sink;
+    struct exclaim_xapi *xapi; /* the caller's, as is *pool, which is read anew each round */
+    struct exclaim_pool *pool;
     struct stop stop;
-    FILE *events; /* NULL: none */
     bool events_lost;
-    bool status_shown;
     int64_t begun_ms;
 
     char **host; /* uuids of those to be emptied */
     uint32_t nr_hosts;
-    char **to; /* names of a resumed run's --to */
-    uint32_t nr_to;
-    uint32_t max_moves;
+    char **kept_to; /* names of a resumed run's --to */
+    uint32_t nr_kept_to;
 
     struct evac_result **result; /* one per VM that was begun */
     uint32_t nr_results;
     uint32_t planned;   /* VMs on the hosts at first */
+    uint32_t left;      /* and now */
     uint32_t stays;     /* that the last plan says cannot leave */
     char given_up[512]; /* the last move that was not begun, and why */
 
@@ -75,13 +121,46 @@ struct evac {
     bool left_alone;        /* flights were left to XAPI */
 };
 
-/* --- evacuate.c, plan.c --- */
+/* --- evacuate.c --- */
 
-/* A plan for these hosts within --to. */
-int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32_t *host,
-                      uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err);
+/* Remembers the hosts to be emptied. */
+int evac_set_hosts(struct evac *e, const uint32_t *host, uint32_t nr, struct exclaim_error *err);
 
-/* --- evacuate_round.c --- */
+/* A plan for @host within opt->to; for the hosts of @e. */
+int evac_plan(const struct exclaim_pool *pool, const struct evac_options *opt, const uint32_t *host,
+              uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err);
+int evac_plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err);
+
+/* Whether the plan may be carried out as it is. */
+bool evac_may_begin(const struct evac *e, const struct exclaim_plan *plan);
+
+enum evac_end {
+    EVAC_END_DONE,       /* nothing is left */
+    EVAC_END_STAYS,      /* what is left cannot leave, by the last plan */
+    EVAC_END_INCOMPLETE, /* some are left */
+    EVAC_END_STOPPED,    /* somebody asked, or events could not be recorded */
+    EVAC_END_FAILED,     /* err says why */
+};
+
+/* Plans and moves from *plan on, which it replaces by the last one, until nothing goes on. */
+enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err);
+
+/* What stood in the way of the first VM that is left. */
+const char *evac_first_reason(const struct evac *e);
+
+/* Of all that were compared. */
+bool evac_all_exact(const struct evac *e);
+
+/* Reads the whole pool anew. */
+int evac_look(struct evac *e, struct exclaim_error *err);
+
+/* Everything but the caller's. */
+void evac_drop(struct evac *e);
+
+void evac_tell(struct evac *e, const struct evac_event *event);
+void evac_note(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- round.c --- */
 
 /*
  * Carries a plan out as far as it goes; returns with no flight left unless left_alone.  *moved is
@@ -90,7 +169,7 @@ int cli_plan_evacuate(struct cli *cli, const struct cli_pool *from, const uint32
 int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved, bool *again,
                struct exclaim_error *err);
 
-/* --- evacuate_flight.c --- */
+/* --- flight.c --- */
 
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
@@ -116,28 +195,12 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err);
 /* Whether moves may begin. */
 bool evac_goes_on(struct evac *e);
 
-/* --- evacuate_say.c --- */
-
-int evac_open_events(struct evac *e, const char *path, struct exclaim_error *err);
-
-/* A new event with its time; the caller adds members and hands it to evac_event(), which writes it
- * as one line and frees it.  Once a line could not be written no move begins any more. */
-json_object *evac_new_event(const char *event);
-void evac_event(struct evac *e, json_object *o);
-
-/* For people: a line with the time since the start; and what stands below on a terminal. */
-void evac_line(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void evac_status(struct evac *e);
-void evac_clear_status(struct evac *e);
-
-/* At the end: the table or the JSON; *left is how many VMs are still on the hosts. */
-void evac_summary(struct evac *e, const char *outcome, uint32_t left);
-
-/* --- evacuate_resume.c --- */
+/* --- resume.c --- */
 
 void evac_free_names(char ***names, uint32_t *nr);
 
-/* Reads hosts (evac->host), --to and limits out of a file of events. */
+/* Reads hosts (evac->host) out of a file of events, and of its options what @e->opt leaves open
+ * (max_moves 0, nr_to 0, policy not strict). */
 int evac_read_events(struct evac *e, const char *path, struct exclaim_error *err);
 
 /* Takes up what that file says was begun and XAPI still carries out, and waits for it. */

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/clock.h"
-#include "../report/plan_json.h"
 
 /* An XAPI that restarts is back within this; each try waits for it as long as the call may take. */
 #define LOST_TRIES 12
@@ -16,7 +16,7 @@
 
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
 {
-    const struct exclaim_pool *pool = &e->from->pool;
+    const struct exclaim_pool *pool = e->pool;
     struct evac_result **grown, *r = NULL;
 
     for (uint32_t i = 0; i < e->nr_results; i++) {
@@ -109,7 +109,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
     }
     *f = (struct evac_flight){
         .vm = vm,
-        .from = e->from->pool.vm[vm].host,
+        .from = e->pool->vm[vm].host,
         .to = to,
         .move = move,
         .begun_ms = exclaim_now_unix_ms(),
@@ -129,7 +129,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
 /* Compares what came with what was planned; node numbers may differ, sizes may not. */
 static void compare(struct evac *e, const struct evac_flight *f)
 {
-    const struct exclaim_pool *pool = &e->from->pool;
+    const struct exclaim_pool *pool = e->pool;
     const struct exclaim_pool_vm *vm = &pool->vm[f->vm];
     struct evac_result *r = f->result;
     struct exclaim_error err = { 0 };
@@ -137,7 +137,7 @@ static void compare(struct evac *e, const struct evac_flight *f)
     uint32_t nr;
 
     r->counted = false;
-    if (exclaim_xapi_refresh(e->from->xapi, &e->from->pool, f->to, &err)) {
+    if (exclaim_xapi_refresh(e->xapi, e->pool, f->to, &err)) {
         snprintf(r->why, sizeof(r->why), "not counted: %.480s", err.text);
         return;
     }
@@ -162,46 +162,10 @@ static void compare(struct evac *e, const struct evac_flight *f)
     r->exact = !r->deviation && nr == f->nr_want;
 }
 
-static void tell_landed(struct evac *e, const struct evac_flight *f)
-{
-    const struct exclaim_pool *pool = &e->from->pool;
-    const struct evac_result *r = f->result;
-    bool done = r->outcome == EVAC_DONE;
-    /* "unknown" does not end a move: a resumed run looks for it. */
-    json_object *o = evac_new_event(done                         ? "done"
-                                    : r->outcome == EVAC_UNKNOWN ? "unknown"
-                                                                 : "failed");
-
-    exclaim_json_vm(o, "vm", pool, f->vm);
-    exclaim_json_host(o, "to", pool, f->to);
-    json_object_object_add(o, "ms", json_object_new_int64(r->ms));
-    if (r->counted && done) {
-        exclaim_json_bool(o, "exact", r->exact);
-        exclaim_json_u64(o, "deviation_pages", r->deviation);
-        exclaim_json_nodes(o, "nodes", pool->vm[f->vm].nr_nodes, pool->vm[f->vm].pages);
-    }
-    if (*r->why) {
-        exclaim_json_str(o, "why", r->why);
-    }
-    evac_event(e, o);
-    if (!done) {
-        evac_line(e, "%s: %s", r->name, r->why);
-    } else if (!r->counted) {
-        evac_line(e, "%s: on %s after %" PRId64 " s; %s", r->name, r->to, r->ms / 1000, r->why);
-    } else if (r->exact) {
-        evac_line(e, "%s: on %s after %" PRId64 " s, exact: %" PRIu64 " pages", r->name, r->to,
-                  r->ms / 1000, r->pages);
-    } else {
-        evac_line(
-            e, "%s: on %s after %" PRId64 " s, %" PRIu64 " of %" PRIu64 " pages are not as planned",
-            r->name, r->to, r->ms / 1000, r->deviation, r->pages);
-    }
-}
-
 /* What XAPI says of the VM counts, whatever it says of the task. */
 static void land(struct evac *e, uint32_t i)
 {
-    struct exclaim_pool *pool = &e->from->pool;
+    struct exclaim_pool *pool = e->pool;
     struct evac_flight *f = &e->flight[i];
     struct exclaim_xapi_task *task = &e->task[i];
     struct evac_result *r = f->result;
@@ -213,7 +177,7 @@ static void land(struct evac *e, uint32_t i)
     if (task->state == EXCLAIM_TASK_SUCCESS) {
         goto landed;
     }
-    if (exclaim_xapi_vm(e->from->xapi, pool->vm[f->vm].ref, &now, &err)) {
+    if (exclaim_xapi_vm(e->xapi, pool->vm[f->vm].ref, &now, &err)) {
         r->outcome = EVAC_UNKNOWN;
         snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s", task->error.text,
                  err.text);
@@ -230,8 +194,9 @@ landed:
     if (r->outcome == EVAC_DONE) {
         compare(e, f);
     }
-    exclaim_xapi_forget(e->from->xapi, task);
-    tell_landed(e, f);
+    exclaim_xapi_forget(e->xapi, task);
+    evac_tell(e, &(struct evac_event){
+                     .kind = EVAC_EVENT_LANDED, .vm = f->vm, .to = f->to, .result = r });
 }
 
 static void land_ended(struct evac *e, uint32_t *ended)
@@ -254,12 +219,10 @@ static void tell_progress(struct evac *e)
 {
     for (uint32_t i = 0; i < e->nr_flights; i++) {
         if (e->task[i].permille >= e->flight[i].permille + 100) {
-            json_object *o = evac_new_event("progress");
-
             e->flight[i].permille = e->task[i].permille;
-            exclaim_json_vm(o, "vm", &e->from->pool, e->flight[i].vm);
-            exclaim_json_u64(o, "permille", e->task[i].permille);
-            evac_event(e, o);
+            evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_PROGRESS,
+                                               .vm = e->flight[i].vm,
+                                               .number = e->task[i].permille });
         }
     }
 }
@@ -269,8 +232,8 @@ static void cancel_all(struct evac *e)
     struct exclaim_error err;
 
     for (uint32_t i = 0; i < e->nr_flights; i++) {
-        if (exclaim_xapi_cancel(e->from->xapi, &e->task[i], &err)) {
-            evac_line(e, "%s cannot be cancelled: %s", e->flight[i].result->name, err.text);
+        if (exclaim_xapi_cancel(e->xapi, &e->task[i], &err)) {
+            evac_note(e, "%s cannot be cancelled: %s", e->flight[i].result->name, err.text);
         }
     }
 }
@@ -283,18 +246,15 @@ bool evac_goes_on(struct evac *e)
         return !asked && !e->events_lost;
     }
     if (!e->stop_told) {
-        json_object *o = evac_new_event("stop");
-
-        exclaim_json_u64(o, "on_their_way", e->nr_flights);
-        evac_event(e, o);
+        evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_STOP, .number = e->nr_flights });
         if (e->nr_flights) {
-            evac_line(e,
+            evac_note(e,
                       "stopping: no further move begins, %" PRIu32
                       " on their way are waited for; again to cancel them",
                       e->nr_flights);
         }
     } else if (e->stop_told == 1 && e->nr_flights) {
-        evac_line(e, "cancelling %" PRIu32 " moves; once more to leave them to XAPI",
+        evac_note(e, "cancelling %" PRIu32 " moves; once more to leave them to XAPI",
                   e->nr_flights);
         cancel_all(e);
     }
@@ -326,13 +286,13 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
     uint32_t changed;
 
     *ended = 0;
-    evac_status(e);
+    evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_STATUS });
     for (unsigned int try = 0;; try++) {
         evac_goes_on(e);
         if (e->stop.asked >= e->stop.patience) {
             return leave_alone(e, NULL, err);
         }
-        if (!exclaim_xapi_wait(e->from->xapi, e->task, e->nr_flights, 1000, &changed, &lost)) {
+        if (!exclaim_xapi_wait(e->xapi, e->task, e->nr_flights, 1000, &changed, &lost)) {
             break;
         }
         if (e->stop.asked >= e->stop.patience) {
@@ -342,7 +302,7 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
             return leave_alone(e, &lost, err);
         }
         if (!try) {
-            evac_line(e, "XAPI does not answer, trying again: %s", lost.text);
+            evac_note(e, "XAPI does not answer, trying again: %s", lost.text);
         }
         stop_sleep(&e->stop, LOST_MS);
     }

@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <json-c/json.h>
 
 /* Of one line; a plan of the largest pool is smaller. */
 #define LINE_MAX_BYTES (256u << 20)
@@ -114,45 +117,46 @@ static int take_names(json_object *event, const char *key, char ***names, uint32
 static int each_begin(struct evac *e, json_object *o, const char *name, void *arg,
                       struct exclaim_error *err)
 {
+    uint32_t *max_moves = arg;
     json_object *moves;
 
-    (void)arg;
     if (strcmp(name, "begin") != 0) {
         return 0;
     }
     if (!strcmp(text_of(o, "policy"), exclaim_policy_name(EXCLAIM_POLICY_STRICT))) {
-        e->cli->config.policy = EXCLAIM_POLICY_STRICT;
+        e->opt.policy = EXCLAIM_POLICY_STRICT;
+        e->opt.plan.whole_parts = true;
     }
-    if (!e->cli->max_moves && json_object_object_get_ex(o, "max_moves", &moves)) {
+    if (json_object_object_get_ex(o, "max_moves", &moves)) {
         int64_t n = json_object_get_int64(moves);
 
         if (n >= 1 && n <= EXCLAIM_XAPI_TASKS) {
-            e->max_moves = (uint32_t)n;
+            *max_moves = (uint32_t)n;
         }
     }
     return take_names(o, "hosts", &e->host, &e->nr_hosts, err) ||
-                   take_names(o, "to", &e->to, &e->nr_to, err)
+                   take_names(o, "to", &e->kept_to, &e->nr_kept_to, err)
                ? -1
                : 0;
 }
 
 int evac_read_events(struct evac *e, const char *path, struct exclaim_error *err)
 {
-    bool given = e->cli->to.nr > 0;
+    uint32_t max_moves = 0;
 
-    if (walk(e, path, each_begin, NULL, err)) {
+    if (walk(e, path, each_begin, &max_moves, err)) {
         return -1;
     }
     if (!e->nr_hosts) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s tells of no evacuation", path);
     }
-    for (uint32_t i = 0; !given && i < e->nr_to; i++) {
-        if (cli_add_name(&e->cli->to, e->to[i], err)) {
-            return -1;
-        }
+    if (!e->opt.nr_to) {
+        e->opt.to = (const char **)e->kept_to;
+        e->opt.nr_to = e->nr_kept_to;
     }
-    if (!e->cli->max_moves) {
-        e->cli->max_moves = e->max_moves;
+    if (!e->opt.max_moves) {
+        e->opt.max_moves = max_moves;
+        e->opt.plan.max_out = e->opt.plan.max_in = max_moves;
     }
     return 0;
 }
@@ -210,22 +214,22 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
 
 static int take_up(struct evac *e, const struct open_move *move, struct exclaim_error *err)
 {
-    struct exclaim_pool *pool = &e->from->pool;
+    struct exclaim_pool *pool = e->pool;
     uint32_t vm, to = exclaim_pool_find_host(pool, move->to);
     struct exclaim_xapi_vm now;
 
     if (to == EXCLAIM_NO_HOST || exclaim_pool_find_vm(pool, move->vm, &vm, NULL)) {
         return 0; /* gone, or halted since */
     }
-    if (exclaim_xapi_vm(e->from->xapi, pool->vm[vm].ref, &now, err)) {
+    if (exclaim_xapi_vm(e->xapi, pool->vm[vm].ref, &now, err)) {
         return -1;
     }
     if (now.migrating.state != EXCLAIM_TASK_PENDING || e->nr_flights == EXCLAIM_XAPI_TASKS) {
-        evac_line(e, "%s: begun earlier, now on %s", exclaim_pool_vm_name(pool, vm),
+        evac_note(e, "%s: begun earlier, now on %s", exclaim_pool_vm_name(pool, vm),
                   exclaim_pool_host_name(pool, pool->vm[vm].host));
         return 0;
     }
-    evac_line(e, "%s: begun earlier, still on its way to %s", exclaim_pool_vm_name(pool, vm),
+    evac_note(e, "%s: begun earlier, still on its way to %s", exclaim_pool_vm_name(pool, vm),
               exclaim_pool_host_name(pool, to));
     /* Both hosts show a domain of it; it runs where XAPI says. */
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {

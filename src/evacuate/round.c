@@ -8,11 +8,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/clock.h"
-#include "../report/plan_json.h"
 
 enum move_state { MOVE_WAITS, MOVE_FLIES, MOVE_ENDED };
 enum verdict { GO, LATER, NEVER };
@@ -43,19 +43,14 @@ struct round {
 static void give_up(struct round *r, uint32_t m, const char *why)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
-    const struct exclaim_pool *pool = &r->e->from->pool;
-    json_object *o = evac_new_event("given-up");
+    const struct exclaim_pool *pool = r->e->pool;
 
     r->state[m] = MOVE_ENDED;
     r->again = true;
     snprintf(r->e->given_up, sizeof(r->e->given_up), "%.128s: %.380s",
              exclaim_pool_vm_name(pool, move->vm), why);
-    exclaim_json_vm(o, "vm", pool, move->vm);
-    exclaim_json_host(o, "to", pool, move->to);
-    exclaim_json_str(o, "why", why);
-    evac_event(r->e, o);
-    evac_line(r->e, "%s: not moved to %s: %s", exclaim_pool_vm_name(pool, move->vm),
-              exclaim_pool_host_name(pool, move->to), why);
+    evac_tell(r->e, &(struct evac_event){
+                        .kind = EVAC_EVENT_GIVEN_UP, .vm = move->vm, .to = move->to, .text = why });
 }
 
 /* The plugin's numbers can be read again; XAPI's own would only be as stale as before. */
@@ -66,12 +61,12 @@ static bool readable(const struct exclaim_pool_host *host)
 
 static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)
 {
-    struct exclaim_pool *pool = &r->e->from->pool;
+    struct exclaim_pool *pool = r->e->pool;
 
     if (!readable(&pool->host[host])) {
         return 0;
     }
-    if (exclaim_xapi_refresh(r->e->from->xapi, pool, host, err)) {
+    if (exclaim_xapi_refresh(r->e->xapi, pool, host, err)) {
         return -1;
     }
     r->read_ms[host] = exclaim_now_unix_ms();
@@ -113,11 +108,10 @@ static void charge_flights(const struct round *r, uint32_t host, struct exclaim_
 /* The destination's hook matches by itself, on the room that is there when the VM comes. */
 static void match_there(struct round *r, const struct exclaim_plan_move *move)
 {
-    const struct exclaim_pool *pool = &r->e->from->pool;
-    const struct exclaim_config *config = &r->e->cli->config;
-    const struct exclaim_match_options opt = { .stray_pages = config->stray_pages,
-                                               .whole_parts =
-                                                   config->policy == EXCLAIM_POLICY_STRICT };
+    const struct exclaim_pool *pool = r->e->pool;
+    const struct exclaim_plan_options *plan = &r->e->opt.plan;
+    const struct exclaim_match_options opt = { .stray_pages = plan->stray_pages,
+                                               .whole_parts = plan->whole_parts };
     uint64_t planned[EXCLAIM_NODES_MAX];
     struct exclaim_reservation *res;
     struct exclaim_room room;
@@ -144,16 +138,14 @@ static void match_there(struct round *r, const struct exclaim_plan_move *move)
 static enum verdict still_fits(struct round *r, uint32_t m, struct exclaim_error *err)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
-    struct exclaim_pool *pool = &r->e->from->pool;
+    struct exclaim_pool *pool = r->e->pool;
     struct exclaim_pool_host *to = &pool->host[move->to], before = *to;
     struct exclaim_preflight *check = NULL;
-    struct exclaim_plan_options opt;
     bool flying = false;
     enum verdict verdict = GO;
 
-    cli_plan_options(r->e->cli, &opt);
     charge_flights(r, move->to, to, &flying);
-    if (exclaim_preflight(pool, &move->vm, 1, &move->to, 1, &opt, &check, err)) {
+    if (exclaim_preflight(pool, &move->vm, 1, &move->to, 1, &r->e->opt.plan, &check, err)) {
         *to = before;
         return NEVER;
     }
@@ -174,10 +166,10 @@ static enum verdict still_fits(struct round *r, uint32_t m, struct exclaim_error
 static enum verdict still_there(struct round *r, uint32_t m, struct exclaim_error *err)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
-    const struct exclaim_pool *pool = &r->e->from->pool;
+    const struct exclaim_pool *pool = r->e->pool;
     struct exclaim_xapi_vm now;
 
-    if (exclaim_xapi_vm(r->e->from->xapi, pool->vm[move->vm].ref, &now, err)) {
+    if (exclaim_xapi_vm(r->e->xapi, pool->vm[move->vm].ref, &now, err)) {
         return NEVER;
     }
     if (now.migrating.state != EXCLAIM_TASK_NONE) {
@@ -201,16 +193,16 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     }
     if (exclaim_now_unix_ms() - r->read_ms[move->from] > SOURCE_OLD_MS &&
         read_again(r, move->from, err)) {
-        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(&r->e->from->pool, move->from));
+        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(r->e->pool, move->from));
         return NEVER;
     }
-    if (r->e->from->pool.vm[move->vm].host != move->from) {
+    if (r->e->pool->vm[move->vm].host != move->from) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "Xen on %s does not show it any more",
-                     exclaim_pool_host_name(&r->e->from->pool, move->from));
+                     exclaim_pool_host_name(r->e->pool, move->from));
         return NEVER;
     }
     if (!just_read(r, move->to) && read_again(r, move->to, err)) {
-        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(&r->e->from->pool, move->to));
+        exclaim_error_wrap(err, "%s", exclaim_pool_host_name(r->e->pool, move->to));
         return NEVER;
     }
     return still_fits(r, m, err);
@@ -221,7 +213,7 @@ static unsigned int failures(const struct round *r, uint32_t vm)
     const struct evac *e = r->e;
 
     for (uint32_t i = 0; i < e->nr_results; i++) {
-        if (!strcmp(e->result[i]->uuid, e->from->pool.vm[vm].uuid)) {
+        if (!strcmp(e->result[i]->uuid, e->pool->vm[vm].uuid)) {
             return e->result[i]->failures;
         }
     }
@@ -248,8 +240,8 @@ static int refused(struct round *r, uint32_t m, const struct exclaim_error *fail
 /* The answer was lost: the task that the VM is in, or one that stays GONE. */
 static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *task)
 {
-    const char *vm_ref = r->e->from->pool.vm[r->plan->move[m].vm].ref;
-    const char *to_ref = r->e->from->pool.host[r->plan->move[m].to].ref;
+    const char *vm_ref = r->e->pool->vm[r->plan->move[m].vm].ref;
+    const char *to_ref = r->e->pool->host[r->plan->move[m].to].ref;
     struct exclaim_xapi_vm now;
 
     /* XAPI may take the call a moment after its connection broke. */
@@ -257,7 +249,7 @@ static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *tas
         if (look) {
             stop_sleep(&r->e->stop, LOST_LOOK_MS);
         }
-        if (exclaim_xapi_vm(r->e->from->xapi, vm_ref, &now, NULL)) {
+        if (exclaim_xapi_vm(r->e->xapi, vm_ref, &now, NULL)) {
             continue;
         }
         if (now.migrating.state == EXCLAIM_TASK_PENDING) {
@@ -273,47 +265,34 @@ static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *tas
 static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
-    const struct exclaim_pool *pool = &r->e->from->pool;
+    const struct exclaim_pool *pool = r->e->pool;
     struct exclaim_xapi_task task = { 0 };
     struct exclaim_error failed = { 0 };
-    char nodes[64];
-    json_object *o = evac_new_event("start");
+    struct evac_event event = { .kind = EVAC_EVENT_START,
+                                .move = move,
+                                .own = r->other_nodes ? &r->match : NULL };
 
-    /* Written first: what has begun must be in the file even if we die in the call. */
-    exclaim_json_move(o, pool, move);
-    exclaim_json_str(o, "vm_ref", pool->vm[move->vm].ref);
-    if (r->other_nodes) {
-        exclaim_json_nodes(o, "own_match", r->match.nr_nodes, r->match.pages);
-    }
-    evac_event(r->e, o);
+    /* Told first: what has begun must be recorded even if we die in the call. */
+    evac_tell(r->e, &event);
     if (r->e->events_lost) {
         return 0;
     }
     evac_be_patient(r->e, true);
-    if (exclaim_xapi_migrate(r->e->from->xapi, pool->vm[move->vm].ref, pool->host[move->to].ref,
-                             &task, &failed)) {
+    if (exclaim_xapi_migrate(r->e->xapi, pool->vm[move->vm].ref, pool->host[move->to].ref, &task,
+                             &failed)) {
         if (task.state == EXCLAIM_TASK_NONE) {
             evac_be_patient(r->e, false);
             return refused(r, m, &failed, err);
         }
         find_task(r, m, &task);
     }
-    exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
-    evac_line(r->e, "%s: %s to %s, %" PRIu64 " pages, nodes %s",
-              exclaim_pool_vm_name(pool, move->vm), exclaim_pool_host_name(pool, move->from),
-              exclaim_pool_host_name(pool, move->to), move->pages, nodes);
+    event.kind = EVAC_EVENT_STARTED;
+    evac_tell(r->e, &event);
     r->state[m] = MOVE_FLIES;
     if (evac_take_off(r->e, r->plan, m, move->vm, move->to, &task, err)) {
         return -1;
     }
     if (r->other_nodes) {
-        const struct exclaim_plan_move own = { .nr_parts = r->match.nr_parts,
-                                               .part = r->match.part };
-
-        exclaim_plan_nodes_text(&own, nodes, sizeof(nodes));
-        evac_line(r->e, "%s: %s matches by itself, most likely to nodes %s",
-                  exclaim_pool_vm_name(pool, move->vm), exclaim_pool_host_name(pool, move->to),
-                  nodes);
         memcpy(r->e->flight[r->e->nr_flights - 1].takes, r->match.pages, sizeof(r->match.pages));
     }
     return 0;
@@ -338,8 +317,8 @@ static bool its_turn(const struct round *r, const struct exclaim_plan_move *move
         }
     }
     return r->e->nr_flights < EXCLAIM_XAPI_TASKS &&
-           count_flights(r, move->from, false) < r->e->max_moves &&
-           count_flights(r, move->to, true) < r->e->max_moves;
+           count_flights(r, move->from, false) < r->e->opt.max_moves &&
+           count_flights(r, move->to, true) < r->e->opt.max_moves;
 }
 
 /* Begins all moves that may begin now. */
