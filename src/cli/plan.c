@@ -117,6 +117,9 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exc
         opt.nr_order = cli->hosts.nr;
     }
     rc = exclaim_plan_rolling(&from->pool, &opt, plan, err);
+    if (!rc && exclaim_plan_check(&from->pool, *plan, &opt.plan, err)) {
+        rc = exclaim_error_wrap(err, "the plan does not hold");
+    }
     free(order);
     return rc;
 }

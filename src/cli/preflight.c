@@ -115,6 +115,10 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
         exclaim_preflight(&from.pool, p.vm, p.nr_vms, p.host, p.nr_hosts, &p.opt, &p.result, err)) {
         goto out;
     }
+    if (exclaim_plan_check(&from.pool, p.result->together, &p.opt, err)) {
+        exclaim_error_wrap(err, "the plan does not hold");
+        goto out;
+    }
     p.fits = all_good(&p);
     if (cli->html &&
         exclaim_html_preflight(cli->html, &from.pool, p.result, from.time_unix_ms, err)) {

@@ -75,8 +75,9 @@ static uint32_t vms_left(const struct evac *e)
     return left;
 }
 
-int evac_plan(const struct exclaim_pool *pool, const struct evac_options *opt, const uint32_t *host,
-              uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err)
+static int make_plan(const struct exclaim_pool *pool, const struct evac_options *opt,
+                     const uint32_t *host, uint32_t nr_hosts, struct exclaim_plan **plan,
+                     struct exclaim_error *err)
 {
     uint32_t *to = NULL, *vm = NULL, nr_to, nr_vms;
     int rc = -1;
@@ -104,6 +105,23 @@ out:
     free(to);
     free(vm);
     return rc;
+}
+
+int evac_plan(const struct exclaim_pool *pool, const struct evac_options *opt, const uint32_t *host,
+              uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err)
+{
+    *plan = NULL;
+    if (make_plan(pool, opt, host, nr_hosts, plan, err)) {
+        return -1;
+    }
+    /* By other code than that which made it: a plan that oversells is a fault of ours, and nobody
+     * should see it, let alone carry it out. */
+    if (exclaim_plan_check(pool, *plan, &opt->plan, err)) {
+        exclaim_plan_free(*plan);
+        *plan = NULL;
+        return exclaim_error_wrap(err, "the plan does not hold");
+    }
+    return 0;
 }
 
 int evac_plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)

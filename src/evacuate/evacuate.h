@@ -126,7 +126,7 @@ struct evac {
 /* Remembers the hosts to be emptied. */
 int evac_set_hosts(struct evac *e, const uint32_t *host, uint32_t nr, struct exclaim_error *err);
 
-/* A plan for @host within opt->to; for the hosts of @e. */
+/* A plan for @host within opt->to, checked by exclaim_plan_check(); for the hosts of @e. */
 int evac_plan(const struct exclaim_pool *pool, const struct evac_options *opt, const uint32_t *host,
               uint32_t nr_hosts, struct exclaim_plan **plan, struct exclaim_error *err);
 int evac_plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err);

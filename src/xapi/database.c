@@ -63,7 +63,6 @@ void db_drop(struct database *db)
         rpc_drop(&db->rpc[c]);
     }
     json_object_put(db->none);
-    agility_drop(db);
 }
 
 json_object *db_table(const struct database *db, enum db_class which)

@@ -73,6 +73,7 @@ int exclaim_xapi_snapshot(struct exclaim_xapi *xapi, struct exclaim_pool *pool,
 
     *pool = (struct exclaim_pool){ 0 };
     rc = db_read(xapi, &db, err) || db_hosts(&db, err) || db_vms(&db, err) ? -1 : 0;
+    agility_drop(&db);
     db_drop(&db);
     if (!rc) {
         rc = ask_all(xapi, pool, err);
