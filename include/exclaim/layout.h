@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-#include <exclaim/hypervisor.h>
+#include <exclaim/match.h>
 
 /* Bytes of runs.  A run of one node takes two to four; irregular ones of more than that would not
  * fit in a record of 64 KiB either. */
@@ -126,5 +126,38 @@ void exclaim_layout_append(struct exclaim_layout_build *b, const struct exclaim_
 
 /* No more comes.  False if it did not fit.  The layout's bytes are those of the builder. */
 bool exclaim_layout_end(struct exclaim_layout_build *b, struct exclaim_layout *layout);
+
+/* --- travelling --- */
+
+/*
+ * Puts @layout into @res, whose other members are complete: deflated or plain, whichever is
+ * shorter.  Where a record would get too long with it, or @layout is NULL or empty, it is left out
+ * and res->layout.why is @why or the reason.
+ */
+void exclaim_layout_pack(const struct exclaim_layout *layout, const char *why,
+                         struct exclaim_reservation *res);
+
+/*
+ * The layout of @res, opened into EXCLAIM_LAYOUT_MAX bytes at @buf and checked against the count.
+ * UNSUPPORTED: there is none, for the reason in the text.  STREAM: what came is not to be used.
+ */
+int exclaim_layout_unpack(const struct exclaim_reservation *res, void *buf,
+                          struct exclaim_layout *layout, struct exclaim_error *err);
+
+/* --- what a match makes of it --- */
+
+/* Pages of one source node for one destination node.  Pages of @src NO_NODE are anybody's: of a
+ * source node without a part of its own (stray pages), or of no known node. */
+struct exclaim_share {
+    uint32_t src;
+    uint32_t dst;
+    uint64_t pages;
+};
+
+#define EXCLAIM_SHARES_MAX (2 * EXCLAIM_PARTS_MAX)
+
+/* @match as shares, in its order; how many.  They add up to match->pages on every node. */
+uint32_t exclaim_layout_shares(const struct exclaim_match *match, const struct exclaim_count *count,
+                               struct exclaim_share share[EXCLAIM_SHARES_MAX]);
 
 #endif

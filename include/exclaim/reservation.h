@@ -17,6 +17,25 @@ enum exclaim_soft_affinity {
     EXCLAIM_SOFT_USER,
 };
 
+enum exclaim_layout_form {
+    EXCLAIM_LAYOUT_PLAIN = 0,
+    EXCLAIM_LAYOUT_ZLIB,
+};
+
+/* More than a record can hold. */
+#define EXCLAIM_LAYOUT_PACKED_MAX (64u * 1024)
+
+/* A layout as it travels; exclaim_layout_pack() and exclaim_layout_unpack() make it and open it.
+ * Not checked but for the lengths. */
+struct exclaim_packed_layout {
+    enum exclaim_layout_form form;
+    uint32_t len;   /* of bytes[]; 0: no layout */
+    uint32_t plain; /* bytes of runs, inflated */
+    uint64_t hole_frames[EXCLAIM_NODES_MAX];
+    char why[160]; /* why there is none */
+    uint8_t bytes[EXCLAIM_LAYOUT_PACKED_MAX];
+};
+
 struct exclaim_reservation {
     uint8_t uuid[EXCLAIM_UUID_BYTES];
     char source_host[128];
@@ -30,6 +49,7 @@ struct exclaim_reservation {
     uint64_t paged_pages;
     enum exclaim_soft_affinity soft_affinity;
     uint64_t time_unix_ms;
+    struct exclaim_packed_layout layout;
 };
 
 /* What a source says of @dom: @count with limits, distances, paging pool, host name and time. */
@@ -46,7 +66,8 @@ int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, s
 
 /*
  * Unpacks and checks @len bytes from an untrusted peer.  STREAM on anything wrong.  Fields that
- * this version does not know are skipped.
+ * this version does not know are skipped.  A layout of a wrong shape is left out, and layout.why
+ * says so: the rest stands without it.
  */
 int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reservation *res,
                                struct exclaim_error *err);

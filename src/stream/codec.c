@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ _Static_assert((int)EXCLAIM_COUNT_CONSOLE == (int)EXCLAIM__RESERVATION__COUNT_ME
                "count methods are numbered as on the wire");
 _Static_assert((int)EXCLAIM_SOFT_USER == (int)EXCLAIM__RESERVATION__SOFT_AFFINITY__SOFT_USER,
                "soft affinities are numbered as on the wire");
+_Static_assert((int)EXCLAIM_LAYOUT_ZLIB == (int)EXCLAIM__RESERVATION__LAYOUT_FORM__LAYOUT_ZLIB,
+               "forms of a layout are numbered as on the wire");
 
 /* Text from a peer ends up in logs and on terminals: printable ASCII only, cut to fit. */
 static void copy_text(char *dst, size_t size, const char *src)
@@ -24,6 +27,26 @@ static void copy_text(char *dst, size_t size, const char *src)
         dst[i] = isprint((unsigned char)src[i]) ? src[i] : '?';
     }
     dst[i] = '\0';
+}
+
+/* protobuf-c does not write through these; its structures only lack the const. */
+static void pack_layout(const struct exclaim_packed_layout *layout, uint32_t nodes,
+                        Exclaim__Reservation *msg)
+{
+    msg->layout_why = (char *)(uintptr_t)layout->why;
+    if (!layout->len) {
+        return;
+    }
+    msg->layout.data = (uint8_t *)(uintptr_t)layout->bytes;
+    msg->layout.len = layout->len;
+    msg->layout_form = (Exclaim__Reservation__LayoutForm)layout->form;
+    msg->layout_bytes = layout->plain;
+    for (uint32_t n = 0; n < nodes; n++) {
+        if (layout->hole_frames[n]) {
+            msg->n_layout_hole_frames = n + 1;
+        }
+    }
+    msg->layout_hole_frames = (uint64_t *)(uintptr_t)layout->hole_frames;
 }
 
 int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, size_t size,
@@ -68,6 +91,8 @@ int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, s
     msg.uncertain_pages = res->count.extra_pages;
     msg.soft_affinity = (Exclaim__Reservation__SoftAffinity)res->soft_affinity;
 
+    pack_layout(&res->layout, n, &msg);
+
     *len = exclaim__reservation__get_packed_size(&msg);
     if (*len > size) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "reservation needs %zu bytes, limit %zu",
@@ -106,6 +131,29 @@ static int check_message(const Exclaim__Reservation *msg, struct exclaim_error *
     return 0;
 }
 
+/* Lengths only; what is in it is checked when it is opened. */
+static void copy_layout(const Exclaim__Reservation *msg, struct exclaim_packed_layout *layout)
+{
+    copy_text(layout->why, sizeof(layout->why), msg->layout_why);
+    if (!msg->layout.len) {
+        return;
+    }
+    if (msg->layout.len > sizeof(layout->bytes) || msg->n_layout_hole_frames > EXCLAIM_NODES_MAX ||
+        (unsigned int)msg->layout_form > (unsigned int)EXCLAIM_LAYOUT_ZLIB) {
+        snprintf(layout->why, sizeof(layout->why),
+                 "layout of %zu bytes, form %u, %zu nodes: not known here", msg->layout.len,
+                 (unsigned int)msg->layout_form, msg->n_layout_hole_frames);
+        return;
+    }
+    layout->form = (enum exclaim_layout_form)msg->layout_form;
+    layout->plain = msg->layout_bytes;
+    layout->len = (uint32_t)msg->layout.len;
+    memcpy(layout->bytes, msg->layout.data, msg->layout.len);
+    for (size_t n = 0; n < msg->n_layout_hole_frames; n++) {
+        layout->hole_frames[n] = msg->layout_hole_frames[n];
+    }
+}
+
 static void copy_message(const Exclaim__Reservation *msg, struct exclaim_reservation *res)
 {
     const uint32_t n = (uint32_t)msg->n_node_pages;
@@ -138,6 +186,7 @@ static void copy_message(const Exclaim__Reservation *msg, struct exclaim_reserva
                              ? (enum exclaim_soft_affinity)msg->soft_affinity
                              : EXCLAIM_SOFT_UNKNOWN;
     res->time_unix_ms = msg->time_unix_ms;
+    copy_layout(msg, &res->layout);
 }
 
 int exclaim_reservation_unpack(const void *buf, size_t len, struct exclaim_reservation *res,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a peer sends: scan, decode, and what comes out must keep the rules and survive another trip.
+ * A layout that is taken has the count's pages, whatever else it says.
  *   fuzz_record -max_total_time=60 corpus/fuzz_record
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include <exclaim/layout.h>
 #include <exclaim/record.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,6 +27,32 @@ static void mend_crc(uint8_t *body, size_t size)
     }
 }
 
+static void open_layout(const struct exclaim_reservation *res)
+{
+    static struct exclaim_layout_finder finder;
+    static uint8_t runs[EXCLAIM_LAYOUT_MAX];
+    uint64_t frames[EXCLAIM_NODES_MAX], same = 0, gfn = 0;
+    struct exclaim_layout layout;
+    struct exclaim_error err;
+
+    if (exclaim_layout_unpack(res, runs, &layout, &err)) {
+        return;
+    }
+    exclaim_layout_frames(&layout, frames);
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (frames[n] - layout.hole_frames[n] != res->count.pages[n]) {
+            abort();
+        }
+    }
+    exclaim_layout_find_open(&finder, &layout);
+    for (int i = 0; i < 1000; i++, gfn += same) {
+        if (exclaim_layout_find(&finder, gfn, &same) >= EXCLAIM_NODES_MAX && i &&
+            exclaim_layout_find(&finder, gfn + same / 2, &same) != EXCLAIM_LAYOUT_NO_NODE) {
+            abort();
+        }
+    }
+}
+
 static void again(const struct exclaim_reservation *res)
 {
     static uint8_t buf[EXCLAIM_PREFIX_MAX];
@@ -41,6 +69,7 @@ static void again(const struct exclaim_reservation *res)
         memcmp(back.count.pages, res->count.pages, sizeof(back.count.pages)) != 0) {
         abort();
     }
+    open_layout(res);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
