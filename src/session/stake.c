@@ -45,6 +45,34 @@ static int adopt(struct exclaim_session *s, enum exclaim_claim_origin before,
     return 0;
 }
 
+static int check_past(const struct exclaim_session *s, const struct exclaim_claim *claim,
+                      struct exclaim_error *err)
+{
+    if (claim->kind == EXCLAIM_CLAIM_HOST && !exclaim_claim_host_is_safe(&s->caps, &s->past)) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "domain %" PRIu32 " has had a claim on one node: one on the host after "
+                            "that can stop this xen",
+                            s->dom.domid);
+    }
+    return 0;
+}
+
+/* Every claim for the domain is staked here, so that none on the host follows one on a node. */
+static int stake_one(struct exclaim_session *s, const struct exclaim_claim *claim,
+                     struct exclaim_error *err)
+{
+    int rc;
+
+    if (check_past(s, claim, err)) {
+        return -1;
+    }
+    rc = s->hv->ops->claim(s->hv, s->dom.domid, claim, err);
+    s->past.was_on_node |=
+        claim->kind == EXCLAIM_CLAIM_NODE &&
+        (!rc || (err->kind != EXCLAIM_ERR_NOFIT && err->kind != EXCLAIM_ERR_UNSUPPORTED));
+    return rc;
+}
+
 /* Without atomic replacement the old claim goes first; if the new one fails, it is staked again. */
 static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
                    const struct exclaim_claim *claim, struct exclaim_error *err)
@@ -58,14 +86,14 @@ static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
         old = (struct exclaim_claim){ .kind = EXCLAIM_CLAIM_NODE, .nr_nodes = EXCLAIM_NODES_MAX };
         old.node_pages[s->past.node] = s->dom.outstanding_pages;
     }
-    if (s->hv->ops->claim(s->hv, s->dom.domid, &none, err)) {
+    if (check_past(s, claim, err) || s->hv->ops->claim(s->hv, s->dom.domid, &none, err)) {
         return -1;
     }
     s->past.was_on_node |= before != EXCLAIM_ORIGIN_HOST;
-    if (!s->hv->ops->claim(s->hv, s->dom.domid, claim, err)) {
+    if (!stake_one(s, claim, err)) {
         return 0;
     }
-    if (s->hv->ops->claim(s->hv, s->dom.domid, &old, &again)) {
+    if (stake_one(s, &old, &again)) {
         return exclaim_error_wrap(err,
                                   "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
                                   s->dom.outstanding_pages, again.text);
@@ -73,36 +101,18 @@ static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
     return -1;
 }
 
-static int try_once(struct exclaim_session *s, enum exclaim_claim_origin before,
-                    const struct exclaim_claim *claim, struct exclaim_error *err)
+static int try_claim(struct exclaim_session *s, enum exclaim_claim_origin before,
+                     const struct exclaim_claim *claim, struct exclaim_error *err)
 {
     if (before == EXCLAIM_ORIGIN_NOTHING || claim->kind == EXCLAIM_CLAIM_SET) {
         /* Sets replace what is there, but for the latest draft, which wants it released first. */
-        int rc = s->hv->ops->claim(s->hv, s->dom.domid, claim, err);
+        int rc = stake_one(s, claim, err);
 
         if (!rc || err->errnum != EEXIST) {
             return rc;
         }
     }
     return before == EXCLAIM_ORIGIN_UNKNOWN ? -1 : replace(s, before, claim, err);
-}
-
-static int try_claim(struct exclaim_session *s, enum exclaim_claim_origin before,
-                     const struct exclaim_claim *claim, struct exclaim_error *err)
-{
-    int rc;
-
-    if (claim->kind == EXCLAIM_CLAIM_HOST && !exclaim_claim_host_is_safe(&s->caps, &s->past)) {
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "domain %" PRIu32 " has had a claim on one node: one on the host after "
-                            "that can stop this xen",
-                            s->dom.domid);
-    }
-    rc = try_once(s, before, claim, err);
-    s->past.was_on_node |=
-        claim->kind == EXCLAIM_CLAIM_NODE &&
-        (!rc || (err->kind != EXCLAIM_ERR_NOFIT && err->kind != EXCLAIM_ERR_UNSUPPORTED));
-    return rc;
 }
 
 /* Whether a claim of @kind would be better than what is there, and may take its place. */

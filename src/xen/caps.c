@@ -35,7 +35,7 @@ int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_er
         .claim_host = f->claim_host,
         .claim_node = f->claim_node,
         .claim_node_known = f->claim_node_known,
-        .claim_set = f->claim_sets != XEN_CLAIM_SETS_NONE,
+        .claim_set = f->claim_sets != NULL,
         .place_exact_node = true, /* XENMEMF_exact_node: older than any Xen handled here */
     };
     if (xen->lib.version(xen->xch, XENVER_extraversion, &extra) < 0) {

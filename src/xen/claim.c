@@ -4,13 +4,31 @@
  * EINVAL that Xen has for five reasons (xen/common/page_alloc.c, domain_set_outstanding_pages()) is
  * told apart.  Nobody but the toolstack, which waits for us, changes a domain under construction.
  */
-#include "xen.h"
+#include "claim.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
+#define PAUSE_MS 10 /* between two attempts */
+
+/* NULL: this Xen has no sets. */
+static const struct xen_claim_form *form_of(struct exclaim_xen *xen, enum exclaim_claim_kind kind)
+{
+    switch (kind) {
+    case EXCLAIM_CLAIM_NODE:
+        return &xen_claim_node;
+    case EXCLAIM_CLAIM_SET:
+        return xen_probe(xen)->claim_sets;
+    case EXCLAIM_CLAIM_NONE:
+    case EXCLAIM_CLAIM_HOST:
+        break;
+    }
+    return &xen_claim_host;
+}
+
 static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct exclaim_error *err)
 {
+    const struct xen_claim_form *sets = form_of(xen, EXCLAIM_CLAIM_SET);
     const uint32_t domid = info->domain;
     xc_domaininfo_t now;
     int errnum, r;
@@ -19,18 +37,10 @@ static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct 
     if (info->outstanding_pages == 0) {
         return 0;
     }
-    if (!xen_node_claim_had(xen, info) && xen_node_claim_possible(xen, info)) {
-        errnum = xen_node_claim_room(xen);
-        if (errnum) {
-            return xen_fail(xen, err, errnum, "releasing the claim of domain %u", domid);
-        }
-        xen_node_claim_remember(xen, info);
-    }
-
-    errnum = xen_claim_pages(xen, domid, 0, 0);
+    errnum = xen_claim_drop(xen, &xen_claim_host, domid);
     r = xen_domain_info(xen, domid, &now);
-    if (r == 0 && now.outstanding_pages != 0 && xen_probe(xen)->claim_sets != XEN_CLAIM_SETS_NONE) {
-        errnum = xen_release_set(xen, domid);
+    if (r == 0 && now.outstanding_pages != 0 && sets) {
+        errnum = xen_claim_drop(xen, sets, domid);
         r = xen_domain_info(xen, domid, &now);
     }
     /* A domain that is gone has no claim. */
@@ -46,21 +56,17 @@ static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct 
 }
 
 /* Every reason to refuse that can be seen beforehand. */
-static int check_domain(struct exclaim_xen *xen, const xc_domaininfo_t *info,
-                        const struct exclaim_claim *claim, uint64_t total,
-                        struct exclaim_error *err)
+static int check_domain(const struct xen_claim_form *form, const xc_domaininfo_t *info,
+                        uint64_t total, struct exclaim_error *err)
 {
     const uint32_t domid = info->domain;
-    const struct xen_features *f = xen_probe(xen);
-    bool replaces = claim->kind == EXCLAIM_CLAIM_SET && f->claim_sets != XEN_CLAIM_SETS_NONE &&
-                    f->claim_sets != XEN_CLAIM_SETS_V8;
 
     /* Old hypervisors accept a claim for a dying domain and never give it back (before 4.19.5). */
     if (info->flags & XEN_DOMINF_dying) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %u is dying: nothing claimed",
                             domid);
     }
-    if (info->outstanding_pages != 0 && !replaces) {
+    if (info->outstanding_pages != 0 && !form->replaces) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EEXIST,
                             "domain %u already claims %" PRIu64 " pages", domid,
                             (uint64_t)info->outstanding_pages);
@@ -75,52 +81,86 @@ static int check_domain(struct exclaim_xen *xen, const xc_domaininfo_t *info,
                             " more: its maximum is %" PRIu64,
                             domid, (uint64_t)info->tot_pages, total, (uint64_t)info->max_pages);
     }
-    if (claim->kind == EXCLAIM_CLAIM_HOST && xen_node_claim_had(xen, info)) {
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "domain %u has had a claim on one node: one on the host after that "
-                            "can stop this xen",
-                            domid);
+    return 0;
+}
+
+/* That no node holds more than was asked.  Fewer are no fault: the domain may have got pages. */
+static int check_nodes(struct exclaim_xen *xen, const struct xen_claim_form *form, uint32_t domid,
+                       const struct exclaim_claim *claim, struct exclaim_error *err)
+{
+    uint64_t held[EXCLAIM_NODES_MAX] = { 0 };
+    int errnum = form->get_cmd ? xen_claim_get(xen, form, domid, held) : 0;
+
+    if (errnum) {
+        return xen_fail(xen, err, errnum, "reading the claim set of domain %u", domid);
+    }
+    for (uint32_t node = 0; node < claim->nr_nodes; node++) {
+        if (held[node] > claim->node_pages[node]) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EPROTO,
+                                "domain %u: %" PRIu64 " pages asked on node %u, xen says %" PRIu64
+                                " are claimed",
+                                domid, claim->node_pages[node], node, held[node]);
+        }
     }
     return 0;
 }
 
-/*
- * What Xen says it has put aside, less what the domain got in the meantime.  A claim that is not
- * what was asked, or cannot be seen, is taken back.
- */
-static int verify(struct exclaim_xen *xen, const xc_domaininfo_t *before, uint64_t total,
-                  struct exclaim_error *err)
+/* What Xen says it has put aside, less what the domain got in the meantime. */
+static int check_total(struct exclaim_xen *xen, const xc_domaininfo_t *before, uint64_t total,
+                       struct exclaim_error *err)
 {
     xc_domaininfo_t now;
-    struct exclaim_error ignored;
-    uint64_t grown, claimed;
+    uint64_t grown;
     int errnum = xen_domain_info(xen, before->domain, &now);
 
     if (errnum) {
-        now = *before;
-        now.outstanding_pages = total;
-        release(xen, &now, &ignored);
         return xen_fail(xen, err, errnum, "reading the claim of domain %u", before->domain);
     }
     grown = now.tot_pages > before->tot_pages ? now.tot_pages - before->tot_pages : 0;
-    claimed = now.outstanding_pages;
-    if (claimed <= total && claimed + grown >= total) {
+    if (now.outstanding_pages <= total && now.outstanding_pages + grown >= total) {
         return 0;
     }
-    release(xen, &now, &ignored);
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EPROTO,
                         "domain %u: %" PRIu64 " pages asked, xen says %" PRIu64 " are claimed",
-                        before->domain, total, claimed);
+                        before->domain, total, (uint64_t)now.outstanding_pages);
+}
+
+static int stake(struct exclaim_xen *xen, const struct xen_claim_form *form,
+                 const xc_domaininfo_t *info, const struct exclaim_claim *claim, uint64_t total,
+                 struct exclaim_error *err)
+{
+    struct exclaim_error ignored;
+    xc_domaininfo_t staked = *info;
+    int errnum = xen_claim_set(xen, form, info, claim);
+
+    for (unsigned int i = 1; i < form->attempts; i++) {
+        if (xen_claim_meaning(form, errnum) != XEN_CLAIM_NO_MEMORY) {
+            break;
+        }
+        xen->lib.pause(xen->xch, PAUSE_MS);
+        errnum = xen_claim_set(xen, form, info, claim);
+    }
+    if (errnum) {
+        return xen_claim_refused(xen, form, errnum, info, claim, err);
+    }
+    if (check_nodes(xen, form, info->domain, claim, err) == 0 &&
+        check_total(xen, info, total, err) == 0) {
+        return 0;
+    }
+    /* What is not what was asked, or cannot be seen, is taken back. */
+    staked.outstanding_pages = total;
+    release(xen, &staked, &ignored);
+    return -1;
 }
 
 int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
               struct exclaim_error *err)
 {
     struct exclaim_xen *xen = xen_of(hv);
+    const struct xen_claim_form *form;
     xc_domaininfo_t info;
     uint64_t total;
     int errnum = xen_domain_info(xen, domid, &info);
-    int r;
 
     if (errnum) {
         return xen_fail(xen, err, errnum, "claim for domain %u", domid);
@@ -128,22 +168,13 @@ int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim 
     if (claim->kind == EXCLAIM_CLAIM_NONE) {
         return release(xen, &info, err);
     }
-    if (exclaim_claim_total(domid, claim, &total, err) ||
-        check_domain(xen, &info, claim, total, err)) {
+    if (exclaim_claim_total(domid, claim, &total, err)) {
         return -1;
     }
-    errnum = xen_node_claim_room(xen);
-    if (errnum) {
-        return xen_fail(xen, err, errnum, "claim for domain %u", domid);
+    form = form_of(xen, claim->kind);
+    if (!form) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "claim set for domain %u: %s", domid,
+                            xen_probe(xen)->why_claim_sets);
     }
-    r = claim->kind == EXCLAIM_CLAIM_SET ? xen_stake_set(xen, &info, claim, err)
-                                         : xen_stake_pages(xen, &info, claim, err);
-    if (r) {
-        return -1;
-    }
-    /* Only success leaves a node behind: a claim on the host may follow one that did not fit. */
-    if (claim->kind == EXCLAIM_CLAIM_NODE && !xen_node_claim_had(xen, &info)) {
-        xen_node_claim_remember(xen, &info);
-    }
-    return verify(xen, &info, total, err);
+    return check_domain(form, &info, total, err) ? -1 : stake(xen, form, &info, claim, total, err);
 }

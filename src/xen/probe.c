@@ -4,6 +4,7 @@
  * domain are asked of domain 0, in a form that is refused or reads nothing under every known
  * meaning.
  */
+#include "claim_form.h"
 #include "xen.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ static void probe_claim_node(struct exclaim_xen *xen, struct xen_features *f)
 }
 
 /* 91 says what its argument means: only v5 and later can hold a set, and they limit its entries. */
-static int probe_set_command(struct exclaim_xen *xen, enum xen_claim_sets *sets)
+static int probe_set_command(struct exclaim_xen *xen, const struct xen_claim_form **sets)
 {
     struct xen_claims_op too_many = { .nr = XEN_CLAIM_ENTRIES_MAX + 1 };
     struct xen_claims_op read_none = { .word = 1 };
@@ -86,11 +87,11 @@ static int probe_set_command(struct exclaim_xen *xen, enum xen_claim_sets *sets)
     }
     errnum = xen_domctl(xen, XEN_DOMCTL_SET_CLAIMS, DOM0, &read_none, sizeof(read_none), NULL);
     if (errnum == ERANGE || errnum == ENOBUFS) {
-        *sets = XEN_CLAIM_SETS_V7;
+        *sets = &xen_claim_set_v7;
         return 0;
     }
     if (errnum == EINVAL) {
-        *sets = XEN_CLAIM_SETS_V5;
+        *sets = &xen_claim_set_v5;
         return 0;
     }
     return errnum ? errnum : EPROTO;
@@ -116,7 +117,7 @@ static void probe_claim_sets(struct exclaim_xen *xen, struct xen_features *f)
         return;
     }
     if (errnum == 0 || errnum == ENOBUFS || errnum == ERANGE) {
-        f->claim_sets = XEN_CLAIM_SETS_V8;
+        f->claim_sets = &xen_claim_set_v8;
         return;
     }
     errnum = probe_set_command(xen, &f->claim_sets);

@@ -15,7 +15,6 @@ static void xen_close(struct exclaim_hv *hv)
     }
     xen->lib.close(xen->xch);
     xen_lib_unload(&xen->lib);
-    free(xen->node_claims);
     free(xen);
 }
 

@@ -11,13 +11,7 @@
 /* Domain ids from here on are Xen's own (xen/include/public/xen.h, DOMID_FIRST_RESERVED). */
 #define XEN_DOMID_END 0x7ff0u
 
-/* Which form of claim sets this Xen has.  Drafts before v5 cannot hold a set. */
-enum xen_claim_sets {
-    XEN_CLAIM_SETS_NONE = 0,
-    XEN_CLAIM_SETS_V5, /* v5, v6: replaces, cannot be read back */
-    XEN_CLAIM_SETS_V7, /* replaces, word 1 reads back */
-    XEN_CLAIM_SETS_V8, /* set and get are two commands; the last draft sets only when none exists */
-};
+struct xen_claim_form;
 
 /* What was probed, once per handle; see probe.c. */
 struct xen_features {
@@ -26,17 +20,11 @@ struct xen_features {
     bool node_memory; /* XEN_SYSCTL_numa_meminfo */
     bool claim_host;
     bool claim_node, claim_node_known;
-    enum xen_claim_sets claim_sets;
+    const struct xen_claim_form *claim_sets; /* NULL: none that can hold a set */
     char why_numa_op[96];
     char why_node_memory[96];
     char why_claim_node[96];
     char why_claim_sets[96];
-};
-
-/* A domain on which this handle has, or may have, staked or released a claim on one node. */
-struct xen_node_claim {
-    uint32_t domid;
-    uint8_t uuid[EXCLAIM_UUID_BYTES];
 };
 
 struct exclaim_xen {
@@ -45,8 +33,6 @@ struct exclaim_xen {
     xc_interface *xch;
     struct xs_handle *xs; /* NULL until xenstore is read */
     struct xen_features features;
-    struct xen_node_claim *node_claims; /* see claim_node.c */
-    uint32_t nr_node_claims;
 };
 
 static inline struct exclaim_xen *xen_of(struct exclaim_hv *hv)
@@ -133,27 +119,10 @@ int xen_host(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_er
 int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
                    uint64_t *online, struct exclaim_error *err);
 
-/* --- claim.c, claim_node.c, claim_pages.c, claim_set.c --- */
+/* --- claim.c and what claim.h names --- */
 
 int xen_claim(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim *claim,
               struct exclaim_error *err);
-
-/* @info is the domain as seen just before; the claim is valid and fits under max_pages. */
-int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
-                    const struct exclaim_claim *claim, struct exclaim_error *err);
-int xen_stake_set(struct exclaim_xen *xen, const xc_domaininfo_t *info,
-                  const struct exclaim_claim *claim, struct exclaim_error *err);
-int xen_release_set(struct exclaim_xen *xen, uint32_t domid);
-
-/* Which domains have, or may have, had a claim on one node; _room() comes before _remember(). */
-int xen_node_claim_room(struct exclaim_xen *xen);
-void xen_node_claim_remember(struct exclaim_xen *xen, const xc_domaininfo_t *info);
-bool xen_node_claim_had(const struct exclaim_xen *xen, const xc_domaininfo_t *info);
-bool xen_node_claim_possible(struct exclaim_xen *xen, const xc_domaininfo_t *info);
-
-/* Fills @err with NOFIT and the numbers of every node the claim names. */
-int xen_claim_nofit(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_claim *claim,
-                    struct exclaim_error *err);
 
 /* --- affinity.c, pool.c --- */
 

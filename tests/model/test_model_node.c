@@ -130,22 +130,6 @@ static void test_stale_node_stops_the_hypervisor(void **state)
     kit_close(m);
 }
 
-/* The table does not let it come to that, whoever had staked the first claim. */
-static void test_table_refuses_what_would_stop_it(void **state)
-{
-    struct model *m = open_xs9();
-    struct exclaim_error err;
-
-    (void)state;
-    STEP(m, model_claim_pages(m, 1, 4, NODE(0)), 0);
-    STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_NONE, HOST, 0, &err), 0);
-    STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 4, &err), -1);
-    STEP(m, err.kind, EXCLAIM_ERR_UNSUPPORTED);
-    STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_NODE, 1, 4, &err), 0);
-    STEP(m, model_claimed_pages(m, 1), 4);
-    kit_close(m);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,7 +140,6 @@ int main(void)
         cmocka_unit_test(test_who_is_kept_off_claimed_pages),
         cmocka_unit_test(test_off_node_pages_spend_the_claims_of_others),
         cmocka_unit_test(test_stale_node_stops_the_hypervisor),
-        cmocka_unit_test(test_table_refuses_what_would_stop_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,15 +287,43 @@ static void never_node_to_host(void **unused)
     close_fixture(&f);
 }
 
+/*
+ * The claim on the node is there and cannot be seen, so it is taken back; after that the old one on
+ * the host would stop the hypervisor as soon as a page comes.  It is lost, and said to be.
+ */
+static void not_back_on_the_host(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, MODEL_XS9, 400, 0, 200);
+    /* Release: a look before and after; the new claim: a look before, and the one that fails. */
+    STEP(f.m, model_fault_of(f.m, MODEL_OP_GETINFOLIST, DOMID, 4, EIO), 0);
+    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    assert_int_equal(kit_outstanding(f.m, DOMID), 0);
+    assert_true(f.s.past.was_on_node);
+    assert_int_equal(f.err.kind, EXCLAIM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(f.err.text, "can stop this xen"));
+    STEP(f.m, kit_exact(f.m, DOMID, 10, 0, 0), 10);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strongest),          cmocka_unit_test(adopted),
-        cmocka_unit_test(replaced),           cmocka_unit_test(put_back),
-        cmocka_unit_test(never_node_to_host), cmocka_unit_test(more_than_enough),
-        cmocka_unit_test(host_to_node),       cmocka_unit_test(host_stays),
-        cmocka_unit_test(on_its_node),        cmocka_unit_test(node_stays),
-        cmocka_unit_test(not_believed),       cmocka_unit_test(unknown_too_small),
+        cmocka_unit_test(strongest),
+        cmocka_unit_test(adopted),
+        cmocka_unit_test(replaced),
+        cmocka_unit_test(put_back),
+        cmocka_unit_test(never_node_to_host),
+        cmocka_unit_test(more_than_enough),
+        cmocka_unit_test(host_to_node),
+        cmocka_unit_test(host_stays),
+        cmocka_unit_test(on_its_node),
+        cmocka_unit_test(node_stays),
+        cmocka_unit_test(not_believed),
+        cmocka_unit_test(unknown_too_small),
+        cmocka_unit_test(not_back_on_the_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

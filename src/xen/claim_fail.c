@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* XENMEM_claim_pages: one claim for a domain, on the host or (XenServer 9) on one node. */
-#include "xen.h"
+/* Why a claim was refused, in numbers. */
+#include "claim.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Up to 4.19.4, 4.20.2 and 4.21.0 a claim is redeemed some time after the page was taken from the
- * heap (xen/common/page_alloc.c, domain_adjust_tot_pages()): in between, other allocations are
- * counted twice and a claim that fits is refused.
- */
-#define NOMEM_ATTEMPTS 5
-#define NOMEM_PAUSE_MS 10
-
-int xen_claim_nofit(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_claim *claim,
-                    struct exclaim_error *err)
+/* NOFIT with the numbers of every node that the claim names. */
+static int no_memory(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_claim *claim,
+                     struct exclaim_error *err)
 {
     char text[384] = "";
     struct exclaim_host host;
@@ -48,10 +41,9 @@ int xen_claim_nofit(struct exclaim_xen *xen, uint32_t domid, const struct exclai
                         domid, total, text, host.free_pages, host.outstanding_pages);
 }
 
-/* EINVAL, although everything that can be seen was right: what has changed since? */
-static int explain_invalid(struct exclaim_xen *xen, const xc_domaininfo_t *before,
-                           const struct exclaim_claim *claim, uint32_t node,
-                           struct exclaim_error *err)
+/* Refused although everything that can be seen was right: what has changed since? */
+static int changed(struct exclaim_xen *xen, const xc_domaininfo_t *before,
+                   const struct exclaim_claim *claim, struct exclaim_error *err)
 {
     const uint32_t domid = before->domain;
     xc_domaininfo_t now;
@@ -75,7 +67,7 @@ static int explain_invalid(struct exclaim_xen *xen, const xc_domaininfo_t *befor
     if (claim->kind == EXCLAIM_CLAIM_NODE) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, EINVAL,
                             "claim for domain %u on node %u: xen %u.%u has no claims on one node",
-                            domid, node, xen->lib.major, xen->lib.minor);
+                            domid, xen_claim_first_node(claim), xen->lib.major, xen->lib.minor);
     }
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,
                         "claim of %" PRIu64 " pages for domain %u with %" PRIu64 " of %" PRIu64
@@ -83,41 +75,32 @@ static int explain_invalid(struct exclaim_xen *xen, const xc_domaininfo_t *befor
                         claim->host_pages, domid, (uint64_t)now.tot_pages, (uint64_t)now.max_pages);
 }
 
-int xen_stake_pages(struct exclaim_xen *xen, const xc_domaininfo_t *info,
-                    const struct exclaim_claim *claim, struct exclaim_error *err)
+int xen_claim_refused(struct exclaim_xen *xen, const struct xen_claim_form *form, int errnum,
+                      const xc_domaininfo_t *before, const struct exclaim_claim *claim,
+                      struct exclaim_error *err)
 {
-    const uint32_t domid = info->domain;
-    uint32_t node = 0, mem_flags = 0;
-    uint64_t pages = claim->host_pages;
-    int errnum = ENOMEM;
+    const uint32_t domid = before->domain;
+    uint64_t total;
 
-    if (claim->kind == EXCLAIM_CLAIM_NODE) {
-        while (claim->node_pages[node] == 0) {
-            node++;
+    switch (xen_claim_meaning(form, errnum)) {
+    case XEN_CLAIM_NO_MEMORY:
+        return no_memory(xen, domid, claim, err);
+    case XEN_CLAIM_CHANGED:
+        return changed(xen, before, claim, err);
+    case XEN_CLAIM_OFFLINE:
+        if (claim->kind == EXCLAIM_CLAIM_NODE) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum,
+                                "claim for domain %u: node %u is offline", domid,
+                                xen_claim_first_node(claim));
         }
-        pages = claim->node_pages[node];
-        mem_flags = XENMEMF_exact_node(node);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum,
+                            "claim set for domain %u names an offline node", domid);
+    case XEN_CLAIM_RUNNING:
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum,
+                            "claim set for domain %u: the domain is not paused", domid);
+    case XEN_CLAIM_MEANS_ITSELF:
+        break;
     }
-
-    /* Xen wants the pages that the domain owns counted in. */
-    for (unsigned int i = 0; i < NOMEM_ATTEMPTS && errnum == ENOMEM; i++) {
-        if (i > 0) {
-            xen->lib.pause(xen->xch, NOMEM_PAUSE_MS);
-        }
-        errnum = xen_claim_pages(xen, domid, info->tot_pages + pages, mem_flags);
-    }
-
-    switch (errnum) {
-    case 0:
-        return 0;
-    case ENOMEM:
-        return xen_claim_nofit(xen, domid, claim, err);
-    case EINVAL:
-        return explain_invalid(xen, info, claim, node, err);
-    case ENOENT:
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOENT,
-                            "claim for domain %u: node %u is offline", domid, node);
-    default:
-        return xen_fail(xen, err, errnum, "claim of %" PRIu64 " pages for domain %u", pages, domid);
-    }
+    exclaim_claim_total(domid, claim, &total, NULL);
+    return xen_fail(xen, err, errnum, "claim of %" PRIu64 " pages for domain %u", total, domid);
 }
