@@ -29,6 +29,7 @@
 #include <exclaim/log.h>
 #include <exclaim/session.h>
 
+#include "../src/base/output.h"
 #include "../src/toolstack/libxl.h"
 
 #define HOOK "libxl-save-helper"
@@ -39,7 +40,7 @@
 static int run_real(const char *path, char **argv)
 {
     execv(path, argv);
-    fprintf(stderr, "exclaim: start %s: %m\n", path);
+    exclaim_say("start %s: %m", path);
     return 5;
 }
 
@@ -64,7 +65,7 @@ static int save(struct exclaim_session *s, const struct libxl_args *args, const 
     exclaim_session_report(s);
     exclaim_session_close(s);
     if (rc) {
-        fprintf(stderr, "exclaim: %s\n", s->report.error);
+        exclaim_say("%s", s->report.error);
         return 5;
     }
     /* A destination that refuses closes the stream.  Killed by SIGPIPE the real helper would leave
@@ -106,7 +107,7 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     pid_t pid;
 
     if (exclaim_dest_prepare(s, args->stream_fd, -1)) {
-        fprintf(stderr, "exclaim: refused: %s\n", s->report.error);
+        exclaim_say("refused: %s", s->report.error);
         exclaim_session_report(s);
         exclaim_session_close(s);
         return 3;
@@ -127,14 +128,14 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     setup.entry = s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL;
     start = exclaim_session_now();
     if (exclaim_child_start(path, argv, &setup, &pid, &err)) {
-        fprintf(stderr, "exclaim: %s\n", err.text);
+        exclaim_say("%s", err.text);
         exclaim_dest_restored(s, false);
         exclaim_session_report(s);
         return 5;
     }
     exclaim_child_detach(inherited);
     if (exclaim_child_wait(pid, &status, affinity ? tick : NULL, s, TICK_MS, &err)) {
-        fprintf(stderr, "exclaim: %s\n", err.text);
+        exclaim_say("%s", err.text);
         status = 5 << 8;
     }
     s->report.ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - start;
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
     exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
                          args.domid);
     if (exclaim_find_save_helper(&s.config, path, sizeof(path), &err)) {
-        fprintf(stderr, "exclaim: %s\n", err.text);
+        exclaim_say("%s", err.text);
         return 5;
     }
     argv[0] = path;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Detail goes to syslog (LOG_DAEMON); the one line on stderr is the caller's to print. */
+/* Detail goes to syslog (LOG_DAEMON), without waiting for its daemon; the one line on stderr is the
+ * caller's to print. */
 #ifndef EXCLAIM_LOG_H
 #define EXCLAIM_LOG_H
 

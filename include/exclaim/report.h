@@ -81,10 +81,14 @@ void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, 
 uint64_t exclaim_report_deviation(const struct exclaim_report *report);
 bool exclaim_report_exact(const struct exclaim_report *report);
 
-/* Appends one line to @path, creating it (0640) and its directory; a single write, so that lines of
- * several writers do not mix. */
+/* Appends one line to @path, creating it (0640, a regular file) and its directory; a single write,
+ * so that lines of several writers do not mix.  Nothing is allocated. */
 int exclaim_report_append(const struct exclaim_report *report, const char *path,
                           struct exclaim_error *err);
+
+/* The same for a hook, in a process of its own, so that a file system that hangs holds up nothing;
+ * waits a second for it at most.  Failures go to the log. */
+void exclaim_report_send(const struct exclaim_report *report, const char *path);
 
 /* The same in one line for people, at most @size bytes: VM, outcome, and for a destination what was
  * reserved and what came of it. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 int exclaim_fail(struct exclaim_error *err, enum exclaim_error_kind kind, int errnum,
                  const char *fmt, ...)
 {
@@ -33,6 +35,7 @@ int exclaim_fail(struct exclaim_error *err, enum exclaim_error_kind kind, int er
         snprintf(err->text + used, sizeof(err->text) - used, ": %s",
                  strerror_r(errnum, buf, sizeof(buf)));
     }
+    exclaim_clean(err->text);
     return -1;
 }
 
@@ -56,6 +59,7 @@ int exclaim_error_wrap(struct exclaim_error *err, const char *fmt, ...)
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %.*s", (int)(sizeof(err->text) - used),
              old);
+    exclaim_clean(err->text);
     return -1;
 }
 

@@ -2,21 +2,31 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
+#include "../base/output.h"
 #include "cli.h"
 
 #define REPORT_BYTES (256 * 1024L) /* of the report file's end: it grows with every migration */
 
 int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim_error *err)
 {
-    FILE *f = fopen(path, "re");
+    struct exclaim_error failed = { 0 };
+    int fd = exclaim_open_read(path, &failed);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     char *line = NULL;
     size_t size = 0;
 
+    if (fd < 0) {
+        return failed.errnum == ENOENT
+                   ? 0
+                   : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s", failed.text);
+    }
     if (!f) {
-        return errno == ENOENT ? 0 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+        close(fd);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "read %s", path);
     }
     if (!fseek(f, -REPORT_BYTES, SEEK_END)) {
         (void)!getline(&line, &size, f); /* the rest of a line */

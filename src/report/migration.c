@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The report of one migration: what it says, and how it gets into the file. */
 #include <exclaim/report.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
+#include <exclaim/log.h>
 #include <exclaim/uuid.h>
 
-#include "../base/json.h"
+#include "../base/jwrite.h"
+#include "../base/output.h"
+
+/* 64 nodes in every list, each text escaped, are half of it. */
+#define REPORT_MAX 65536u
+
+/* So long a file system that hangs keeps a migration waiting, once for each report. */
+#define WRITER_MS 1000
 
 static const char *const step_names[EXCLAIM_STEPS] = {
     [EXCLAIM_STEP_PEEK] = "peek",       [EXCLAIM_STEP_COUNT] = "count",
@@ -70,15 +76,15 @@ bool exclaim_report_exact(const struct exclaim_report *report)
            exclaim_report_deviation(report) == 0;
 }
 
-static void add_plan(json_object *o, const struct exclaim_report *r)
+static void add_plan(struct jwrite *w, const struct exclaim_report *r)
 {
-    json_object *m = exclaim_json_child(o, "match");
-
-    exclaim_json_str(m, "shape", exclaim_match_shape_name(r->match.shape));
-    exclaim_json_parts(m, "parts", &r->match);
+    jwrite_begin(w, "match", '{');
+    jwrite_str(w, "shape", exclaim_match_shape_name(r->match.shape));
+    jwrite_parts(w, "parts", &r->match);
     if (r->match.stray_pages) {
-        exclaim_json_u64(m, "stray_pages", r->match.stray_pages);
+        jwrite_u64(w, "stray_pages", r->match.stray_pages);
     }
+    jwrite_end(w, '}');
 }
 
 static uint64_t sum_extents(const struct exclaim_report *r, enum exclaim_extent size)
@@ -92,107 +98,110 @@ static uint64_t sum_extents(const struct exclaim_report *r, enum exclaim_extent 
 }
 
 /* How often each node was asked for a large extent in vain; nodes that never were are left out. */
-static void add_lacking(json_object *o, const struct exclaim_report *r)
+static void add_lacking(struct jwrite *w, const struct exclaim_report *r)
 {
-    json_object *array = exclaim_json_array(o, "lacking_2m");
-
+    jwrite_begin(w, "lacking_2m", '[');
     for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
         if (r->lacking[n]) {
-            json_object *item = exclaim_json_item(array);
-
-            exclaim_json_u64(item, "node", n);
-            exclaim_json_u64(item, "times", r->lacking[n]);
+            jwrite_begin(w, NULL, '{');
+            jwrite_u64(w, "node", n);
+            jwrite_u64(w, "times", r->lacking[n]);
+            jwrite_end(w, '}');
         }
     }
+    jwrite_end(w, ']');
 }
 
-static void add_placed(json_object *o, const struct exclaim_report *r)
+static void add_placed(struct jwrite *w, const struct exclaim_report *r)
 {
-    json_object *p = exclaim_json_child(o, "placed");
-
-    exclaim_json_str(p, "by", exclaim_placement_name(r->placement));
-    exclaim_json_bool(p, "steered", r->steered);
-    exclaim_json_nodes(p, "nodes", r->match.nr_nodes, r->placed);
-    exclaim_json_nodes(p, "refused", r->match.nr_nodes, r->refused);
-    exclaim_json_u64(p, "elsewhere_pages", r->elsewhere);
-    exclaim_json_u64(p, "extents_4k", sum_extents(r, EXCLAIM_EXTENT_4K));
-    exclaim_json_u64(p, "extents_2m", sum_extents(r, EXCLAIM_EXTENT_2M));
-    exclaim_json_u64(p, "extents_1g", sum_extents(r, EXCLAIM_EXTENT_1G));
-    exclaim_json_extents(p, "extents", r->match.nr_nodes, r->extents);
-    exclaim_json_u64(p, "broken_2m", r->broken);
-    add_lacking(p, r);
-    exclaim_json_u64(p, "populate_calls", r->populate_calls);
-    exclaim_json_u64(p, "populate_us", r->populate_us);
+    jwrite_begin(w, "placed", '{');
+    jwrite_str(w, "by", exclaim_placement_name(r->placement));
+    jwrite_bool(w, "steered", r->steered);
+    jwrite_nodes(w, "nodes", r->match.nr_nodes, r->placed);
+    jwrite_nodes(w, "refused", r->match.nr_nodes, r->refused);
+    jwrite_u64(w, "elsewhere_pages", r->elsewhere);
+    jwrite_u64(w, "extents_4k", sum_extents(r, EXCLAIM_EXTENT_4K));
+    jwrite_u64(w, "extents_2m", sum_extents(r, EXCLAIM_EXTENT_2M));
+    jwrite_u64(w, "extents_1g", sum_extents(r, EXCLAIM_EXTENT_1G));
+    jwrite_extents(w, "extents", r->match.nr_nodes, r->extents);
+    jwrite_u64(w, "broken_2m", r->broken);
+    add_lacking(w, r);
+    jwrite_u64(w, "populate_calls", r->populate_calls);
+    jwrite_u64(w, "populate_us", r->populate_us);
+    jwrite_end(w, '}');
 }
 
-static void add_destination(json_object *o, const struct exclaim_report *r)
+static void add_destination(struct jwrite *w, const struct exclaim_report *r)
 {
-    exclaim_json_str(o, "guarantee", exclaim_guarantee_name(r->guarantee));
-    exclaim_json_u64(o, "claimed_pages", r->claimed_pages);
-    exclaim_json_u64(o, "released_pages", r->released_pages);
+    jwrite_str(w, "guarantee", exclaim_guarantee_name(r->guarantee));
+    jwrite_u64(w, "claimed_pages", r->claimed_pages);
+    jwrite_u64(w, "released_pages", r->released_pages);
     if (r->have_match) {
-        add_plan(o, r);
+        add_plan(w, r);
         if (r->claimed_pages) {
-            exclaim_json_nodes(o, "claimed", r->match.nr_nodes, r->match.pages);
+            jwrite_nodes(w, "claimed", r->match.nr_nodes, r->match.pages);
         }
-        add_placed(o, r);
+        add_placed(w, r);
     }
     if (r->have_got) {
-        exclaim_json_count(exclaim_json_child(o, "got"), &r->got);
-        exclaim_json_bool(o, "verified_paused", r->verified_paused);
+        jwrite_begin(w, "got", '{');
+        jwrite_count(w, &r->got);
+        jwrite_end(w, '}');
+        jwrite_bool(w, "verified_paused", r->verified_paused);
     }
-    exclaim_json_bool(o, "exact", exclaim_report_exact(r));
+    jwrite_bool(w, "exact", exclaim_report_exact(r));
     if (r->have_match && r->have_got) {
-        exclaim_json_u64(o, "deviation_pages", exclaim_report_deviation(r));
+        jwrite_u64(w, "deviation_pages", exclaim_report_deviation(r));
     }
 }
 
-static json_object *to_json(const struct exclaim_report *r)
+static void write_report(struct jwrite *w, const struct exclaim_report *r)
 {
-    json_object *o = exclaim_json_schema("migration"), *ms;
     char text[EXCLAIM_UUID_TEXT];
     struct timespec ts;
 
+    jwrite_begin(w, NULL, '{');
+    jwrite_str(w, "schema", "exclaim.migration/1");
     clock_gettime(CLOCK_REALTIME, &ts);
-    exclaim_json_u64(o, "time_unix_ms",
-                     (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-    exclaim_json_str(o, "role", r->role == EXCLAIM_ROLE_SOURCE ? "source" : "destination");
-    exclaim_json_str(o, "hook", r->hook);
-    exclaim_json_str(o, "outcome", exclaim_outcome_name(r->outcome));
-    exclaim_json_str(o, "policy", exclaim_policy_name(r->policy));
-    exclaim_json_u64(o, "domid", r->domid);
+    jwrite_u64(w, "time_unix_ms", (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+    jwrite_str(w, "role", r->role == EXCLAIM_ROLE_SOURCE ? "source" : "destination");
+    jwrite_str(w, "hook", r->hook);
+    jwrite_str(w, "outcome", exclaim_outcome_name(r->outcome));
+    jwrite_str(w, "policy", exclaim_policy_name(r->policy));
+    jwrite_u64(w, "domid", r->domid);
     if (r->have_uuid) {
         exclaim_uuid_format(r->uuid, text);
-        exclaim_json_str(o, "uuid", text);
+        jwrite_str(w, "uuid", text);
     }
     if (r->have_reservation) {
-        json_object *s = exclaim_json_child(o, "source");
-
-        exclaim_json_count(s, &r->res.count);
-        exclaim_json_str(s, "host", r->res.source_host);
-        exclaim_json_str(s, "xen", r->res.xen_version);
+        jwrite_begin(w, "source", '{');
+        jwrite_count(w, &r->res.count);
+        jwrite_str(w, "host", r->res.source_host);
+        jwrite_str(w, "xen", r->res.xen_version);
+        jwrite_end(w, '}');
     }
     if (r->role == EXCLAIM_ROLE_DESTINATION) {
-        add_destination(o, r);
+        add_destination(w, r);
     } else {
-        exclaim_json_u64(o, "record_bytes", r->record_bytes);
+        jwrite_u64(w, "record_bytes", r->record_bytes);
     }
-    ms = exclaim_json_child(o, "ms");
+    jwrite_begin(w, "ms", '{');
     for (unsigned int i = 0; i < EXCLAIM_STEPS; i++) {
         if (r->ms[i] >= 0) {
-            exclaim_json_u64(ms, step_names[i], (uint64_t)r->ms[i]);
+            jwrite_u64(w, step_names[i], (uint64_t)r->ms[i]);
         }
     }
+    jwrite_end(w, '}');
     if (r->why[0]) {
-        exclaim_json_str(o, "why", r->why);
+        jwrite_str(w, "why", r->why);
     }
     if (r->error[0]) {
-        exclaim_json_str(o, "error", r->error);
+        jwrite_str(w, "error", r->error);
     }
     if (r->config_error[0]) {
-        exclaim_json_str(o, "config_error", r->config_error);
+        jwrite_str(w, "config_error", r->config_error);
     }
-    return o;
+    jwrite_end(w, '}');
 }
 
 static int make_parent(const char *path, struct exclaim_error *err)
@@ -214,40 +223,41 @@ static int make_parent(const char *path, struct exclaim_error *err)
 int exclaim_report_append(const struct exclaim_report *report, const char *path,
                           struct exclaim_error *err)
 {
-    json_object *o = to_json(report);
-    struct iovec line[2] = { { .iov_len = 0 }, { .iov_base = (char[]){ '\n' }, .iov_len = 1 } };
-    ssize_t r;
-    int fd = -1, rc = -1;
+    char text[REPORT_MAX];
+    struct jwrite w;
 
     if (make_parent(path, err)) {
-        goto out;
+        return -1;
     }
-    line[0].iov_base = (char *)(uintptr_t)exclaim_json_text(o);
-    if (!line[0].iov_base) {
-        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "report");
-        goto out;
+    jwrite_init(&w, text, sizeof(text) - 1);
+    write_report(&w, report);
+    if (w.full) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a report above %u bytes", REPORT_MAX);
     }
-    line[0].iov_len = strlen(line[0].iov_base);
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
-        goto out;
-    }
-    do {
-        r = writev(fd, line, 2);
-    } while (r < 0 && errno == EINTR);
-    if (r != (ssize_t)(line[0].iov_len + 1)) {
-        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, r < 0 ? errno : ENOSPC, "write %s", path);
-        goto out;
-    }
-    rc = 0;
+    text[w.len++] = '\n';
+    return exclaim_append_line(path, text, w.len, err);
+}
 
-out:
-    if (fd >= 0) {
-        close(fd);
+struct job {
+    const struct exclaim_report *report;
+    const char *path;
+};
+
+static void append(void *arg)
+{
+    const struct job *job = arg;
+    struct exclaim_error err = { 0 };
+
+    if (exclaim_report_append(job->report, job->path, &err)) {
+        exclaim_log(LOG_ERR, "report lost: %s", err.text);
     }
-    json_object_put(o);
-    return rc;
+}
+
+void exclaim_report_send(const struct exclaim_report *report, const char *path)
+{
+    struct job job = { .report = report, .path = path };
+
+    exclaim_detached(append, &job, WRITER_MS);
 }
 
 void exclaim_report_line(const struct exclaim_report *r, char *text, size_t size)

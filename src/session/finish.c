@@ -149,7 +149,6 @@ void exclaim_dest_verify(struct exclaim_session *s, bool paused)
 void exclaim_dest_verify_later(struct exclaim_session *s)
 {
     struct exclaim_error err = { 0 };
-    char ident[64];
     pid_t pid = fork();
 
     if (pid < 0) {
@@ -163,16 +162,13 @@ void exclaim_dest_verify_later(struct exclaim_session *s)
     /*
      * A session of its own: a toolstack that kills ours must not take the report with it.  Nothing
      * that it reads from us, no stream and no control pipe, may be held open; stdin is /dev/null by
-     * now.  syslog's socket goes the same way and is opened anew.  The library's hypercall buffers
+     * now.  The library's hypercall buffers
      * are not inherited over fork (MADV_DONTFORK), hence a new handle; the old one is left alone.
      */
     setsid();
     dup2(STDIN_FILENO, STDOUT_FILENO);
     dup2(STDIN_FILENO, STDERR_FILENO);
-    closelog();
     exclaim_close_inherited();
-    snprintf(ident, sizeof(ident), "exclaim-%s", s->report.hook);
-    exclaim_log_open(ident, LOG_INFO);
     s->hv = NULL;
     if (exclaim_xen_open(&s->hv, &err)) {
         snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);

@@ -40,12 +40,9 @@ void exclaim_session_ready(struct exclaim_session *s)
 
 void exclaim_session_report(struct exclaim_session *s)
 {
-    struct exclaim_error err = { 0 };
     char line[1400];
 
-    if (exclaim_report_append(&s->report, s->config.report_file, &err)) {
-        exclaim_log(LOG_ERR, "report lost: %s", err.text);
-    }
+    exclaim_report_send(&s->report, s->config.report_file);
     exclaim_report_line(&s->report, line, sizeof(line));
     exclaim_log(s->report.error[0] ? LOG_WARNING
                 : s->report.why[0] || (s->report.have_match && !exclaim_report_exact(&s->report))

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/output.h"
 #include "../reserve/ledger_map.h"
 
 static const int handed_on[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -181,15 +182,7 @@ bool exclaim_child_ended(int signals, pid_t pid, int *status)
 
 void exclaim_close_inherited(void)
 {
-    struct exclaim_inherited inherited;
-
-    /* The list holds as many as it holds: again until nothing is left. */
-    do {
-        exclaim_inherited_fds(&inherited);
-        for (uint32_t i = 0; i < inherited.nr; i++) {
-            close(inherited.fd[i]);
-        }
-    } while (inherited.nr);
+    exclaim_close_from(3);
 }
 
 void exclaim_child_mirror(int status)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,7 +90,7 @@ static void cannot_write(void **state)
         const char *path;
         int errnum;
     } cases[] = {
-        { "/dev/full", ENOSPC },
+        { "/dev/full", 0 }, /* no regular file */
         { "/proc/no/such/dir/file", ENOENT },
         { "/", EISDIR },
         { "/dev/null/file", ENOTDIR },
@@ -119,6 +120,7 @@ static void disk_full_halfway(void **state)
     struct rlimit old, limit;
     struct exclaim_report r;
     struct exclaim_error err;
+    char *text;
     int rc;
 
     (void)state;
@@ -135,6 +137,47 @@ static void disk_full_halfway(void **state)
     assert_int_equal(rc, -1);
     assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
     assert_non_null(strstr(err.text, path));
+
+    /* The next one does not become part of that half. */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(exclaim_report_append(&r, path, &err), 0);
+    }
+    text = get_file(path, NULL);
+    assert_int_equal(count_lines(text), 3);
+    for (char *line = strchr(text, '\n'), *end; line && line[1]; line = end) {
+        json_object *o;
+
+        end = strchr(line + 1, '\n');
+        assert_non_null(end);
+        *end = '\0';
+        o = json_tokener_parse(line + 1);
+        assert_non_null(o);
+        json_object_put(o);
+        *end = '\n';
+    }
+    free(text);
+}
+
+/* What stands where the file should be is neither waited for nor written to. */
+static void no_file_there(void **state)
+{
+    struct exclaim_report r;
+    struct exclaim_error err;
+    char victim[160];
+
+    (void)state;
+    exclaim_report_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+    remove(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(exclaim_report_append(&r, path, &err), -1);
+    assert_non_null(strstr(err.text, "no regular file"));
+    remove(path);
+    snprintf(victim, sizeof(victim), "%s/victim", dir);
+    put_text(victim, "");
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(exclaim_report_append(&r, path, &err), -1);
+    assert_int_equal(err.errnum, ELOOP);
+    remove(path);
 }
 
 int main(void)
@@ -143,6 +186,7 @@ int main(void)
         cmocka_unit_test(many_writers),
         cmocka_unit_test(cannot_write),
         cmocka_unit_test(disk_full_halfway),
+        cmocka_unit_test(no_file_there),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

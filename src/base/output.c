@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What hooks write, without waiting for whoever reads it. */
+#include "output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "text.h"
+
+#define DETACHED_S 300u
+
+/* Two writers behind one half line: the second waits a moment for the first. */
+#define LOCK_TRIES 50
+#define LOCK_NS    2000000L
+
+void exclaim_say(const char *fmt, ...)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    char line[1024] = "exclaim: ";
+    size_t len = strlen(line);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+    va_end(ap);
+    exclaim_clean(line);
+    len = strlen(line);
+    line[len++] = '\n';
+    /* A pipe that is ready takes PIPE_BUF bytes without waiting.  Its flags are others' too. */
+    if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT)) {
+        (void)!write(STDERR_FILENO, line, len);
+    }
+}
+
+static int regular(int fd, const char *path, struct exclaim_error *err)
+{
+    struct stat st;
+
+    if (fd < 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
+    }
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s is no regular file", path);
+    }
+    return fd;
+}
+
+int exclaim_open_append(const char *path, struct exclaim_error *err)
+{
+    /* Read as well, to see how it ends. */
+    return regular(
+        open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW,
+             0640),
+        path, err);
+}
+
+int exclaim_open_read(const char *path, struct exclaim_error *err)
+{
+    return regular(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), path, err);
+}
+
+static bool ends_within_line(int fd)
+{
+    struct stat st;
+    char last;
+
+    return !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+           last != '\n';
+}
+
+int exclaim_append_line(const char *path, const char *text, size_t len, struct exclaim_error *err)
+{
+    const struct timespec interval = { .tv_nsec = LOCK_NS };
+    struct iovec line[2] = { { .iov_base = (char[]){ '\n' } },
+                             { .iov_base = (char *)(uintptr_t)text, .iov_len = len } };
+    int fd = exclaim_open_append(path, err);
+    ssize_t r;
+    int rc = 0;
+
+    if (fd < 0) {
+        return -1;
+    }
+    for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB); i++) {
+        nanosleep(&interval, NULL);
+    }
+    line[0].iov_len = ends_within_line(fd);
+    do {
+        r = writev(fd, line, 2);
+    } while (r < 0 && errno == EINTR);
+    if (r != (ssize_t)(line[0].iov_len + len)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, r < 0 ? errno : ENOSPC, "write %s", path);
+    }
+    close(fd);
+    return rc;
+}
+
+static long list_fds(int *fd, long max, int first)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+    long nr = 0;
+
+    if (!dir) {
+        return -1;
+    }
+    while (nr < max && (entry = readdir(dir))) {
+        int one = atoi(entry->d_name); /* "." and ".." become 0 */
+
+        if (one >= first && one != dirfd(dir)) {
+            fd[nr++] = one;
+        }
+    }
+    closedir(dir);
+    return nr;
+}
+
+void exclaim_close_from(int first)
+{
+    int fd[64];
+    long nr, most;
+
+#ifdef SYS_close_range
+    if (!syscall(SYS_close_range, (unsigned int)first, UINT_MAX, 0u)) {
+        return;
+    }
+#endif
+    /* Before Linux 5.9.  The list holds as many as it holds: again until nothing is left. */
+    while ((nr = list_fds(fd, sizeof(fd) / sizeof(fd[0]), first)) > 0) {
+        while (nr) {
+            close(fd[--nr]);
+        }
+    }
+    if (nr < 0) {
+        most = sysconf(_SC_OPEN_MAX);
+        for (int i = first; i < (most > 0 && most < 65536 ? most : 65536); i++) {
+            close(i);
+        }
+    }
+}
+
+/* In the process of its own.  @alive closes with it. */
+__attribute__((noreturn)) static void detached(void (*work)(void *arg), void *arg, int alive)
+{
+    const int null = open("/dev/null", O_RDWR);
+
+    setsid();
+    signal(SIGALRM, SIG_DFL);
+    alarm(DETACHED_S);
+    for (int i = 0; i < 3; i++) {
+        if (null < 0 || dup2(null, i) < 0) {
+            close(i);
+        }
+    }
+    if (alive >= 0 && alive != 3) {
+        dup2(alive, 3);
+    }
+    exclaim_close_from(alive >= 0 ? 4 : 3);
+    work(arg);
+    _exit(0);
+}
+
+static void wait_for_end(int fd, int wait_ms)
+{
+    struct pollfd p = { .fd = fd };
+
+    poll(&p, 1, wait_ms);
+}
+
+void exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms)
+{
+    int alive[2] = { -1, -1 };
+    pid_t pid;
+
+    if (pipe2(alive, O_CLOEXEC)) {
+        alive[0] = alive[1] = -1; /* then nobody waits */
+    }
+    pid = fork();
+    if (!pid) {
+        /* Nobody's child: who becomes another program must not find one that it never had. */
+        pid = fork();
+        if (pid > 0) {
+            _exit(0);
+        }
+        if (pid < 0) {
+            _exit(1);
+        }
+        detached(work, arg, alive[1]);
+    }
+    if (alive[1] >= 0) {
+        close(alive[1]);
+    }
+    if (pid > 0) {
+        int status = 0;
+
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        }
+        if (WIFEXITED(status) && WEXITSTATUS(status)) {
+            pid = -1;
+        } else if (alive[0] >= 0) {
+            wait_for_end(alive[0], wait_ms);
+        }
+    }
+    if (pid < 0) {
+        work(arg);
+    }
+    if (alive[0] >= 0) {
+        close(alive[0]);
+    }
+}

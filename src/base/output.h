@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Everything that a hook writes besides its stream and its control pipe, and the one rule for it:
+ * nobody who reads it, or does not, keeps a migration waiting.  The log is in exclaim/log.h.
+ */
+#ifndef EXCLAIM_OUTPUT_H
+#define EXCLAIM_OUTPUT_H
+
+#include <stddef.h>
+
+#include <exclaim/error.h>
+
+/* One line on stderr, "exclaim: " in front, cleaned; dropped if nobody takes it at once. */
+void exclaim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Opens a file to append to, creating it (0640): a regular one, not through a link in the last
+ * place, and without waiting for anything that stands there instead.
+ */
+int exclaim_open_append(const char *path, struct exclaim_error *err);
+
+/*
+ * Appends @text, which ends with a newline, in a single write, so that lines of several writers do
+ * not mix.  Behind half a line that a full disk has left it begins with a newline of its own.
+ */
+int exclaim_append_line(const char *path, const char *text, size_t len, struct exclaim_error *err);
+
+/* Opens a file to read from in the same way.  @errnum of the error is ENOENT if there is none. */
+int exclaim_open_read(const char *path, struct exclaim_error *err);
+
+/*
+ * Runs @work in a process of its own that nobody has to wait for: none of our descriptors, no
+ * terminal, not our child, gone after five minutes at the latest.  Waits @wait_ms for its end, all
+ * the same, so that what it wrote is usually there.  Without a process @work is done here.
+ */
+void exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms);
+
+/* Closes every descriptor from @first on. */
+void exclaim_close_from(int first);
+
+#endif

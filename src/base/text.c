@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which characters are shown, and which are not. */
+#include "text.h"
+
+#include <string.h>
+
+size_t exclaim_utf8(const char *text, uint32_t *number)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *p = (const unsigned char *)text;
+    size_t len = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
+    uint32_t n;
+
+    if (!len || !*p) {
+        return 0;
+    }
+    n = len == 1 ? *p : *p & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) { /* also the end of the text */
+            return 0;
+        }
+        n = n << 6 | (p[i] & 0x3fu);
+    }
+    if (n < least[len] || n > 0x10ffff || (n >= 0xd800 && n < 0xe000)) {
+        return 0;
+    }
+    *number = n;
+    return len;
+}
+
+int exclaim_is_control(uint32_t n)
+{
+    return n < 0x20 || (n >= 0x7f && n < 0xa0) || n == 0x061c || n == 0x200e || n == 0x200f ||
+           (n >= 0x2028 && n <= 0x202e) || (n >= 0x2066 && n <= 0x2069) || n == 0xfeff;
+}
+
+char *exclaim_clean(char *text)
+{
+    const char *from = text;
+    char *to = text;
+
+    while (*from) {
+        uint32_t n;
+        size_t len = exclaim_utf8(from, &n);
+
+        if (len && !exclaim_is_control(n)) {
+            memmove(to, from, len);
+            to += len;
+        } else {
+            *to++ = '?';
+        }
+        from += len ? len : 1;
+    }
+    *to = '\0';
+    return text;
+}
+
+void exclaim_clean_copy(char *to, size_t size, const char *from)
+{
+    size_t used = 0;
+
+    while (*from) {
+        uint32_t n;
+        size_t len = exclaim_utf8(from, &n);
+        const int shown = len && !exclaim_is_control(n);
+        const size_t need = shown ? len : 1;
+
+        if (used + need >= size) {
+            break;
+        }
+        if (shown) {
+            memcpy(to + used, from, len);
+        } else {
+            to[used] = '?';
+        }
+        used += need;
+        from += len ? len : 1;
+    }
+    if (size) {
+        to[used] = '\0';
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Text that others wrote, as people and terminals may see it: the one filter in front of every
+ * sink. */
+#ifndef EXCLAIM_TEXT_H
+#define EXCLAIM_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length of the character at @text, which is zero terminated, and its number; 0 if there is none or
+ * it is not UTF-8 (overlong, a surrogate, above U+10FFFF, cut off). */
+size_t exclaim_utf8(const char *text, uint32_t *number);
+
+/* Whether a character does something instead of being seen: controls (C0, DEL, C1), line and
+ * paragraph separators, and those that turn the direction of writing. */
+int exclaim_is_control(uint32_t number);
+
+/*
+ * In place: each such character, line breaks and tabs included, and each byte that is no UTF-8
+ * becomes '?'.  So the text stays on its line, and no terminal and no log obeys it.  Never longer.
+ * Returns @text.
+ */
+char *exclaim_clean(char *text);
+
+/* The same of a copy, which ends with a whole character where @to is too short. */
+void exclaim_clean_copy(char *to, size_t size, const char *from);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whoever should take what a hook writes and does not: the real helper runs, the hook ends. */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/output.h"
+
+static char dir[64], conf[160], ran[128], reports[128];
+static const char *const env[] = { conf, NULL };
+
+static int setup(void **state)
+{
+    char text[1024], helper[128];
+
+    (void)state;
+    make_dir(dir);
+    snprintf(conf, sizeof(conf), "EXCLAIM_CONF=%s/conf", dir);
+    snprintf(helper, sizeof(helper), "%s/helper", dir);
+    snprintf(ran, sizeof(ran), "%s/ran", dir);
+    snprintf(reports, sizeof(reports), "%s/reports", dir);
+    snprintf(text, sizeof(text), "#!/bin/sh\necho >%s\n", ran);
+    put_text(helper, text);
+    assert_int_equal(chmod(helper, 0755), 0);
+    snprintf(text, sizeof(text),
+             "lock_dir = %s/lock\nreport_file = %s\nlibxl_save_helper = %s\n"
+             "peek_timeout_ms = 50\n",
+             dir, reports, helper);
+    put_text(strchr(conf, '=') + 1, text);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    drop_dir(dir);
+    return 0;
+}
+
+/* A save that is none of ours, one of ours, and a restore: each has a report. */
+static const char *const calls[][12] = {
+    { "--save-domain", "5", "-1", "7", "0", "0", "0", NULL },
+    { "--save-domain", "5", "-1", "7", "1", "0", "0", NULL },
+    { "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", NULL },
+};
+
+static void assert_ran(const char *const *args)
+{
+    const char *argv[16] = { program("EXCLAIM_HOOK") };
+    int fd = open("/dev/null", O_RDWR);
+    struct run r = { .argv = argv, .env = env, .stream_fd = fd };
+
+    for (size_t i = 0; args[i]; i++) {
+        argv[i + 1] = args[i];
+    }
+    remove(ran);
+    run(&r);
+    close(fd);
+    if (run_exit(&r) || access(ran, F_OK)) {
+        fail_msg("exit %d: %s", run_exit(&r), r.err);
+    }
+    run_free(&r);
+}
+
+static void report_without_reader(void **state)
+{
+    (void)state;
+    remove(reports);
+    assert_int_equal(mkfifo(reports, 0600), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        assert_ran(calls[i]);
+    }
+    remove(reports);
+}
+
+/* In a mount namespace of its own, /dev/log of a daemon that reads nothing any more. */
+static void full_log(void)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+    int daemon, writer;
+
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("none", "/dev", "tmpfs", 0, NULL)) {
+        _exit(77);
+    }
+    mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3));
+    mknod("/dev/urandom", S_IFCHR | 0666, makedev(1, 9));
+    daemon = socket(AF_UNIX, SOCK_DGRAM, 0);
+    writer = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (bind(daemon, (struct sockaddr *)&to, sizeof(to)) ||
+        connect(writer, (struct sockaddr *)&to, sizeof(to))) {
+        _exit(1);
+    }
+    while (send(writer, "<30>x", 5, 0) == 5) {
+    }
+    if (errno != EAGAIN) {
+        _exit(2);
+    }
+}
+
+static void log_stuck(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (!pid) {
+        full_log();
+        for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+            assert_ran(calls[i]);
+        }
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        skip(); /* not allowed to mount */
+    }
+    assert_int_equal(status, 0);
+}
+
+/* A refusal that nobody reads is a refusal all the same. */
+static void stderr_full(void **state)
+{
+    int err[2], status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(err, O_NONBLOCK), 0);
+    while (write(err[1], "x", 1) == 1) {
+    }
+    assert_int_equal(fcntl(err[1], F_SETFL, 0), 0);
+    pid = fork();
+    if (!pid) {
+        int null = open("/dev/null", O_RDWR);
+
+        alarm(60);
+        dup2(err[1], STDERR_FILENO);
+        dup2(null, 5);
+        setenv("EXCLAIM_CONF", "/no/such/file", 1); /* and so no helper */
+        execl(program("EXCLAIM_HOOK"), "libxl-save-helper", "--restore-domain", "5", "-1", "7", "1",
+              "0", "2", "0", "0", "0", (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 5);
+    close(err[0]);
+    close(err[1]);
+}
+
+static void hang(void *arg)
+{
+    (void)arg;
+    pause();
+}
+
+/* A writer that hangs, as a file system may, keeps nobody, holds nothing open and is no child. */
+static void writer_hangs(void **state)
+{
+    int held[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(held), 0);
+    exclaim_detached(hang, NULL, 20);
+    close(held[1]);
+    assert_int_equal(read(held[0], &byte, 1), 0); /* or it would wait for the writer */
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    close(held[0]);
+}
+
+static void note(void *arg)
+{
+    put_text(arg, "done");
+}
+
+static void writer_is_waited_for(void **state)
+{
+    unsigned int fds = count_fds();
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/note", dir);
+    for (int i = 0; i < 20; i++) {
+        exclaim_detached(note, path, 60000);
+        assert_int_equal(remove(path), 0);
+    }
+    assert_int_equal(count_fds(), fds);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(report_without_reader), cmocka_unit_test(log_stuck),
+        cmocka_unit_test(stderr_full),           cmocka_unit_test(writer_hangs),
+        cmocka_unit_test(writer_is_waited_for),
+    };
+
+    if (!access("/sys/hypervisor/version", F_OK)) {
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
