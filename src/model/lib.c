@@ -13,7 +13,7 @@
 
 #include <exclaim/uuid.h>
 
-#include "../xen/xen.h"
+#include "../xen/client.h"
 
 /* Two CPUs to a node; those of a node without any are absent. */
 #define CPUS_PER_NODE 2u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a domain's memory and vCPUs should be, in nodes. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hypercalls with our own layouts, and what their errno values mean. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #define XEN_CLAIM_H
 
 #include "claim_form.h"
-#include "xen.h"
+#include "client.h"
 
 /* --- claim_call.c --- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which way to count: the first that is exact, cheapest first. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <stdio.h>

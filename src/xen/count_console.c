@@ -4,7 +4,7 @@
  * every domain (xen/common/numa.c, dump_numa()), so the walk is bounded by the caller's limit.
  */
 #include "console.h"
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pages per node from XEN_DOMCTL_numa_op (XenServer 9, XCP-ng 9). */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,7 +8,7 @@
  * then they are all of them.
  */
 #include "srat.h"
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <fcntl.h>

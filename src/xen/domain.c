@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains, their names and VMs. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory per node of this host. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 

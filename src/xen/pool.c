@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The memory that Xen keeps aside for a guest's paging. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 

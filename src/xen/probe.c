@@ -5,7 +5,7 @@
  * meaning.
  */
 #include "claim_form.h"
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <stdio.h>

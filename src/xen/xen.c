@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening and closing the running Xen. */
-#include "xen.h"
+#include "client.h"
 
 #include <errno.h>
 #include <inttypes.h>

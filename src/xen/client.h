@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The operations of exclaim/hypervisor.h over the host's libraries: what their files share. */
-#ifndef XEN_XEN_H
-#define XEN_XEN_H
+#ifndef XEN_CLIENT_H
+#define XEN_CLIENT_H
 
 #include <exclaim/hypervisor.h>
 
