@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading JSON that others wrote, at a cost that is known before it is paid. */
 #include "jread.h"
 
 #include <ctype.h>
@@ -11,6 +12,77 @@
 
 #define DEPTH_MAX 32
 
+/* What json-c takes for each on a 64-bit host, rounded up: an empty object has a table of 16
+ * entries, an empty array one of 32. */
+#define OBJECT_BYTES 800u
+#define ARRAY_BYTES  400u
+#define VALUE_BYTES  80u
+#define KEY_BYTES    40u
+
+/* A tree may take so many times its text (small objects with short keys take 50), and never more
+ * than that many bytes, which is more than the records of 5000 VMs. */
+#define COST_TIMES 64u
+#define COST_MAX   (512ull << 20)
+#define COST_SMALL (1ull << 20)
+
+/*
+ * A bound of the memory that a tree of @text takes.  Whatever is not inside of a string counts by
+ * its mark alone, so text that is no JSON is not judged here.  Negative: nested too deeply.
+ */
+static int64_t cost(const char *text, size_t size)
+{
+    uint64_t sum = VALUE_BYTES;
+    int depth = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        switch (text[i]) {
+        case '"':
+            for (i++; i < size && text[i] != '"'; i++) {
+                i += text[i] == '\\';
+                sum++;
+            }
+            break;
+        case '{':
+        case '[':
+            sum += text[i] == '{' ? OBJECT_BYTES : ARRAY_BYTES;
+            if (++depth > DEPTH_MAX) {
+                return -1;
+            }
+            break;
+        case '}':
+        case ']':
+            depth--;
+            break;
+        case ',':
+            sum += VALUE_BYTES;
+            break;
+        case ':':
+            sum += KEY_BYTES + VALUE_BYTES;
+            break;
+        default:
+            break;
+        }
+    }
+    return (int64_t)sum;
+}
+
+static int affordable(const char *text, size_t size, struct exclaim_error *err)
+{
+    const uint64_t times = size * COST_TIMES + COST_SMALL;
+    const uint64_t limit = times < COST_MAX ? times : COST_MAX;
+    const int64_t bytes = cost(text, size);
+
+    if (bytes < 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                            "no JSON that is read here: nested deeper than %d", DEPTH_MAX);
+    }
+    return (uint64_t)bytes <= limit ? 0
+                                    : exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
+                                                   "JSON of %zu bytes would take %" PRId64
+                                                   " MiB of memory, limit %" PRIu64,
+                                                   size, bytes >> 20, limit >> 20);
+}
+
 int jread_parse(const char *text, size_t size, json_object **value, struct exclaim_error *err)
 {
     struct json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
@@ -18,6 +90,10 @@ int jread_parse(const char *text, size_t size, json_object **value, struct excla
     size_t end;
 
     *value = NULL;
+    if (tok && affordable(text, size, err)) {
+        json_tokener_free(tok);
+        return -1;
+    }
     if (!tok) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "JSON of %zu bytes", size);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* JSON that others wrote, read without trust.  The first thing that is wrong is kept in the reader
  * and everything after it reads as 0 or "": a caller looks once, at the end. */
-#ifndef POOL_JREAD_H
-#define POOL_JREAD_H
+#ifndef EXCLAIM_JREAD_H
+#define EXCLAIM_JREAD_H
 
 #include <json-c/json.h>
 
@@ -17,7 +17,8 @@ struct jread {
 
 /*
  * One whole value and nothing behind it; free with json_object_put().  STREAM: where it goes wrong,
- * also when it is only the first half, or nested deeper than 32.
+ * also when it is only the first half, or nested deeper than 32.  Before anything is built its cost
+ * is known: a tree that would take more than 64 times its text (and 1 MiB), or 512 MiB, is refused.
  */
 int jread_parse(const char *text, size_t size, json_object **value, struct exclaim_error *err);
 

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
+#include "../base/jread.h"
 #include "../base/output.h"
 #include "cli.h"
 
@@ -18,6 +17,7 @@ int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim
     FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     char *line = NULL;
     size_t size = 0;
+    ssize_t len;
 
     if (fd < 0) {
         return failed.errnum == ENOENT
@@ -33,10 +33,10 @@ int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim
     } else {
         rewind(f);
     }
-    while (getline(&line, &size, f) >= 0) {
-        json_object *o = json_tokener_parse(line);
+    while ((len = getline(&line, &size, f)) >= 0) {
+        json_object *o;
 
-        if (o) { /* else a line cut by a full disk */
+        if (!jread_parse(line, (size_t)len, &o, NULL)) { /* else a line cut by a full disk */
             each(o, arg);
             json_object_put(o);
         }

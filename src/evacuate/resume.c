@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include "../base/jread.h"
 
 /* Of one line; a plan of the largest pool is smaller. */
 #define LINE_MAX_BYTES (256u << 20)
@@ -55,8 +55,8 @@ static int walk(struct evac *e, const char *path, each_event *each, void *arg,
         if (line[len - 1] != '\n' || (size_t)len > LINE_MAX_BYTES) {
             break; /* the run died while it wrote this */
         }
-        o = json_tokener_parse(line);
-        if (!o || strcmp(text_of(o, "schema"), "exclaim.event/1") != 0) {
+        if (jread_parse(line, (size_t)len, &o, NULL) ||
+            strcmp(text_of(o, "schema"), "exclaim.event/1") != 0) {
             rc = exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s line %u is no event of an evacuation",
                               path, number);
         } else {

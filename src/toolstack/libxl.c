@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* libxl's helper's arguments, and its own file about a domain. */
 #include "libxl.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <exclaim/uuid.h>
+
+#include "../base/jread.h"
+#include "../base/output.h"
+
+#define JSON_MAX ((size_t)1 << 20)
 
 static bool number(const char *text, uint32_t *value)
 {
@@ -39,6 +45,32 @@ void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args)
     args->stream_fd = (int)fd;
 }
 
+/* Of a domain's configuration, which has some kilobytes. */
+static int read_json(const char *path, json_object **value)
+{
+    int fd = exclaim_open_read(path, NULL);
+    char *text = malloc(JSON_MAX);
+    size_t len = 0;
+    ssize_t r = 1;
+    int rc = -1;
+
+    while (fd >= 0 && text && len < JSON_MAX && r) {
+        r = read(fd, text + len, JSON_MAX - len);
+        if (r < 0) {
+            break;
+        }
+        len += (size_t)r;
+    }
+    if (fd >= 0 && text && !r) {
+        rc = jread_parse(text, len, value, NULL);
+    }
+    free(text);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rc;
+}
+
 enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
                                                const uint8_t uuid[EXCLAIM_UUID_BYTES])
 {
@@ -52,8 +84,7 @@ enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
         (int)sizeof(path)) {
         return soft;
     }
-    config = json_object_from_file(path);
-    if (!config) {
+    if (read_json(path, &config)) {
         return soft;
     }
     if (json_object_object_get_ex(config, "b_info", &b_info)) {
