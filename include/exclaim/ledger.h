@@ -49,7 +49,8 @@ struct exclaim_ledger_entry {
     uint32_t nr_nodes;
     uint32_t steer;                     /* 0: count only, do not steer */
     uint64_t target[EXCLAIM_NODES_MAX]; /* pages to be placed per node */
-    uint32_t join; /* single pages become extents of this order where they can; 0: never */
+    uint32_t layout; /* the placing process finds one beside the ledger, see ledger_layout_read() */
+    uint32_t join;   /* single pages become extents of this order where they can; 0: never */
 
     _Atomic uint64_t placer_start; /* the restoring process's, written after its pid */
     _Atomic int32_t placer;        /* its pid; 0 before it has mapped this */
@@ -63,8 +64,13 @@ struct exclaim_ledger_entry {
     _Atomic uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS];
     _Atomic uint64_t extents_elsewhere[EXCLAIM_EXTENTS];
     _Atomic uint64_t lacking[EXCLAIM_NODES_MAX]; /* times that the node had no large extent */
-    _Atomic uint64_t broken;      /* whole runs that could be joined nowhere: single pages */
-    _Atomic uint64_t calls;       /* populate calls */
+    /* With a layout only: pages put on a node that is matched to their own, and elsewhere. */
+    _Atomic uint32_t by_frame; /* the placing process has read it */
+    _Atomic uint64_t kept;
+    _Atomic uint64_t moved;
+    _Atomic uint64_t split;  /* whole runs that are no large extent as they lie on several nodes */
+    _Atomic uint64_t broken; /* whole runs that could be joined nowhere: single pages */
+    _Atomic uint64_t calls;  /* populate calls */
     _Atomic uint64_t populate_ns; /* time spent in them */
 
     /* Large extents for which the node is not asked again, and for how many the next time. */
@@ -102,6 +108,17 @@ int exclaim_ledger_add(struct exclaim_ledger *ledger, uint32_t domid,
                        const uint8_t uuid[EXCLAIM_UUID_BYTES], const struct exclaim_match *match,
                        enum exclaim_guarantee guarantee, bool steer, uint32_t *slot,
                        struct exclaim_error *err);
+
+/*
+ * Puts @layout and the shares of its match beside the entry in @slot, for the placing process: in a
+ * file of its own, which goes with the entry.  Of the calling process's own entry only.
+ */
+struct exclaim_layout;
+struct exclaim_share;
+int exclaim_ledger_set_layout(struct exclaim_ledger *ledger, uint32_t slot,
+                              const struct exclaim_layout *layout,
+                              const struct exclaim_share *share, uint32_t nr,
+                              struct exclaim_error *err);
 
 /* Of the calling process's own entry only: owes nothing from now on; free, too, unless a restoring
  * process that has not returned still writes to it: then pruning frees it when that has ended. */

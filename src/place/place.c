@@ -9,7 +9,7 @@
  * is known of what it will restore, so the domain's entry is looked for when the restore begins.
  * 2. It stands in front of xc_domain_populate_physmap_exact(), through which libxenguest asks for
  *    every page of a restore (xen tools/libs/guest/xg_sr_restore.c, populate_pfns), and adds
- *    XENMEMF_exact_node() by the quotas of the ledger's entry.
+ *    XENMEMF_exact_node() by the quotas of the ledger's entry, and by the layout beside it.
  * 3. It stands in front of xc_domain_restore() only to note the result, which the helper tells
  * nobody but its toolstack.
  *
@@ -30,7 +30,7 @@
 #include <xenctrl.h>
 
 #include "../reserve/ledger_map.h"
-#include "quota.h"
+#include "frames.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -53,6 +53,7 @@ typedef int restore_fn(xc_interface *xch, int io_fd, uint32_t dom, unsigned int 
 static struct {
     pthread_mutex_t lock;
     struct exclaim_ledger_entry *entry; /* NULL: hands off */
+    struct frames *frames;              /* NULL: no layout, pages are shared out by count */
     uint32_t domid;
     char ledger[256]; /* to be looked into when the restore begins; "" = not */
 } place = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -77,11 +78,28 @@ static struct ledger_map *map_ledger(int fd)
     return map;
 }
 
+static void take_layout(const char *ledger, uint32_t slot)
+{
+    struct ledger_layout *l = ledger_layout_read(ledger, slot, place.entry);
+    struct frames *frames = l ? malloc(sizeof(*frames)) : NULL;
+
+    if (!frames) {
+        free(l);
+        return;
+    }
+    frames_open(frames, &l->layout, l->share, l->nr_shares);
+    place.frames = frames;
+    atomic_store(&place.entry->by_frame, 1);
+}
+
 /* We are the one that places this entry's pages. */
-static void take_entry(struct exclaim_ledger_entry *entry)
+static void take_entry(struct exclaim_ledger_entry *entry, const char *ledger, uint32_t slot)
 {
     ledger_guard();
     place.entry = entry;
+    if (entry->layout) {
+        take_layout(ledger, slot);
+    }
     ledger_note_placer(entry);
     atomic_store(&entry->state, EXCLAIM_ENTRY_PLACING);
 }
@@ -111,7 +129,7 @@ static void find_entry(void)
     close(fd);
     for (uint32_t i = 0; map && i < EXCLAIM_LEDGER_SLOTS && !place.entry; i++) {
         if (waits_for_us(&map->entry[i])) {
-            take_entry(&map->entry[i]);
+            take_entry(&map->entry[i], place.ledger, i);
         }
     }
     if (map && !place.entry) {
@@ -133,10 +151,16 @@ static void remember_ledger(const char *text)
 static void use_slot(int fd, uint32_t slot)
 {
     struct ledger_map *map = slot < EXCLAIM_LEDGER_SLOTS ? map_ledger(fd) : NULL;
+    char link[64], ledger[256] = "";
+    ssize_t len;
 
+    /* The layout is beside the ledger; a name that cannot be had is one that has none. */
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, ledger, sizeof(ledger) - 1);
+    ledger[len > 0 ? len : 0] = '\0';
     close(fd);
     if (map && map->entry[slot].domid == place.domid) {
-        take_entry(&map->entry[slot]);
+        take_entry(&map->entry[slot], ledger, slot);
     }
 }
 
@@ -185,7 +209,9 @@ static long populate(void *arg, const struct quota_run *run)
     if (run->node != QUOTA_ANY_NODE) {
         flags |= XENMEMF_exact_node(run->node);
     }
-    if (run->joined) {
+    if (run->own) {
+        extents = (xen_pfn_t *)(uintptr_t)run->own; /* not written to, see frames.h */
+    } else if (run->joined) {
         for (unsigned long i = 0; i < run->nr; i++) {
             joined[i] = extents[i << run->order];
         }
@@ -219,7 +245,10 @@ EXPORT int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid,
         return rc;
     }
     pthread_mutex_lock(&place.lock);
-    rc = quota_populate(place.entry, nr_extents, extent_order, extent_start, populate, &call);
+    rc = place.frames
+             ? frames_populate(place.entry, place.frames, nr_extents, extent_order, extent_start,
+                               populate, &call)
+             : quota_populate(place.entry, nr_extents, extent_order, extent_start, populate, &call);
     saved = errno;
     pthread_mutex_unlock(&place.lock);
     errno = saved;

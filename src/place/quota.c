@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shares a restore's pages out among the nodes of its ledger entry, to the page. */
-#include "quota.h"
+#include "quota_work.h"
 
 #include <errno.h>
 #include <time.h>
@@ -26,7 +26,7 @@ static uint32_t nr_nodes(const struct exclaim_ledger_entry *e)
     return e->nr_nodes < EXCLAIM_NODES_MAX ? e->nr_nodes : EXCLAIM_NODES_MAX;
 }
 
-static uint64_t remaining(const struct exclaim_ledger_entry *e, uint32_t node)
+uint64_t quota_remaining(const struct exclaim_ledger_entry *e, uint32_t node)
 {
     uint64_t done = atomic_load(&e->placed[node]) + atomic_load(&e->refused[node]);
 
@@ -36,21 +36,21 @@ static uint64_t remaining(const struct exclaim_ledger_entry *e, uint32_t node)
 static bool any_remaining(const struct exclaim_ledger_entry *e)
 {
     for (uint32_t n = 0; n < nr_nodes(e); n++) {
-        if (remaining(e, n)) {
+        if (quota_remaining(e, n)) {
             return true;
         }
     }
     return false;
 }
 
-static unsigned int large_order(const struct exclaim_ledger_entry *e)
+unsigned int quota_large_order(const struct exclaim_ledger_entry *e)
 {
     return e->join ? e->join : EXCLAIM_ORDER_2M;
 }
 
-static bool rests(const struct exclaim_ledger_entry *e, uint32_t node, unsigned int order)
+bool quota_rests(const struct exclaim_ledger_entry *e, uint32_t node, unsigned int order)
 {
-    return order == large_order(e) && e->rest[node];
+    return order == quota_large_order(e) && e->rest[node];
 }
 
 /*
@@ -77,7 +77,7 @@ static uint32_t node_for_large(const struct exclaim_ledger_entry *e, unsigned in
     uint32_t best = QUOTA_ANY_NODE;
 
     for (uint32_t n = 0; n < nr_nodes(e); n++) {
-        if (remaining(e, n) >> order && !(tried & 1ull << n) && !rests(e, n, order) &&
+        if (quota_remaining(e, n) >> order && !(tried & 1ull << n) && !quota_rests(e, n, order) &&
             (best == QUOTA_ANY_NODE || behind(e, n, best, 1ull << order))) {
             best = n;
         }
@@ -91,14 +91,14 @@ enum fitness { FITNESS_NONE, FITNESS_BEGINS, FITNESS_COSTS_NOTHING };
 static enum fitness fitness(const struct exclaim_ledger_entry *e, uint32_t node, bool region,
                             uint64_t *most)
 {
-    const uint64_t size = 1ull << large_order(e);
-    const uint64_t r = remaining(e, node), over = r & (size - 1);
+    const uint64_t size = 1ull << quota_large_order(e);
+    const uint64_t r = quota_remaining(e, node), over = r & (size - 1);
 
     if (!r) {
         return FITNESS_NONE;
     }
     *most = r < size ? r : size;
-    if (rests(e, node, large_order(e)) || (region && r >= size)) {
+    if (quota_rests(e, node, quota_large_order(e)) || (region && r >= size)) {
         return FITNESS_COSTS_NOTHING;
     }
     if (over && !region) {
@@ -125,7 +125,7 @@ static uint32_t node_for_pages(const struct exclaim_ledger_entry *e, bool region
         const enum fitness f = fitness(e, n, region, &here);
 
         if (f > best_fitness ||
-            (f && f == best_fitness && behind(e, n, best, 1ull << large_order(e)))) {
+            (f && f == best_fitness && behind(e, n, best, 1ull << quota_large_order(e)))) {
             best_fitness = f;
             best = n;
             *most = here;
@@ -161,6 +161,7 @@ static long populate_run(struct exclaim_ledger_entry *e, struct quota_run run,
         }
         done += r;
         run.first += (unsigned long)r << shift;
+        run.own += run.own ? r : 0;
         run.nr -= (unsigned long)r;
         if (r == 0 && ++in_vain < RETRIES) {
             nanosleep(&pause, NULL);
@@ -169,8 +170,8 @@ static long populate_run(struct exclaim_ledger_entry *e, struct quota_run run,
     return done;
 }
 
-static long place_run(struct exclaim_ledger_entry *e, const struct quota_run *run,
-                      quota_populate_fn *populate, void *arg)
+long quota_place_run(struct exclaim_ledger_entry *e, const struct quota_run *run,
+                     quota_populate_fn *populate, void *arg)
 {
     const unsigned int size = run->order >= EXCLAIM_ORDER_1G   ? EXCLAIM_EXTENT_1G
                               : run->order >= EXCLAIM_ORDER_2M ? EXCLAIM_EXTENT_2M
@@ -191,12 +192,12 @@ static long place_run(struct exclaim_ledger_entry *e, const struct quota_run *ru
 }
 
 /* The node had no large extent, or has given @given of them. */
-static void learn(struct exclaim_ledger_entry *e, uint32_t node, unsigned int order, bool lacks)
+void quota_learn(struct exclaim_ledger_entry *e, uint32_t node, unsigned int order, bool lacks)
 {
     if (lacks) {
         atomic_fetch_add(&e->lacking[node], 1);
     }
-    if (order == large_order(e)) {
+    if (order == quota_large_order(e)) {
         uint32_t next = e->next_rest[node] ? e->next_rest[node] : 1;
 
         e->rest[node] = lacks ? next : 0;
@@ -227,7 +228,7 @@ static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
             }
             run->nr = 1; /* the next one may be another node's turn */
         }
-        got = place_run(e, run, populate, arg);
+        got = quota_place_run(e, run, populate, arg);
         if (got < 0) {
             return -1;
         }
@@ -237,7 +238,7 @@ static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
             break;
         }
         if (!any) {
-            learn(e, run->node, run->order, (unsigned long)got < run->nr);
+            quota_learn(e, run->node, run->order, (unsigned long)got < run->nr);
             tried |= (unsigned long)got < run->nr ? 1ull << run->node : 0;
         }
     }
@@ -245,8 +246,8 @@ static long place_large(struct exclaim_ledger_entry *e, struct quota_run *run,
 }
 
 /* Whether the 2^order pages from index @at on are one extent of the guest. */
-static bool whole(const unsigned long *extents, unsigned long at, unsigned long nr,
-                  unsigned int order)
+bool quota_whole(const unsigned long *extents, unsigned long at, unsigned long nr,
+                 unsigned int order)
 {
     const unsigned long size = 1ul << order;
 
@@ -282,7 +283,8 @@ static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsi
         long got;
 
         if (e->steer) {
-            const bool region = extents && whole(extents, first, first + nr, EXCLAIM_ORDER_2M);
+            const bool region =
+                extents && quota_whole(extents, first, first + nr, EXCLAIM_ORDER_2M);
 
             run.node = node_for_pages(e, region, &most);
         }
@@ -290,7 +292,7 @@ static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsi
             run.nr = in_region(extents, first, nr);
         }
         run.nr = most < run.nr ? (unsigned long)most : run.nr;
-        got = place_run(e, &run, populate, arg);
+        got = quota_place_run(e, &run, populate, arg);
         if (got < 0) {
             return -1;
         }
@@ -306,13 +308,13 @@ static int place_pages(struct exclaim_ledger_entry *e, unsigned long first, unsi
             return -1;
         }
         /* The node is full: what it still owes is placed where Xen finds memory, and reported. */
-        atomic_fetch_add(&e->refused[run.node], remaining(e, run.node));
+        atomic_fetch_add(&e->refused[run.node], quota_remaining(e, run.node));
     }
     return 0;
 }
 
 /* Nodes that rest are asked again when so many large extents have come by. */
-static void wake(struct exclaim_ledger_entry *e, unsigned long nr)
+void quota_wake(struct exclaim_ledger_entry *e, unsigned long nr)
 {
     for (uint32_t n = 0; n < nr_nodes(e); n++) {
         e->rest[n] -= e->rest[n] < nr ? e->rest[n] : (uint32_t)nr;
@@ -330,13 +332,13 @@ static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
         struct quota_run run = { .first = at, .order = e->join, .joined = true };
         unsigned long single = at;
 
-        while (run.nr < QUOTA_JOINED_MAX && whole(extents, at + run.nr * size, nr, e->join)) {
+        while (run.nr < QUOTA_JOINED_MAX && quota_whole(extents, at + run.nr * size, nr, e->join)) {
             run.nr++;
         }
         if (run.nr) {
             long left;
 
-            wake(e, run.nr);
+            quota_wake(e, run.nr);
             left = place_large(e, &run, populate, arg);
             at = run.first;
             if (left == 0) {
@@ -349,7 +351,7 @@ static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
         } else {
             do {
                 at++;
-            } while (at < nr && !whole(extents, at, nr, e->join));
+            } while (at < nr && !quota_whole(extents, at, nr, e->join));
         }
         if (place_pages(e, single, at - single, extents, populate, arg)) {
             return -1;
@@ -368,8 +370,8 @@ int quota_populate(struct exclaim_ledger_entry *e, unsigned long nr, unsigned in
         return e->join && e->steer && extents ? populate_pages(e, nr, extents, populate, arg)
                                               : place_pages(e, 0, nr, extents, populate, arg);
     }
-    if (order == large_order(e)) {
-        wake(e, nr);
+    if (order == quota_large_order(e)) {
+        quota_wake(e, nr);
     }
     left = place_large(e, &run, populate, arg);
     if (left > 0) {

@@ -27,6 +27,7 @@ struct quota_run {
     unsigned int order;
     bool joined;
     uint32_t node;
+    const unsigned long *own; /* not NULL: extent i begins at page own[i], not of the call's list */
 };
 
 /* Arguments of the real call behind a run, for the placing object's callback. */

@@ -236,6 +236,17 @@ static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv
     return r < 0 || (r > 0 && dom.domid == e->domid && !memcmp(dom.uuid, e->uuid, sizeof(e->uuid)));
 }
 
+/* The file first: whoever gets the slot next must not find another's. */
+static void free_slot(struct exclaim_ledger *l, uint32_t slot)
+{
+    struct exclaim_ledger_entry *e = &l->map->entry[slot];
+
+    if (e->layout) {
+        ledger_layout_remove(l->path, slot);
+    }
+    atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+}
+
 uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)
 {
     uint32_t pruned = 0;
@@ -247,7 +258,7 @@ uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)
             continue;
         }
         if (exclaim_ledger_use(e) == EXCLAIM_USE_GONE) {
-            atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+            free_slot(l, i);
             pruned++;
         } else if (hv && !domain_lives(e, hv)) {
             /* Nothing is owed to a domain that is gone.  But its processes still write to the
@@ -312,7 +323,23 @@ void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
         memset(e->target, 0, sizeof(e->target));
         return;
     }
-    atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+    free_slot(l, slot);
+}
+
+int exclaim_ledger_set_layout(struct exclaim_ledger *l, uint32_t slot,
+                              const struct exclaim_layout *layout,
+                              const struct exclaim_share *share, uint32_t nr,
+                              struct exclaim_error *err)
+{
+    struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
+
+    if (ledger_layout_write(l->path, slot, e, layout, share, nr)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno,
+                            "layout of %zu bytes beside %s, entry %" PRIu32, layout->len, l->path,
+                            slot);
+    }
+    e->layout = 1;
+    return 0;
 }
 
 void exclaim_ledger_charge(const struct exclaim_ledger *l, struct exclaim_hv *hv,

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <exclaim/layout.h>
 #include <exclaim/ledger.h>
 
 #include "../base/process.h"
@@ -35,5 +36,28 @@ static inline void ledger_note_placer(struct exclaim_ledger_entry *e)
  * restoring process, which is not ours.
  */
 void ledger_guard(void);
+
+/* What an entry's layout file holds.  Its bytes are behind it, in one allocation. */
+struct ledger_layout {
+    struct exclaim_layout layout;
+    uint32_t nr_shares;
+    struct exclaim_share share[EXCLAIM_SHARES_MAX];
+};
+
+/*
+ * For the placing process: the layout of the entry in @slot of the ledger @path.  NULL if there is
+ * none, it is not of this entry, or there is no memory for it: then pages are placed by count.
+ * Read, not mapped, so that whatever becomes of the file later does not matter.  The caller frees
+ * it.
+ */
+struct ledger_layout *ledger_layout_read(const char *path, uint32_t slot,
+                                         const struct exclaim_ledger_entry *entry);
+
+/* 0, or -1 with errno; a file that was there before is replaced. */
+int ledger_layout_write(const char *path, uint32_t slot, const struct exclaim_ledger_entry *entry,
+                        const struct exclaim_layout *layout, const struct exclaim_share *share,
+                        uint32_t nr);
+
+void ledger_layout_remove(const char *path, uint32_t slot);
 
 #endif

@@ -26,6 +26,7 @@ struct fake {
     bool crossed; /* an extent was asked for that is larger than the node's quota left */
     const unsigned long *list; /* of the call, with single pages; NULL: nobody looks */
     uint8_t *seen;             /* [page]: how often it was populated */
+    uint8_t *where;            /* [page]: on which node; by frame only */
     const struct exclaim_ledger_entry *entry;
 };
 
@@ -33,6 +34,13 @@ static inline void see(struct fake *f, const struct quota_run *run, unsigned lon
 {
     const unsigned long pages = run->joined ? 1ul << run->order : 1;
 
+    if (run->own && f->seen) {
+        for (unsigned long i = 0; i < 1ul << run->order; i++) {
+            f->seen[run->own[extent] + i]++;
+            f->where[run->own[extent] + i] = (uint8_t)run->node;
+        }
+        return;
+    }
     if (f->list && (run->joined || !run->order)) {
         const unsigned long *from = f->list + run->first + extent * pages;
 
