@@ -120,10 +120,6 @@ void exclaim_layout_build(struct exclaim_layout_build *b, void *bytes, size_t si
 /* Pages at frames first .. first + nr - 1, all on @node.  Ascending; what is left out is a hole. */
 void exclaim_layout_add(struct exclaim_layout_build *b, uint64_t first, uint64_t nr, uint32_t node);
 
-/* All of @part, which lies behind what was added; @pages are its pages on each node. */
-void exclaim_layout_append(struct exclaim_layout_build *b, const struct exclaim_layout *part,
-                           const uint64_t pages[EXCLAIM_NODES_MAX]);
-
 /* No more comes.  False if it did not fit.  The layout's bytes are those of the builder. */
 bool exclaim_layout_end(struct exclaim_layout_build *b, struct exclaim_layout *layout);
 

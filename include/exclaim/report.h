@@ -61,6 +61,13 @@ struct exclaim_report {
     uint64_t extents_elsewhere[EXCLAIM_EXTENTS];
     uint64_t lacking[EXCLAIM_NODES_MAX]; /* times that the node had no large extent */
     uint64_t broken; /* whole runs of pages that became no large extent for want of one */
+    struct {
+        bool used;            /* pages were placed by frame */
+        uint64_t kept_pages;  /* put on a node that is matched to their own */
+        uint64_t moved_pages; /* put elsewhere: of stray pages, or for want of memory */
+        uint64_t split;       /* whole runs of pages that lie on several nodes */
+        char why[256];        /* why not */
+    } layout;
     uint64_t populate_calls;
     uint64_t populate_us; /* spent in them */
     bool have_got;

@@ -125,9 +125,30 @@ static void add_placed(struct jwrite *w, const struct exclaim_report *r)
     jwrite_u64(w, "extents_1g", sum_extents(r, EXCLAIM_EXTENT_1G));
     jwrite_extents(w, "extents", r->match.nr_nodes, r->extents);
     jwrite_u64(w, "broken_2m", r->broken);
+    jwrite_u64(w, "split_2m", r->layout.split);
     add_lacking(w, r);
     jwrite_u64(w, "populate_calls", r->populate_calls);
     jwrite_u64(w, "populate_us", r->populate_us);
+    jwrite_end(w, '}');
+}
+
+/* Source: what was sent.  Destination: what became of it.  Either: why there was none. */
+static void add_layout(struct jwrite *w, const struct exclaim_report *r)
+{
+    const bool source = r->role == EXCLAIM_ROLE_SOURCE;
+    const char *why = source ? r->res.layout.why : r->layout.why;
+
+    jwrite_begin(w, "layout", '{');
+    if (source && r->res.layout.len) {
+        jwrite_u64(w, "runs_bytes", r->res.layout.plain);
+        jwrite_u64(w, "record_bytes", r->res.layout.len);
+    } else if (!source && r->layout.used) {
+        jwrite_u64(w, "kept_pages", r->layout.kept_pages);
+        jwrite_u64(w, "moved_pages", r->layout.moved_pages);
+    }
+    if (why[0]) {
+        jwrite_str(w, "why", why);
+    }
     jwrite_end(w, '}');
 }
 
@@ -142,6 +163,7 @@ static void add_destination(struct jwrite *w, const struct exclaim_report *r)
             jwrite_nodes(w, "claimed", r->match.nr_nodes, r->match.pages);
         }
         add_placed(w, r);
+        add_layout(w, r);
     }
     if (r->have_got) {
         jwrite_begin(w, "got", '{');
@@ -184,6 +206,9 @@ static void write_report(struct jwrite *w, const struct exclaim_report *r)
         add_destination(w, r);
     } else {
         jwrite_u64(w, "record_bytes", r->record_bytes);
+        if (r->have_reservation) {
+            add_layout(w, r);
+        }
     }
     jwrite_begin(w, "ms", '{');
     for (unsigned int i = 0; i < EXCLAIM_STEPS; i++) {

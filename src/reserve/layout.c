@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Layouts read: run by run, checked, looked up.  Shared with the placing object: libc only. */
+/* Layouts read: run by run, and looked up.  Shared with the placing object: libc only. */
 #include <exclaim/layout.h>
 
-#include <inttypes.h>
 #include <string.h>
 
 /* LEB128, at most 64 bits; false at the end of the bytes or beyond 64 bits. */
@@ -80,67 +79,6 @@ uint32_t exclaim_layout_run_node(const struct exclaim_layout_run *run, uint64_t 
         *same = left;
     }
     return turn(run->nodes, run->start, unit % period);
-}
-
-/* Adds the run's frames to those of each node. */
-static void add_frames(const struct exclaim_layout_run *run, uint64_t frames[EXCLAIM_NODES_MAX])
-{
-    const uint64_t period = (uint64_t)__builtin_popcountll(run->nodes);
-    const uint64_t units = run->frames / run->unit, rest = run->frames % run->unit;
-
-    for (uint64_t k = 0; k < period; k++) {
-        const uint64_t turns = units / period + (k < units % period);
-
-        frames[turn(run->nodes, run->start, k)] +=
-            turns * run->unit + (k == units % period ? rest : 0);
-    }
-}
-
-void exclaim_layout_frames(const struct exclaim_layout *layout, uint64_t frames[EXCLAIM_NODES_MAX])
-{
-    struct exclaim_layout_reader reader;
-    struct exclaim_layout_run run;
-
-    memset(frames, 0, EXCLAIM_NODES_MAX * sizeof(frames[0]));
-    if (exclaim_layout_read(layout, &reader)) {
-        while (exclaim_layout_next(&reader, &run) > 0) {
-            add_frames(&run, frames);
-        }
-    }
-}
-
-int exclaim_layout_check(const struct exclaim_layout *layout, const struct exclaim_count *count,
-                         struct exclaim_error *err)
-{
-    uint64_t frames[EXCLAIM_NODES_MAX] = { 0 };
-    struct exclaim_layout_reader reader;
-    struct exclaim_layout_run run;
-    int r = -1;
-
-    if (layout->len > EXCLAIM_LAYOUT_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "layout: %zu bytes, limit %u", layout->len,
-                            EXCLAIM_LAYOUT_MAX);
-    }
-    if (exclaim_layout_read(layout, &reader)) {
-        while ((r = exclaim_layout_next(&reader, &run)) > 0) {
-            add_frames(&run, frames);
-        }
-    }
-    if (r < 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "layout: no run at byte %zu of %zu",
-                            (size_t)(reader.at - layout->bytes), layout->len);
-    }
-    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        const uint64_t pages = n < count->nr_nodes ? count->pages[n] : 0;
-
-        if (frames[n] < pages || layout->hole_frames[n] != frames[n] - pages) {
-            return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                                "layout: node %" PRIu32 " has %" PRIu64 " frames, %" PRIu64
-                                " of them holes, and %" PRIu64 " pages were counted there",
-                                n, frames[n], layout->hole_frames[n], pages);
-        }
-    }
-    return 0;
 }
 
 void exclaim_layout_find_open(struct exclaim_layout_finder *f, const struct exclaim_layout *layout)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Layouts built from pages as they are found, and from parts that several have built. */
+/* Layouts built from pages as they are found. */
 #include <exclaim/layout.h>
 
 #include <assert.h>
@@ -128,10 +128,10 @@ static void begin_run(struct exclaim_layout_build *b, uint64_t first, uint32_t n
     b->run[b->nr++].node = node;
 }
 
-/* As exclaim_layout_add(), for frames of which some may be holes. */
-static void add(struct exclaim_layout_build *b, uint64_t first, uint64_t nr, uint32_t node)
+void exclaim_layout_add(struct exclaim_layout_build *b, uint64_t first, uint64_t nr, uint32_t node)
 {
     assert(first >= b->end && node < EXCLAIM_NODES_MAX);
+    b->pages[node] += nr;
     if (!b->begun && nr) {
         b->begun = true;
         put(b, first);
@@ -159,54 +159,6 @@ static void add(struct exclaim_layout_build *b, uint64_t first, uint64_t nr, uin
         first += same;
         nr -= same;
         b->end = first;
-    }
-}
-
-void exclaim_layout_add(struct exclaim_layout_build *b, uint64_t first, uint64_t nr, uint32_t node)
-{
-    b->pages[node] += nr;
-    add(b, first, nr, node);
-}
-
-/* Whether the cycle that is being built goes on through all of @run. */
-static bool continues(const struct exclaim_layout_build *b, const struct exclaim_layout_run *run,
-                      uint64_t at)
-{
-    uint64_t same, same_run;
-
-    return b->cycling && b->cycle.unit == run->unit && b->cycle.nodes == run->nodes &&
-           exclaim_layout_run_node(&b->cycle, at, &same) ==
-               exclaim_layout_run_node(run, at, &same_run) &&
-           (same == same_run || at + same_run == run->first + run->frames);
-}
-
-static void append_run(struct exclaim_layout_build *b, const struct exclaim_layout_run *run)
-{
-    for (uint64_t at = 0, same; at < run->frames; at += same) {
-        const uint64_t gfn = run->first + at;
-        const uint32_t node = exclaim_layout_run_node(run, gfn, &same);
-
-        if (continues(b, run, gfn)) {
-            b->end = run->first + run->frames;
-            return;
-        }
-        add(b, gfn, same, node);
-    }
-}
-
-void exclaim_layout_append(struct exclaim_layout_build *b, const struct exclaim_layout *part,
-                           const uint64_t pages[EXCLAIM_NODES_MAX])
-{
-    struct exclaim_layout_reader reader;
-    struct exclaim_layout_run run;
-
-    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        b->pages[n] += pages[n];
-    }
-    if (part->len && exclaim_layout_read(part, &reader)) {
-        while (exclaim_layout_next(&reader, &run) > 0) {
-            append_run(b, &run);
-        }
     }
 }
 

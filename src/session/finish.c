@@ -11,6 +11,7 @@
 #include <exclaim/log.h>
 
 #include "fault.h"
+#include "layout.h"
 #include "placement.h"
 
 static void read_entry(struct exclaim_session *s, bool *result)
@@ -32,6 +33,7 @@ static void read_entry(struct exclaim_session *s, bool *result)
     s->report.broken = atomic_load(&e->broken);
     s->report.populate_calls = atomic_load(&e->calls);
     s->report.populate_us = atomic_load(&e->populate_ns) / 1000;
+    session_read_layout(s, e);
     if (!e->steer) {
         return;
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fault.h"
+#include "layout.h"
 #include "placement.h"
 #include "stake.h"
 
@@ -141,6 +142,7 @@ int dest_reserve(struct exclaim_session *s)
     exclaim_fault("STAKED");
     weaken(s);
     exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->report.guarantee;
+    session_hand_layout(s);
 
 out:
     exclaim_ledger_unlock(s->ledger);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Layouts built, read, looked up, joined from parts; against a plain array of nodes. */
+/* Layouts built, read, looked up; against a plain array of nodes. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #define HOLE   0xff
 #define NODES  8u
 
-static uint8_t bytes[EXCLAIM_LAYOUT_MAX], part_bytes[EXCLAIM_LAYOUT_MAX];
+static uint8_t bytes[EXCLAIM_LAYOUT_MAX];
 static uint8_t truth[FRAMES]; /* [gfn]: node or HOLE */
 
 static uint32_t dice(uint32_t *seed)
@@ -45,13 +45,13 @@ static void make_guest(uint32_t *seed)
     }
 }
 
-/* Frames from..to-1, in pieces as a count finds them. */
-static void add_guest(struct exclaim_layout_build *b, uint32_t from, uint32_t to, uint32_t *seed)
+/* In pieces, as a count finds them. */
+static void add_guest(struct exclaim_layout_build *b, uint32_t *seed)
 {
-    for (uint32_t at = from, end; at < to; at = end) {
+    for (uint32_t at = 0, end; at < FRAMES; at = end) {
         const uint32_t most = 1 + dice(seed) % 1024;
 
-        for (end = at + 1; end < to && end - at < most && truth[end] == truth[at]; end++) {
+        for (end = at + 1; end < FRAMES && end - at < most && truth[end] == truth[at]; end++) {
         }
         if (truth[at] != HOLE) {
             exclaim_layout_add(b, at, end - at, truth[at]);
@@ -118,44 +118,9 @@ static void comes_back(void **state)
 
         make_guest(&seed);
         exclaim_layout_build(&b, bytes, sizeof(bytes));
-        add_guest(&b, 0, FRAMES, &seed);
+        add_guest(&b, &seed);
         assert_true(exclaim_layout_end(&b, &layout));
         assert_truth(&layout, &seed);
-    }
-}
-
-/* Several count a part each; the parts become one layout, no longer than one built at once by more
- * than the seams. */
-static void from_parts(void **state)
-{
-    uint32_t seed = 2;
-
-    (void)state;
-    for (int i = 0; i < 200; i++) {
-        struct exclaim_layout_build whole, part;
-        struct exclaim_layout layout;
-        uint32_t parts = 1 + dice(&seed) % 6, from = 0;
-        size_t once;
-
-        make_guest(&seed);
-        exclaim_layout_build(&whole, bytes, sizeof(bytes));
-        add_guest(&whole, 0, FRAMES, &seed);
-        assert_true(exclaim_layout_end(&whole, &layout));
-        once = layout.len;
-
-        exclaim_layout_build(&whole, bytes, sizeof(bytes));
-        for (uint32_t p = 1; p <= parts; p++) {
-            const uint32_t to = p == parts ? FRAMES : from + dice(&seed) % (FRAMES - from);
-
-            exclaim_layout_build(&part, part_bytes, sizeof(part_bytes));
-            add_guest(&part, from, to, &seed);
-            exclaim_layout_end(&part, &layout);
-            exclaim_layout_append(&whole, &layout, part.pages);
-            from = to;
-        }
-        assert_true(exclaim_layout_end(&whole, &layout));
-        assert_truth(&layout, &seed);
-        assert_true(layout.len <= once + 16 * NODES * parts);
     }
 }
 
@@ -206,7 +171,7 @@ static void ballooned(void **state)
             truth[4 * unit + dice(&seed) % (FRAMES - 4 * unit)] = HOLE;
         }
         exclaim_layout_build(&b, bytes, sizeof(bytes));
-        add_guest(&b, 0, FRAMES, &seed);
+        add_guest(&b, &seed);
         assert_true(exclaim_layout_end(&b, &layout));
         assert_truth(&layout, &seed);
         assert_true(layout.len < 40);
@@ -229,7 +194,7 @@ static void does_not_fit(void **state)
             truth[at] = (uint8_t)(dice(&seed) % 3);
         }
         exclaim_layout_build(&b, bytes, size);
-        add_guest(&b, 0, FRAMES, &seed);
+        add_guest(&b, &seed);
         assert_false(exclaim_layout_end(&b, &layout));
         assert_int_equal(layout.len, 0);
         for (size_t i = size; i < 64; i++) {
@@ -291,8 +256,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back), cmocka_unit_test(from_parts),   cmocka_unit_test(alternating),
-        cmocka_unit_test(ballooned),  cmocka_unit_test(does_not_fit), cmocka_unit_test(refused),
+        cmocka_unit_test(comes_back),   cmocka_unit_test(alternating), cmocka_unit_test(ballooned),
+        cmocka_unit_test(does_not_fit), cmocka_unit_test(refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

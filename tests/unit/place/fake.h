@@ -17,10 +17,17 @@ static inline int fake_wants(unsigned long page)
     return region % 7 != 6 && !(region % 11 == 10 && page % 512 == 77);
 }
 
+/* Where a page has to be, if FAKE_UNIT pages at a time lie on the nodes in turn. */
+static inline unsigned int fake_node(unsigned long page, unsigned long unit)
+{
+    return (unsigned int)((page / unit + 1) % FAKE_NODES);
+}
+
 /*
  * The process prints one line: what xc_domain_restore() returned and its errno, pages per node,
- * then those populated twice, never, and without being asked for, and the pages of another domain.
+ * then those populated twice, never, and without being asked for, the pages of another domain,
+ * those on another node than FAKE_UNIT says (0 without it), and its peak memory in KiB.
  */
-#define FAKE_LINE "%d %d %lu %lu %lu %lu %lu %lu %lu\n"
+#define FAKE_LINE "%d %d %lu %lu %lu %lu %lu %lu %lu %lu %lu\n"
 
 #endif

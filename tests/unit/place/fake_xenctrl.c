@@ -29,7 +29,7 @@ EXPORT void fake_print(int rc, int errnum);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long free_pages[FAKE_NODES], got[FAKE_NODES], other;
-static uint8_t seen[FAKE_PAGES];
+static uint8_t seen[FAKE_PAGES], where[FAKE_PAGES];
 static uint32_t seed;
 
 static unsigned int dice(void)
@@ -84,6 +84,7 @@ int xc_domain_populate_physmap(void *xch, uint32_t domid, unsigned long nr, unsi
         got[node] += size;
         for (unsigned long i = 0; i < size && start[done] + i < FAKE_PAGES; i++) {
             seen[start[done] + i]++;
+            where[start[done] + i] = (uint8_t)node;
         }
     }
     pthread_mutex_unlock(&lock);
@@ -165,14 +166,33 @@ int xc_domain_restore(void *xch, int fd, uint32_t domid, unsigned int store_port
     return errnum ? -1 : 0;
 }
 
+/* Most memory that this process has had, in KiB. */
+static unsigned long peak(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    unsigned long kib = 0;
+    char line[128];
+
+    while (f && fgets(line, sizeof(line), f) && sscanf(line, "VmHWM: %lu", &kib) != 1) {
+    }
+    if (f) {
+        fclose(f);
+    }
+    return kib;
+}
+
 void fake_print(int rc, int errnum)
 {
-    unsigned long twice = 0, never = 0, unasked = 0;
+    const char *text = getenv("FAKE_UNIT");
+    const unsigned long unit = text ? strtoul(text, NULL, 10) : 0;
+    unsigned long twice = 0, never = 0, unasked = 0, astray = 0;
 
     for (unsigned long i = 0; i < FAKE_PAGES; i++) {
         twice += seen[i] > 1;
         never += !seen[i] && fake_wants(i);
         unasked += seen[i] && !fake_wants(i);
+        astray += unit && seen[i] && where[i] != fake_node(i, unit);
     }
-    printf(FAKE_LINE, rc, rc ? errnum : 0, got[0], got[1], got[2], twice, never, unasked, other);
+    printf(FAKE_LINE, rc, rc ? errnum : 0, got[0], got[1], got[2], twice, never, unasked, other,
+           astray, peak());
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A session's layout: out of the record, to the placing process, into the report. */
+#include "layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <exclaim/layout.h>
+
+static int hand(struct exclaim_session *s, void *runs, struct exclaim_error *err)
+{
+    struct exclaim_share share[EXCLAIM_SHARES_MAX];
+    struct exclaim_layout layout;
+    uint32_t nr;
+
+    if (!runs) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
+    }
+    if (exclaim_layout_unpack(&s->report.res, runs, &layout, err)) {
+        return -1;
+    }
+    /* A PV guest's restore wants every page's own machine address back, in the order of its list;
+     * and without exact nodes there is no page to be put anywhere. */
+    if (!s->dom.hvm || s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "pages are placed by %s%s",
+                            exclaim_placement_name(s->report.placement),
+                            s->dom.hvm ? "" : ", of a PV guest");
+    }
+    nr = exclaim_layout_shares(&s->report.match, &s->report.res.count, share);
+    return exclaim_ledger_set_layout(s->ledger, s->slot, &layout, share, nr, err);
+}
+
+void session_hand_layout(struct exclaim_session *s)
+{
+    void *runs = malloc(EXCLAIM_LAYOUT_MAX);
+    struct exclaim_error err = { 0 };
+
+    if (hand(s, runs, &err)) {
+        snprintf(s->report.layout.why, sizeof(s->report.layout.why), "%.*s",
+                 (int)sizeof(s->report.layout.why) - 1, err.text);
+    }
+    free(runs);
+}
+
+void session_read_layout(struct exclaim_session *s, const struct exclaim_ledger_entry *e)
+{
+    s->report.layout.used = atomic_load(&e->by_frame);
+    s->report.layout.kept_pages = atomic_load(&e->kept);
+    s->report.layout.moved_pages = atomic_load(&e->moved);
+    s->report.layout.split = atomic_load(&e->split);
+    if (e->layout && !s->report.layout.used) {
+        snprintf(s->report.layout.why, sizeof(s->report.layout.why),
+                 "the placing process did not read it");
+    }
+}
