@@ -127,8 +127,13 @@ void exclaim_ledger_remove(struct exclaim_ledger *ledger, uint32_t slot);
 /* The entry in @slot, shared with other processes; NULL if @slot is out of range. */
 struct exclaim_ledger_entry *exclaim_ledger_at(struct exclaim_ledger *ledger, uint32_t slot);
 
+/* With the lock held: the entry's pages are to go where @match says; NULL: nowhere yet. */
+void exclaim_ledger_retarget(struct exclaim_ledger *ledger, uint32_t slot,
+                             const struct exclaim_match *match);
+
 /* With the lock held: adds to room->claimed what entries still have to place whose processes are
- * not proven gone, nor their domain by @hv (or NULL).  Entries whose claims Xen itself keeps per
+ * not proven gone, nor their domain by @hv (or NULL); and of that to room->unkept what no claim on
+ * a node keeps, to host_claimed what any claim does.  Entries whose claims Xen itself keeps per
  * node are left out where Xen's numbers already contain them.  Changes nothing in the ledger. */
 void exclaim_ledger_charge(const struct exclaim_ledger *ledger, struct exclaim_hv *hv,
                            bool xen_knows_nodes, struct exclaim_room *room);

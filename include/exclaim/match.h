@@ -23,11 +23,14 @@ struct exclaim_room {
     uint32_t nr_nodes;
     uint64_t free[EXCLAIM_NODES_MAX];    /* free on the node */
     uint64_t claimed[EXCLAIM_NODES_MAX]; /* of that promised to others: Xen's claims, our ledger */
+    uint64_t unkept[EXCLAIM_NODES_MAX];  /* of that: our ledger's alone, no claim on the node */
     uint32_t distance[EXCLAIM_NODES_MAX][EXCLAIM_NODES_MAX]; /* 0 = unknown */
     uint64_t allowed;                                        /* bit n: node n may be used */
     uint64_t host_free;                                      /* free on the whole host */
     uint64_t host_claimed;                                   /* all claims of others on the host */
-    uint64_t slack;    /* pages of each node that are promised to nobody */
+    uint64_t hidden; /* of these: may lie on any one node, as Xen does not tell its claims' nodes */
+    uint64_t wary;   /* bit n: claimed[n] contains all hidden ones */
+    uint64_t slack;  /* pages of each node that are promised to nobody */
     uint64_t headroom; /* pages of the host that must stay unclaimed */
 };
 
@@ -41,6 +44,28 @@ struct exclaim_room {
 /* Fills what Xen tells; claims of others only where Xen knows them per node. */
 void exclaim_room_from_host(const struct exclaim_host *host, uint64_t headroom,
                             struct exclaim_room *room);
+
+/* Whether this Xen may hold claims on nodes that it does not tell. */
+bool exclaim_claims_are_hidden(const struct exclaim_caps *caps);
+
+/* Xen was asked: no more than @claimable pages of the node can be claimed. */
+void exclaim_room_limit(struct exclaim_room *room, uint32_t node, uint64_t claimable);
+
+/*
+ * Xen holds claims on nodes that it does not tell: @hidden pages of others.  A claim of ours would
+ * find that out, but not whether the rest is enough for a migration of ours that has none there, so
+ * on the nodes of such ones all of them are taken to lie.
+ */
+void exclaim_room_hide(struct exclaim_room *room, uint64_t hidden);
+
+/* Pages of the node that can be claimed whatever lies hidden. */
+uint64_t exclaim_room_least(const struct exclaim_room *room, uint32_t node);
+
+/* As if all hidden claims lay on every node: what fits now fits wherever they lie. */
+void exclaim_room_cautious(struct exclaim_room *room);
+
+/* Says in one line how many pages may be claimed unseen on any node; "" if none. */
+void exclaim_room_hidden_text(const struct exclaim_room *room, char *text, size_t size);
 
 /* Free and not promised to anybody. */
 uint64_t exclaim_room_node(const struct exclaim_room *room, uint32_t node);

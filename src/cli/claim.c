@@ -7,7 +7,10 @@
 #include "../report/print.h"
 #include "cli.h"
 
-/* Stakes the strongest of @plan that this Xen accepts; *used says which. */
+/*
+ * Stakes the strongest of @plan that this Xen has; *used says which.  One that it refuses for lack
+ * of memory asks for another match, not for a weaker claim.
+ */
 static int stake(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_claim_plan *plan,
                  unsigned int *used, struct exclaim_error *err)
 {
@@ -15,6 +18,9 @@ static int stake(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_cla
         if (!hv->ops->claim(hv, domid, &plan->step[*used].claim, err)) {
             err->kind = EXCLAIM_OK; /* what a stronger claim said is settled */
             return 0;
+        }
+        if (err->kind == EXCLAIM_ERR_NOFIT) {
+            return -1;
         }
     }
     return plan->nr

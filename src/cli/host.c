@@ -11,15 +11,54 @@
 #include "../report/table.h"
 #include "cli.h"
 
+/* The same with all claims on the node whose nodes Xen does not tell. */
+static void at_worst(const struct exclaim_room *room, struct exclaim_room *worst)
+{
+    *worst = *room;
+    exclaim_room_cautious(worst);
+}
+
+/* "17", or "17-20" where Xen does not tell. */
+static void range(struct table *t, uint64_t low, uint64_t high)
+{
+    if (low == high) {
+        table_cell(t, "%" PRIu64, low);
+    } else {
+        table_cell(t, "%" PRIu64 "-%" PRIu64, low, high);
+    }
+}
+
+/* Where the claims per node come from. */
+static void source_text(const struct exclaim_host *host, const struct exclaim_room *room,
+                        const struct exclaim_caps *caps, char *text, size_t size)
+{
+    if (host->nr_nodes && host->node[0].claimed_known) {
+        snprintf(text, size, "claims per node as Xen knows them");
+    } else if (!exclaim_claims_are_hidden(caps)) {
+        snprintf(text, size,
+                 "claims per node of migrations in the ledger only, this Xen knows none");
+    } else if (room->hidden) {
+        exclaim_room_hidden_text(room, text, size);
+    } else {
+        snprintf(text, size,
+                 "claims per node of migrations in the ledger only: this Xen holds "
+                 "them and does not tell them, but nobody else claims now");
+    }
+}
+
 static void print_json(const struct exclaim_host *host, const struct exclaim_room *room)
 {
     json_object *o = exclaim_json_schema("host"), *nodes;
+    struct exclaim_room worst;
+
+    at_worst(room, &worst);
 
     exclaim_json_u64(o, "total_pages", host->total_pages);
     exclaim_json_u64(o, "free_pages", host->free_pages);
     exclaim_json_u64(o, "outstanding_pages", host->outstanding_pages);
     exclaim_json_u64(o, "headroom_pages", room->headroom);
     exclaim_json_u64(o, "claimable_pages", exclaim_room_host(room));
+    exclaim_json_u64(o, "untold_claims_pages", room->hidden);
     nodes = exclaim_json_array(o, "nodes");
     for (uint32_t n = 0; n < host->nr_nodes; n++) {
         json_object *item, *distances;
@@ -33,6 +72,10 @@ static void print_json(const struct exclaim_host *host, const struct exclaim_roo
         exclaim_json_u64(item, "claimed_pages", room->claimed[n]);
         exclaim_json_u64(item, "claimable_pages", exclaim_room_node(room, n));
         exclaim_json_bool(item, "claimed_known", host->node[n].claimed_known);
+        if (room->hidden) {
+            exclaim_json_u64(item, "claimed_at_most_pages", worst.claimed[n]);
+            exclaim_json_u64(item, "claimable_at_least_pages", exclaim_room_node(&worst, n));
+        }
         distances = exclaim_json_array(item, "distances");
         for (uint32_t m = 0; m < host->nr_nodes; m++) {
             json_object_array_add(distances, json_object_new_uint64(host->node[n].distance[m]));
@@ -42,20 +85,23 @@ static void print_json(const struct exclaim_host *host, const struct exclaim_roo
 }
 
 static int print_table(const struct exclaim_host *host, const struct exclaim_room *room,
-                       struct exclaim_error *err)
+                       const struct exclaim_caps *caps, struct exclaim_error *err)
 {
     static const char *const head[] = { "NODE", ">FREE", ">CLAIMED", ">CLAIMABLE", ">MIB", NULL };
+    struct exclaim_room worst;
     struct table t;
+    char text[192];
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
+    at_worst(room, &worst);
     for (uint32_t n = 0; n < host->nr_nodes; n++) {
         if (host->node[n].online) {
             table_cell(&t, "%" PRIu32, n);
             table_cell(&t, "%" PRIu64, room->free[n]);
-            table_cell(&t, "%" PRIu64, room->claimed[n]);
-            table_cell(&t, "%" PRIu64, exclaim_room_node(room, n));
+            range(&t, room->claimed[n], worst.claimed[n]);
+            range(&t, exclaim_room_node(&worst, n), exclaim_room_node(room, n));
             table_cell(&t, "%.1f", exclaim_mib(exclaim_room_node(room, n)));
         }
     }
@@ -65,10 +111,8 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
     table_cell(&t, "%" PRIu64, exclaim_room_host(room));
     table_cell(&t, "%.1f", exclaim_mib(exclaim_room_host(room)));
     table_print(&t, stdout);
-    printf("\npages of 4 KiB; headroom %" PRIu64 " pages; claims per node %s\n", room->headroom,
-           host->nr_nodes && host->node[0].claimed_known
-               ? "as Xen knows them"
-               : "of migrations in the ledger only, this Xen knows none");
+    source_text(host, room, caps, text, sizeof(text));
+    printf("\npages of 4 KiB; headroom %" PRIu64 " pages; %s\n", room->headroom, text);
     table_free(&t);
     return 0;
 }
@@ -95,13 +139,15 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_host host;
     struct exclaim_room room;
+    struct exclaim_caps caps;
     struct exclaim_hv *hv;
     int rc = -1;
 
     if (cli_open(cli, &hv, NULL, err)) {
         return -1;
     }
-    if (hv->ops->host(hv, &host, err) || cli_room(cli, hv, NULL, &room, err)) {
+    if (hv->ops->caps(hv, &caps, err) || hv->ops->host(hv, &host, err) ||
+        cli_room(cli, hv, NULL, &room, err)) {
         goto out;
     }
     if (cli->snapshot) {
@@ -110,7 +156,7 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
         print_json(&host, &room);
         rc = 0;
     } else {
-        rc = print_table(&host, &room, err);
+        rc = print_table(&host, &room, &caps, err);
     }
 
 out:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "../base/json.h"
 #include "../report/print.h"
@@ -18,6 +19,7 @@ static void print_json(const struct exclaim_match *match, const struct exclaim_r
     exclaim_json_nodes(o, "nodes", match->nr_nodes, match->pages);
     exclaim_json_nodes(o, "free", room->nr_nodes, room->free);
     exclaim_json_nodes(o, "claimed", room->nr_nodes, room->claimed);
+    exclaim_json_u64(o, "untold_claims_pages", room->hidden);
     exclaim_json_print(o);
 }
 
@@ -46,6 +48,12 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
         printf(", %" PRIu64 " stray pages folded", match->stray_pages);
     }
     putchar('\n');
+    if (room->hidden) {
+        char text[192];
+
+        exclaim_room_hidden_text(room, text, sizeof(text));
+        printf("note: %s; a claim finds out, and makes another match if need be\n", text);
+    }
     table_free(&t);
     return 0;
 }

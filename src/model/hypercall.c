@@ -119,7 +119,7 @@ static int sysctl_node_memory(struct model *m, struct xen_sysctl *op)
     struct xen_node_meminfo *info;
 
     memcpy(&arg, &op->u, sizeof(arg));
-    if (errnum > 0 || !m->rules->node_claims) {
+    if (errnum > 0 || !m->rules->node_claims || m->untold) {
         return errnum > 0 ? errnum : ENOSYS;
     }
     info = handle(arg.meminfo);

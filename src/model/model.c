@@ -70,6 +70,7 @@ int model_new(const struct model_config *config, struct model **out)
     m->nr_nodes = config->nr_nodes;
     m->colouring = config->colouring && m->rules->has_colouring;
     m->unprivileged = config->unprivileged;
+    m->untold = config->untold;
     m->timestamps = config->timestamps;
     m->pool = config->pool;
     m->conring_size = config->conring ? config->conring : MODEL_CONRING;

@@ -52,6 +52,7 @@ struct model_config {
     struct model_node_config node[MODEL_NODES];
     bool colouring;    /* LLC colouring is active; only where Xen has it (4.20 on) */
     bool unprivileged; /* the caller of claims is no control domain */
+    bool untold;       /* sysctl 1117 is missing, as in all public branches of XenServer 9 */
     bool timestamps;   /* console_timestamps= is set: each line of the console begins with one */
     uint32_t conring;  /* bytes of the console's ring, a power of two; 0: 32 KiB */
     enum model_pool_call pool;

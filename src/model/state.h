@@ -96,7 +96,7 @@ struct model {
     struct model_port port; /* of its own client */
     struct exclaim_hv *hv;  /* that client */
     const struct model_rules *rules;
-    bool colouring, unprivileged;
+    bool colouring, unprivileged, untold;
     uint32_t nr_nodes;
     struct model_node node[MODEL_NODES];
     uint64_t total;     /* pages of the host at boot */

@@ -58,7 +58,7 @@ static int fill_host(struct exclaim_hv *hv, const struct exclaim_config *config,
     struct exclaim_pool_host *host = pool->host;
     uint32_t(*distance)[EXCLAIM_NODES_MAX];
     struct exclaim_caps caps;
-    char uuid[64], name[256] = "", version[64];
+    char uuid[64], name[256] = "", version[64], hidden[192], both[384];
     const char *why = "";
 
     if (hv->ops->caps(hv, &caps, err)) {
@@ -90,6 +90,11 @@ static int fill_host(struct exclaim_hv *hv, const struct exclaim_config *config,
         why = "whether this Xen claims on a node shows only on a domain under construction";
     }
 
+    exclaim_room_hidden_text(room, hidden, sizeof(hidden));
+    if (hidden[0]) {
+        snprintf(both, sizeof(both), "%s%s%s", why, *why ? "; " : "", hidden);
+        why = both;
+    }
     host_uuid(uuid, sizeof(uuid));
     if (gethostname(name, sizeof(name) - 1)) {
         name[0] = '\0';

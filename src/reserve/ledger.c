@@ -309,6 +309,17 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
     return 0;
 }
 
+void exclaim_ledger_retarget(struct exclaim_ledger *l, uint32_t slot,
+                             const struct exclaim_match *match)
+{
+    struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
+
+    memset(e->target, 0, sizeof(e->target));
+    if (match) {
+        memcpy(e->target, match->pages, sizeof(e->target));
+    }
+}
+
 void exclaim_ledger_remove(struct exclaim_ledger *l, uint32_t slot)
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
@@ -357,7 +368,11 @@ void exclaim_ledger_charge(const struct exclaim_ledger *l, struct exclaim_hv *hv
             uint64_t done = atomic_load(&e->placed[n]) + atomic_load(&e->refused[n]);
 
             if (e->target[n] > done) {
-                room->claimed[n] += e->target[n] - done;
+                const uint64_t owed = e->target[n] - done;
+
+                room->claimed[n] += owed;
+                room->unkept[n] += e->guarantee < EXCLAIM_GUARANTEE_NODE ? owed : 0;
+                room->host_claimed += e->guarantee != EXCLAIM_GUARANTEE_NONE ? owed : 0;
             }
         }
     }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A destination's memory: what is free, what is promised, what may be. */
 #include <exclaim/match.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *exclaim_guarantee_name(enum exclaim_guarantee guarantee)
@@ -71,4 +74,59 @@ uint64_t exclaim_room_node(const struct exclaim_room *room, uint32_t node)
 uint64_t exclaim_room_host(const struct exclaim_room *room)
 {
     return minus(minus(room->host_free, room->host_claimed), room->headroom);
+}
+
+bool exclaim_claims_are_hidden(const struct exclaim_caps *caps)
+{
+    return !caps->node_memory && (caps->claim_set || caps->claim_node || !caps->claim_node_known);
+}
+
+void exclaim_room_limit(struct exclaim_room *room, uint32_t node, uint64_t claimable)
+{
+    const uint64_t claimed = minus(room->free[node], claimable) + room->unkept[node];
+
+    if (claimed > room->claimed[node]) {
+        room->claimed[node] = claimed;
+    }
+}
+
+uint64_t exclaim_room_least(const struct exclaim_room *room, uint32_t node)
+{
+    const uint64_t hidden = room->wary >> node & 1 ? 0 : room->hidden;
+
+    return minus(room->free[node], room->claimed[node] - room->unkept[node] + hidden);
+}
+
+static void be_cautious(struct exclaim_room *room, uint32_t node)
+{
+    exclaim_room_limit(room, node, exclaim_room_least(room, node));
+    room->wary |= 1ull << node;
+}
+
+void exclaim_room_cautious(struct exclaim_room *room)
+{
+    for (uint32_t n = 0; n < room->nr_nodes; n++) {
+        be_cautious(room, n);
+    }
+}
+
+void exclaim_room_hide(struct exclaim_room *room, uint64_t hidden)
+{
+    room->hidden = hidden;
+    for (uint32_t n = 0; n < room->nr_nodes; n++) {
+        if (room->unkept[n]) {
+            be_cautious(room, n);
+        }
+    }
+}
+
+void exclaim_room_hidden_text(const struct exclaim_room *room, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (room->hidden) {
+        snprintf(text, size,
+                 "up to %" PRIu64 " pages of the host's claims may lie on any node: this xen holds "
+                 "claims per node and does not tell them",
+                 room->hidden);
+    }
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The room on this host, as Xen and the ledger tell it. */
 #include <exclaim/ledger.h>
 
 int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
@@ -25,17 +26,21 @@ int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
     exclaim_room_from_host(&host, headroom, room);
     for (uint32_t n = 0; n < room->nr_nodes; n++) {
         room->claimed[n] += owed.claimed[n];
+        room->unkept[n] = owed.unkept[n];
     }
-    if (!dom) {
-        return 0;
+    if (dom) {
+        if (hv->ops->get_affinity(hv, dom->domid, &aff, err)) {
+            return -1;
+        }
+        if (!aff.hard_all) {
+            room->allowed &= aff.hard_nodes;
+        }
+        room->host_claimed -= dom->outstanding_pages < room->host_claimed ? dom->outstanding_pages
+                                                                          : room->host_claimed;
     }
-    if (hv->ops->get_affinity(hv, dom->domid, &aff, err)) {
-        return -1;
+    /* Those of our own migrations are charged to their nodes already. */
+    if (exclaim_claims_are_hidden(&caps) && room->host_claimed > owed.host_claimed) {
+        exclaim_room_hide(room, room->host_claimed - owed.host_claimed);
     }
-    if (!aff.hard_all) {
-        room->allowed &= aff.hard_nodes;
-    }
-    room->host_claimed -=
-        dom->outstanding_pages < room->host_claimed ? dom->outstanding_pages : room->host_claimed;
     return 0;
 }

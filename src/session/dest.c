@@ -15,6 +15,7 @@
 
 #include "fault.h"
 #include "placement.h"
+#include "reason.h"
 #include "reserve.h"
 #include "type.h"
 
@@ -73,7 +74,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     exclaim_fault("PEEKED");
     if (cancelled(cancel_fd)) {
         s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        snprintf(s->report.why, sizeof(s->report.why), "cancelled");
+        session_reason(s, "cancelled");
         return 0;
     }
     /* First: without a reservation as well the report should say of which VM. */
@@ -84,7 +85,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     if (!found) {
         if (is_file(fd)) {
             s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-            snprintf(s->report.why, sizeof(s->report.why), "a file without a reservation");
+            session_reason(s, "a file without a reservation");
             return 0;
         }
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "no reservation: %s", why);
@@ -101,7 +102,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     }
     if (session_other_type(s, err)) {
         s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        snprintf(s->report.why, sizeof(s->report.why), "%s", err->text);
+        session_reason(s, "%s", err->text);
         return 0;
     }
     if (exclaim_reservation_check_domain(&s->report.res, &s->dom, err)) {
@@ -158,7 +159,7 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     }
     placement_look(s, cancel_fd);
     if (cancelled(cancel_fd)) {
-        snprintf(s->report.why, sizeof(s->report.why), "cancelled");
+        session_reason(s, "cancelled");
         return 0;
     }
     if (dest_reserve(s)) {

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "layout.h"
 #include "placement.h"
+#include "reason.h"
 
 static void read_entry(struct exclaim_session *s, bool *result)
 {
@@ -39,9 +40,8 @@ static void read_entry(struct exclaim_session *s, bool *result)
     }
     s->report.steered = atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
     if (!s->report.steered) {
-        snprintf(s->report.why, sizeof(s->report.why),
-                 "placement: %.200s was not loaded by the restoring process",
-                 s->config.place_object);
+        session_reason(s, "placement: %.200s was not loaded by the restoring process",
+                       s->config.place_object);
         if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
             s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
         }
@@ -142,7 +142,7 @@ void exclaim_dest_verify(struct exclaim_session *s, bool paused)
     }
     s->report.have_got = true;
     s->report.verified_paused = paused;
-    if (!s->report.got.exact) {
+    if (!s->report.got.exact && !s->report.got.extra_pages) {
         snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", s->report.got.why);
     }
     s->report.ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;

@@ -7,6 +7,8 @@
 
 #include <exclaim/log.h>
 
+#include "reason.h"
+
 const char *exclaim_placement_name(enum exclaim_placement placement)
 {
     switch (placement) {
@@ -71,7 +73,7 @@ void placement_start(struct exclaim_session *s)
         return;
     }
     if (s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err)) {
-        snprintf(s->report.why, sizeof(s->report.why), "placement: %.490s", err.text);
+        session_reason(s, "placement: %.490s", err.text);
         s->report.placement = EXCLAIM_PLACEMENT_NONE;
         if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
             s->report.guarantee = EXCLAIM_GUARANTEE_NONE;

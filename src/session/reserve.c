@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Match, claim and ledger entry, as one step for everybody else. */
 #include "reserve.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fault.h"
 #include "layout.h"
 #include "placement.h"
+#include "reason.h"
 #include "stake.h"
 
 #define LOCK_TIMEOUT_MS 10000
+
+/* Each match but the last one teaches that a node is fuller than was thought; others claim, too. */
+#define MATCHES_MAX (EXCLAIM_NODES_MAX + 8u)
+
+/* So often it is tried once more because Xen could do a moment later what it refused. */
+#define PASSING_MAX 3u
 
 /* `prefer` and `observe` go on without what failed, `strict` refuses. */
 int dest_settle(struct exclaim_session *s, const char *step, const struct exclaim_error *err)
 {
     s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
-    snprintf(s->report.why, sizeof(s->report.why), "%s: %.490s", step, err->text);
+    session_reason(s, "%s: %s", step, err->text);
     if (s->config.policy != EXCLAIM_POLICY_STRICT) {
         return 0;
     }
     s->report.outcome = EXCLAIM_OUTCOME_REFUSED;
-    snprintf(s->report.error, sizeof(s->report.error), "%s: %.490s", step, err->text);
+    snprintf(s->report.error, sizeof(s->report.error), "%s: %.480s", step, err->text);
     return -1;
 }
 
@@ -29,33 +38,80 @@ int dest_settle(struct exclaim_session *s, const char *step, const struct exclai
 static bool bind_to_claim(struct exclaim_session *s, struct exclaim_room *room)
 {
     const uint32_t node = s->past.node;
-    uint64_t *claimed = &room->claimed[node];
 
     if (exclaim_stake_before(s) != EXCLAIM_ORIGIN_NODE) {
         return false;
     }
     room->allowed &= 1ull << node;
     if (s->caps.node_memory) {
+        uint64_t *claimed = &room->claimed[node];
+
         *claimed -= s->dom.outstanding_pages < *claimed ? s->dom.outstanding_pages : *claimed;
     }
     return true;
 }
 
-/* With the ledger's lock held: what is free, what is promised, what fits. */
-static int match(struct exclaim_session *s, struct exclaim_error *err)
+static uint32_t homes_of(const struct exclaim_match *match)
+{
+    uint32_t homes = 0;
+
+    for (uint32_t n = 0; n < match->nr_nodes; n++) {
+        homes += match->pages[n] != 0;
+    }
+    return homes;
+}
+
+/*
+ * On several nodes no claim holds what others may have claimed there already, unseen: there must be
+ * room wherever that lies.  Policy prefer goes on without, if need be, and says so.
+ */
+static int match_cautiously(struct exclaim_session *s, const struct exclaim_room *room,
+                            struct exclaim_match_options opt, struct exclaim_error *err)
+{
+    struct exclaim_room cautious = *room;
+    struct exclaim_match match;
+    char text[160];
+
+    if (!room->hidden || s->caps.claim_set || homes_of(&s->report.match) == 1) {
+        return 0;
+    }
+    exclaim_room_hidden_text(room, text, sizeof(text));
+    exclaim_room_cautious(&cautious);
+    opt.whole_parts = s->report.match.shape == EXCLAIM_MATCH_SAME ||
+                      s->report.match.shape == EXCLAIM_MATCH_RENUMBERED;
+    if (!exclaim_match(&s->report.res, &cautious, &opt, &match, err)) {
+        s->report.match = match;
+        return 0;
+    }
+    if (s->config.policy == EXCLAIM_POLICY_STRICT) {
+        const struct exclaim_error why = *err;
+
+        return exclaim_fail(err, why.kind, 0, "%.300s (%s)", why.text, text);
+    }
+    session_reason(s, "%s", text);
+    return 0;
+}
+
+/* With the ledger's lock held: what is free, what is promised.  *bound: to the claim's node. */
+static int look(struct exclaim_session *s, struct exclaim_room *room, bool *bound,
+                struct exclaim_error *err)
+{
+    if (exclaim_room_read(s->hv, s->ledger, &s->dom, s->config.headroom_pages, room, err)) {
+        return -1;
+    }
+    *bound = bind_to_claim(s, room);
+    return 0;
+}
+
+static int match(struct exclaim_session *s, const struct exclaim_room *room, bool bound,
+                 struct exclaim_error *err)
 {
     const struct exclaim_match_options opt = {
         .stray_pages = s->config.stray_pages,
         .whole_parts = s->config.policy == EXCLAIM_POLICY_STRICT,
     };
-    struct exclaim_room room;
-    bool bound;
 
-    if (exclaim_room_read(s->hv, s->ledger, &s->dom, s->config.headroom_pages, &room, err)) {
-        return -1;
-    }
-    bound = bind_to_claim(s, &room);
-    if (exclaim_match(&s->report.res, &room, &opt, &s->report.match, err)) {
+    if (exclaim_match(&s->report.res, room, &opt, &s->report.match, err)) {
         const struct exclaim_error why = *err;
 
         /* Elsewhere there may be room enough.  Behind the numbers: xenopsd's line is short. */
@@ -64,19 +120,13 @@ static int match(struct exclaim_session *s, struct exclaim_error *err)
                                     why.text, s->past.node)
                      : -1;
     }
-    s->report.have_match = true;
-    return 0;
+    return match_cautiously(s, room, opt, err);
 }
 
 /* Node affinity keeps one node, not several. */
 static bool only_by_preload(const struct exclaim_match *match)
 {
-    uint32_t homes = 0;
-
-    for (uint32_t n = 0; n < match->nr_nodes; n++) {
-        homes += match->pages[n] != 0;
-    }
-    return homes > 1;
+    return homes_of(match) > 1;
 }
 
 /* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
@@ -88,10 +138,104 @@ static void weaken(struct exclaim_session *s)
     }
 }
 
+/* How the pages of report.match get to their nodes. */
+static int place(struct exclaim_session *s, struct exclaim_error *err)
+{
+    static const char step[] = "placement by node affinity";
+
+    s->report.placement = placement_choose(s, err);
+    if (s->report.placement == EXCLAIM_PLACEMENT_PRELOAD) {
+        return 0;
+    }
+    if (only_by_preload(&s->report.match)) {
+        return dest_settle(s, step, err);
+    }
+    session_reason(s, "%s: %s", step, err->text);
+    return 0;
+}
+
+/* The entry comes before the claim: one without an entry would be nobody's to release. */
+static int enter(struct exclaim_session *s, struct exclaim_error *err)
+{
+    if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
+                           EXCLAIM_GUARANTEE_NONE, s->report.placement == EXCLAIM_PLACEMENT_PRELOAD,
+                           &s->slot, err)) {
+        return -1;
+    }
+    s->have_entry = true;
+    /* Not for PV: its restore wants every page's own machine address back. */
+    exclaim_ledger_at(s->ledger, s->slot)->join =
+        s->config.superpages && s->dom.hvm ? EXCLAIM_ORDER_2M : 0;
+    return 0;
+}
+
+/* A node turned out fuller than was thought: another match, with what Xen says of it. */
+static int match_again(struct exclaim_session *s, uint64_t claimable[EXCLAIM_NODES_MAX],
+                       uint32_t *passing, struct exclaim_error *err)
+{
+    const struct exclaim_match before = s->report.match;
+    struct exclaim_error misfit;
+    enum stake_lesson lesson;
+    struct exclaim_room room;
+    bool bound;
+
+    /* Its own entry owes nothing while it is to be moved. */
+    exclaim_ledger_retarget(s->ledger, s->slot, NULL);
+    if (look(s, &room, &bound, &misfit)) {
+        return -1;
+    }
+    lesson = exclaim_stake_learn(s, &room, claimable);
+    if (lesson == STAKE_NOTHING_NEW || (lesson == STAKE_PASSING && ++*passing > PASSING_MAX)) {
+        return -1;
+    }
+    for (uint32_t n = 0; n < room.nr_nodes; n++) {
+        exclaim_room_limit(&room, n, claimable[n]);
+    }
+    if (match(s, &room, bound, &misfit)) {
+        s->report.match = before;
+        *err = misfit;
+        return -1;
+    }
+    exclaim_ledger_retarget(s->ledger, s->slot, &s->report.match);
+    exclaim_fault("MATCHED");
+    return only_by_preload(&s->report.match) && !only_by_preload(&before) ? place(s, err) : 0;
+}
+
+/*
+ * Stakes, and matches again as long as Xen knows a node to be fuller than was thought.  Once no
+ * match is left, policy prefer takes the first one with what can be had for it.
+ */
+static int secure(struct exclaim_session *s, struct exclaim_error *err)
+{
+    const struct exclaim_match first = s->report.match;
+    uint64_t claimable[EXCLAIM_NODES_MAX];
+    enum stake_end end = STAKE_FULL;
+    uint32_t passing = 0;
+
+    memset(claimable, 0xff, sizeof(claimable));
+    for (uint32_t i = 0; i < MATCHES_MAX; i++) {
+        end = exclaim_stake(s, false, err);
+        if (end != STAKE_FULL || match_again(s, claimable, &passing, err)) {
+            break;
+        }
+    }
+    if (end == STAKE_FULL) {
+        s->report.match = first;
+        exclaim_ledger_retarget(s->ledger, s->slot, &first);
+        if (s->config.policy != EXCLAIM_POLICY_STRICT) {
+            session_reason(s, "no match with a stronger guarantee: %s", err->text);
+            end = exclaim_stake(s, true, err);
+        }
+    }
+    return end == STAKE_HELD ? 0 : -1;
+}
+
 int dest_reserve(struct exclaim_session *s)
 {
     struct exclaim_error err = { 0 };
+    struct exclaim_room room;
     int64_t start = exclaim_session_now();
+    bool bound;
     int rc = 0;
 
     if (exclaim_ledger_open(s->config.lock_dir, &s->ledger, &err) ||
@@ -99,45 +243,30 @@ int dest_reserve(struct exclaim_session *s)
         return dest_settle(s, "ledger", &err);
     }
     exclaim_fault("LOCKED");
-    rc = match(s, &err);
+    rc = look(s, &room, &bound, &err) || match(s, &room, bound, &err) ? -1 : 0;
     exclaim_fault("MATCHED");
     s->report.ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
     if (rc) {
         rc = dest_settle(s, "match", &err);
         goto out;
     }
+    s->report.have_match = true;
     s->watch = true;
     if (s->config.policy == EXCLAIM_POLICY_OBSERVE) {
-        snprintf(s->report.why, sizeof(s->report.why), "policy observe: nothing claimed or placed");
+        session_reason(s, "policy observe: nothing claimed or placed");
         goto out;
     }
-    s->report.placement = placement_choose(s, &err);
-    if (s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
-        static const char step[] = "placement by node affinity";
-
-        if (only_by_preload(&s->report.match)) {
-            rc = dest_settle(s, step, &err);
-        } else {
-            snprintf(s->report.why, sizeof(s->report.why), "%s: %.480s", step, err.text);
-        }
-        if (rc) {
-            goto out;
-        }
+    rc = place(s, &err);
+    if (rc) {
+        goto out;
     }
-    /* The entry first: a claim without one would be nobody's to release. */
-    if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
-                           EXCLAIM_GUARANTEE_NONE, s->report.placement == EXCLAIM_PLACEMENT_PRELOAD,
-                           &s->slot, &err)) {
+    if (enter(s, &err)) {
         rc = dest_settle(s, "ledger", &err);
         goto out;
     }
-    s->have_entry = true;
-    /* Not for PV: its restore wants every page's own machine address back. */
-    exclaim_ledger_at(s->ledger, s->slot)->join =
-        s->config.superpages && s->dom.hvm ? EXCLAIM_ORDER_2M : 0;
     exclaim_fault("ENTERED");
     start = exclaim_session_now();
-    rc = exclaim_stake(s, &err) ? dest_settle(s, "claim", &err) : 0;
+    rc = secure(s, &err) ? dest_settle(s, "claim", &err) : 0;
     s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
     exclaim_fault("STAKED");
     weaken(s);

@@ -7,6 +7,8 @@
 
 #include <exclaim/log.h>
 
+#include "reason.h"
+
 int64_t exclaim_session_now(void)
 {
     struct timespec ts;
@@ -42,6 +44,7 @@ void exclaim_session_report(struct exclaim_session *s)
 {
     char line[1400];
 
+    session_conclude(s);
     exclaim_report_send(&s->report, s->config.report_file);
     exclaim_report_line(&s->report, line, sizeof(line));
     exclaim_log(s->report.error[0] ? LOG_WARNING

@@ -15,6 +15,7 @@
 #include <exclaim/record.h>
 
 #include "../toolstack/libxl.h"
+#include "reason.h"
 #include "type.h"
 
 static int build(struct exclaim_session *s, const char *userdata_dir, struct exclaim_error *err)
@@ -50,7 +51,7 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
     }
     s->report.have_reservation = true;
     if (!count.exact) {
-        snprintf(s->report.why, sizeof(s->report.why), "count is not exact: %s", count.why);
+        session_reason(s, "count is not exact: %s", count.why);
     }
     return 0;
 }
@@ -61,7 +62,7 @@ int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir)
 
     if (build(s, userdata_dir, &err)) {
         s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        snprintf(s->report.why, sizeof(s->report.why), "%s", err.text);
+        session_reason(s, "%s", err.text);
         return -1;
     }
     return 0;
@@ -141,7 +142,7 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
     if (exclaim_prefix_encode(&s->report.res, s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
                               s->caps.xen_major, s->caps.xen_minor, buf, sizeof(buf), &len, &err)) {
         s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        snprintf(s->report.why, sizeof(s->report.why), "%s", err.text);
+        session_reason(s, "%s", err.text);
         return 0;
     }
     start = exclaim_session_now();

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The strongest claim for one match, beside or in place of the toolstack's. */
 #include "stake.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "reason.h"
 
 static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, uint64_t pages)
 {
@@ -24,25 +27,33 @@ enum exclaim_claim_origin exclaim_stake_before(struct exclaim_session *s)
  * The toolstack's claim stands.  One that may be on a node must never be turned into one on the
  * host; it counts as what it is for certain, if it is large enough.
  */
-static int adopt(struct exclaim_session *s, enum exclaim_claim_origin before,
-                 struct exclaim_error *err)
+static enum stake_end adopt(struct exclaim_session *s, enum exclaim_claim_origin before,
+                            enum exclaim_guarantee strongest, struct exclaim_error *err)
 {
     const struct exclaim_match *match = &s->report.match;
     const uint64_t pages = match->total_pages, have = s->dom.outstanding_pages;
     const bool on_node =
         before == EXCLAIM_ORIGIN_NODE && match->pages[s->past.node] == match->total_pages;
+    const enum exclaim_guarantee worth = on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST;
 
-    staked(s, on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST, have);
+    staked(s, worth, have);
     if (have < pages) {
-        return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                            "the toolstack has claimed %" PRIu64 " pages, %" PRIu64
-                            " are needed, and its claim cannot be replaced",
-                            have, pages);
+        exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
+                     "the toolstack has claimed %" PRIu64 " pages, %" PRIu64
+                     " are needed, and its claim cannot be replaced",
+                     have, pages);
+        return STAKE_FAILED;
     }
-    snprintf(s->report.why, sizeof(s->report.why),
-             "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed", have,
-             pages);
-    return 0;
+    if (worth < strongest && s->config.policy == EXCLAIM_POLICY_STRICT) {
+        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                     "the toolstack's claim of %" PRIu64 " pages gives guarantee %s, this xen has "
+                     "%s, and it cannot be replaced",
+                     have, exclaim_guarantee_name(worth), exclaim_guarantee_name(strongest));
+        return STAKE_FAILED;
+    }
+    session_reason(s, "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed",
+                   have, pages);
+    return STAKE_HELD;
 }
 
 static int check_past(const struct exclaim_session *s, const struct exclaim_claim *claim,
@@ -73,7 +84,10 @@ static int stake_one(struct exclaim_session *s, const struct exclaim_claim *clai
     return rc;
 }
 
-/* Without atomic replacement the old claim goes first; if the new one fails, it is staked again. */
+/*
+ * Without atomic replacement the old claim goes first; if the new one fails, it is staked again.
+ * One of unknown origin cannot be: see exclaim_claim_origin().
+ */
 static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
                    const struct exclaim_claim *claim, struct exclaim_error *err)
 {
@@ -93,7 +107,7 @@ static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
     if (!stake_one(s, claim, err)) {
         return 0;
     }
-    if (stake_one(s, &old, &again)) {
+    if (before != EXCLAIM_ORIGIN_UNKNOWN && stake_one(s, &old, &again)) {
         return exclaim_error_wrap(err,
                                   "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
                                   s->dom.outstanding_pages, again.text);
@@ -112,7 +126,11 @@ static int try_claim(struct exclaim_session *s, enum exclaim_claim_origin before
             return rc;
         }
     }
-    return before == EXCLAIM_ORIGIN_UNKNOWN ? -1 : replace(s, before, claim, err);
+    /* Of unknown origin, and once released not to be put back: only for who is refused otherwise.
+     */
+    return before == EXCLAIM_ORIGIN_UNKNOWN && s->config.policy != EXCLAIM_POLICY_STRICT
+               ? -1
+               : replace(s, before, claim, err);
 }
 
 /* Whether a claim of @kind would be better than what is there, and may take its place. */
@@ -131,7 +149,8 @@ static bool improves(const struct exclaim_session *s, enum exclaim_claim_origin 
     case EXCLAIM_ORIGIN_UNKNOWN:
         break;
     }
-    return kind == EXCLAIM_CLAIM_SET;
+    return kind == EXCLAIM_CLAIM_SET ||
+           (kind == EXCLAIM_CLAIM_NODE && s->config.policy == EXCLAIM_POLICY_STRICT);
 }
 
 /* Whether the toolstack's claim is still there after a vain attempt to improve on it. */
@@ -145,32 +164,56 @@ static bool stands(struct exclaim_session *s)
     return s->dom.outstanding_pages != 0;
 }
 
-int exclaim_stake(struct exclaim_session *s, struct exclaim_error *err)
+enum stake_end exclaim_stake(struct exclaim_session *s, bool weaker, struct exclaim_error *err)
 {
-    enum exclaim_claim_origin before = exclaim_stake_before(s);
+    const bool strict = s->config.policy == EXCLAIM_POLICY_STRICT;
     const uint64_t pages = s->report.match.total_pages;
+    enum exclaim_claim_origin before = exclaim_stake_before(s);
+    enum exclaim_guarantee strongest = EXCLAIM_GUARANTEE_NONE;
     struct exclaim_claim_plan plan;
     bool tried = false;
 
     exclaim_claim_plan(&s->report.match, &s->caps, &plan);
     for (uint32_t i = 0; i < plan.nr; i++) {
-        if (!improves(s, before, plan.step[i].claim.kind)) {
+        const enum exclaim_claim_kind kind = plan.step[i].claim.kind;
+
+        if (weaker && kind != EXCLAIM_CLAIM_HOST) {
+            continue;
+        }
+        if (plan.step[i].guarantee > strongest) {
+            strongest = plan.step[i].guarantee;
+        }
+        if (!improves(s, before, kind)) {
             continue;
         }
         tried = true;
         if (!try_claim(s, before, &plan.step[i].claim, err)) {
             staked(s, plan.step[i].guarantee, pages);
-            return 0;
+            return STAKE_HELD;
         }
         if (before != EXCLAIM_ORIGIN_NOTHING && !stands(s)) {
             before = EXCLAIM_ORIGIN_NOTHING; /* lost: whatever can be had is better */
         }
+        s->claimed |= before != EXCLAIM_ORIGIN_NOTHING; /* its leftover as well */
+        if (kind == EXCLAIM_CLAIM_HOST) {
+            break;
+        }
+        if (err->kind == EXCLAIM_ERR_NOFIT) {
+            return STAKE_FULL;
+        }
+        if (err->kind == EXCLAIM_ERR_UNSUPPORTED) {
+            strongest = EXCLAIM_GUARANTEE_NONE; /* this Xen does not have it after all */
+        } else if (strict) {
+            return STAKE_FAILED;
+        }
+        session_reason(s, "no guarantee %s: %s", exclaim_guarantee_name(plan.step[i].guarantee),
+                       err->text);
     }
     if (before != EXCLAIM_ORIGIN_NOTHING && (!tried || s->dom.outstanding_pages >= pages)) {
-        return adopt(s, before, err);
+        return adopt(s, before, strongest, err);
     }
-    if (before != EXCLAIM_ORIGIN_NOTHING) {
-        s->claimed = true; /* its leftover as well */
+    if (!tried) {
+        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no claims");
     }
-    return tried ? -1 : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no claims");
+    return STAKE_FAILED;
 }

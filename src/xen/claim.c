@@ -67,9 +67,7 @@ static int check_domain(const struct xen_claim_form *form, const xc_domaininfo_t
                             domid);
     }
     if (info->outstanding_pages != 0 && !form->replaces) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EEXIST,
-                            "domain %u already claims %" PRIu64 " pages", domid,
-                            (uint64_t)info->outstanding_pages);
+        return xen_claim_exists(err, domid, info->outstanding_pages, "already claims");
     }
     if (info->max_pages == 0) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,

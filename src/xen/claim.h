@@ -24,6 +24,9 @@ uint32_t xen_claim_first_node(const struct exclaim_claim *claim);
 
 /* --- claim_fail.c: why @claim was refused, with the numbers of now --- */
 
+/* SYSTEM/EEXIST, naming the claim of @pages that is there. */
+int xen_claim_exists(struct exclaim_error *err, uint32_t domid, uint64_t pages, const char *how);
+
 int xen_claim_refused(struct exclaim_xen *xen, const struct xen_claim_form *form, int errnum,
                       const xc_domaininfo_t *before, const struct exclaim_claim *claim,
                       struct exclaim_error *err);

@@ -41,6 +41,17 @@ static int no_memory(struct exclaim_xen *xen, uint32_t domid, const struct excla
                         domid, total, text, host.free_pages, host.outstanding_pages);
 }
 
+int xen_claim_exists(struct exclaim_error *err, uint32_t domid, uint64_t pages, const char *how)
+{
+    exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                 "domain %u %s %" PRIu64 " pages, and can have one claim: release it first", domid,
+                 how, pages);
+    if (err) {
+        err->errnum = EEXIST; /* "File exists" says nothing of claims */
+    }
+    return -1;
+}
+
 /* Refused although everything that can be seen was right: what has changed since? */
 static int changed(struct exclaim_xen *xen, const xc_domaininfo_t *before,
                    const struct exclaim_claim *claim, struct exclaim_error *err)
@@ -53,9 +64,8 @@ static int changed(struct exclaim_xen *xen, const xc_domaininfo_t *before,
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %u went away", domid);
     }
     if (now.outstanding_pages != 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EEXIST,
-                            "domain %u was given a claim of %" PRIu64 " pages by somebody else",
-                            domid, (uint64_t)now.outstanding_pages);
+        return xen_claim_exists(err, domid, now.outstanding_pages,
+                                "was meanwhile given, by somebody else, a claim of");
     }
     if (now.tot_pages != before->tot_pages || now.max_pages != before->max_pages) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EAGAIN,

@@ -29,25 +29,40 @@ static void open_host(enum model_generation generation)
     host_unlock(path, m, lock);
 }
 
-/* The domain's claim afterwards; a refusal says @words. */
-static uint64_t exclaim(const char *const *argv, int exit, const char *words)
+static char last_error[512];
+
+/* Runs it; @words are in what it says. */
+static void run_one(const char *const *argv, int exit, const char *words, bool out)
 {
     char conf[96], model[128], text[160];
     const char *const env[] = { conf, model, NULL };
     struct run r = { .argv = argv, .env = env };
-    struct model_view view;
-    struct model *m;
-    int lock;
 
     snprintf(conf, sizeof(conf), "EXCLAIM_CONF=%s/conf", dir);
     snprintf(model, sizeof(model), HOST_ENV "=%s", path);
     snprintf(text, sizeof(text), "lock_dir = %s/lock\nheadroom_pages = 0\n", dir);
     put_text(strchr(conf, '=') + 1, text);
     run(&r);
-    if (run_exit(&r) != exit || (words && !strstr(r.err, words))) {
-        fail_msg("%s %s: exit %d: %s", argv[1], argv[3] ? argv[3] : "", run_exit(&r), r.err);
+    snprintf(last_error, sizeof(last_error), "%s", r.err);
+    if (run_exit(&r) != exit || (words && !strstr(out ? r.out : r.err, words))) {
+        fail_msg("%s: exit %d: %s%s", argv[1], run_exit(&r), r.out, r.err);
     }
     run_free(&r);
+}
+
+static void printed(const char *const *argv, const char *words)
+{
+    run_one(argv, 0, words, true);
+}
+
+/* The domain's claim afterwards; a refusal says @words. */
+static uint64_t exclaim(const char *const *argv, int exit, const char *words)
+{
+    struct model_view view;
+    struct model *m;
+    int lock;
+
+    run_one(argv, exit, words, false);
     m = host_lock(path, &lock);
     assert_non_null(m);
     assert_null(model_crashed(m));
@@ -90,11 +105,54 @@ static void host_claim_elsewhere(void **state)
     }
 }
 
+/* Another domain's claim on node 1, on a Xen that does not tell it: said in numbers. */
+static void claims_that_are_not_told(void **state)
+{
+    const char *const host[] = { program("EXCLAIM_BIN"), "host", NULL, NULL };
+    const char *const full[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=400", NULL };
+    const char *const fits[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=300", NULL };
+    struct model_entry entry = { .pages = 700, .target = 1 };
+    const struct model_domain_config other = { .uuid = { 2 }, .nr_vcpus = 1 };
+    struct model *m;
+    uint32_t nr = 1;
+    int lock;
+
+    (void)state;
+    open_host(MODEL_SETS_V5);
+    m = host_lock(path, &lock);
+    assert_int_equal(model_create(m, 2, &other), 0);
+    assert_int_equal(model_set_max(m, 2, 1000), 0);
+    assert_int_equal(model_domctl_claims(m, MODEL_DOMCTL_SET, 2, &entry, &nr, 0), 0);
+    host_unlock(path, m, lock);
+    printed(host, "0-700");
+    printed(host, "236-936");
+    printed(host, "up to 700 pages of the host's claims may lie on any node");
+    assert_int_equal(exclaim(full, 3, "400 on node 1 with 1000 free"), 0);
+    assert_int_equal(exclaim(fits, 0, NULL), 300);
+    drop_dir(dir);
+}
+
+/* It is the claim that exists, no file. */
+static void a_second_claim(void **state)
+{
+    const char *const claim[] = { program("EXCLAIM_BIN"), "claim", "1", "--pages", "50", NULL };
+
+    (void)state;
+    open_host(MODEL_4_17);
+    assert_int_equal(exclaim(claim, 0, NULL), 50);
+    assert_int_equal(exclaim(claim, 5, "domain 1 already claims 50 pages, and can have one claim"),
+                     50);
+    assert_null(strstr(last_error, "File exists"));
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_host_claim_where_node_claims_go_stale),
         cmocka_unit_test(host_claim_elsewhere),
+        cmocka_unit_test(claims_that_are_not_told),
+        cmocka_unit_test(a_second_claim),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

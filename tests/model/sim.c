@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "sim.h"
+/* The events of a plan, carried out over the model. */
+#include "sim_work.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,33 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <exclaim/session.h>
-
 #include "place/quota.h"
 #include "base/process.h"
+#include "session/reason.h"
 #include "session/reserve.h"
 
 #define FOREIGN_DOMID 900u
+#define BUILDER_DOMID 910u  /* and one per node */
 #define SIM_BATCH     1024u /* libxenguest's MAX_BATCH_SIZE */
-
-enum phase { NEW, PLACING, ARRIVED, GONE };
-
-struct run {
-    struct exclaim_session s;
-    enum phase phase;
-    uint64_t left;  /* pages restore has not asked for yet */
-    bool disturbed; /* others took memory since it reserved */
-};
-
-struct sim {
-    const struct sim_plan *plan;
-    struct sim_result *result;
-    struct model *m;
-    const char *lock_dir;
-    bool story;
-    const struct sim_event *race; /* to happen inside the next reservation */
-    struct run run[SIM_MIGRATIONS];
-};
 
 static void tell(const struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void tell(const struct sim *sim, const char *fmt, ...)
@@ -48,8 +30,7 @@ static void tell(const struct sim *sim, const char *fmt, ...)
     }
 }
 
-static void fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void fail(struct sim *sim, const char *fmt, ...)
+void sim_fail(struct sim *sim, const char *fmt, ...)
 {
     va_list ap;
 
@@ -59,74 +40,6 @@ static void fail(struct sim *sim, const char *fmt, ...)
         va_end(ap);
         sim->result->failed = true;
     }
-}
-
-static uint32_t domid_of(uint32_t who)
-{
-    return who + 1;
-}
-
-static struct exclaim_ledger_entry *entry_of(struct run *r)
-{
-    return exclaim_ledger_at(r->s.ledger, r->s.slot);
-}
-
-static uint64_t owed(const struct exclaim_ledger_entry *e, uint32_t node)
-{
-    uint64_t done = atomic_load(&e->placed[node]) + atomic_load(&e->refused[node]);
-
-    return e->target[node] > done ? e->target[node] - done : 0;
-}
-
-/* --- the verdict by brute force, from the model's own numbers --- */
-
-/* Parts, each on a node of its own. */
-static bool assignable(const struct sim_migration *mig, const uint64_t *room, uint32_t nodes,
-                       uint32_t part, uint64_t used)
-{
-    while (part < mig->nr_nodes && !mig->pages[part]) {
-        part++;
-    }
-    if (part == mig->nr_nodes) {
-        return true;
-    }
-    for (uint32_t n = 0; n < nodes; n++) {
-        if (!(used & (1ull << n)) && room[n] >= mig->pages[part] &&
-            assignable(mig, room, nodes, part + 1, used | 1ull << n)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool fits(struct sim *sim, uint32_t who)
-{
-    const struct sim_migration *mig = &sim->plan->migration[who];
-    uint64_t room[MODEL_NODES], all = 0, need = 0, promised = sim->plan->headroom;
-    const bool xen_knows = sim->plan->config.generation == MODEL_XS9;
-
-    for (uint32_t i = 0; i < mig->nr_nodes; i++) {
-        need += mig->pages[i];
-    }
-    promised += model_claimed_pages(sim->m, MODEL_NO_NODE);
-    if (model_free_pages(sim->m, MODEL_NO_NODE) < promised + need) {
-        return false;
-    }
-    for (uint32_t n = 0; n < sim->plan->config.nr_nodes; n++) {
-        uint64_t taken = EXCLAIM_NODE_SLACK + (xen_knows ? model_claimed_pages(sim->m, n) : 0);
-
-        for (uint32_t o = 0; o < sim->plan->nr_migrations; o++) {
-            struct run *r = &sim->run[o];
-
-            if (r->phase == PLACING &&
-                !(xen_knows && entry_of(r)->guarantee >= EXCLAIM_GUARANTEE_NODE)) {
-                taken += owed(entry_of(r), n);
-            }
-        }
-        room[n] = model_free_pages(sim->m, n) > taken ? model_free_pages(sim->m, n) - taken : 0;
-        all += room[n];
-    }
-    return mig->strict ? assignable(mig, room, sim->plan->config.nr_nodes, 0, 0) : all >= need;
 }
 
 /* --- one migration's steps --- */
@@ -140,8 +53,8 @@ static void build(struct sim *sim, uint32_t who)
     struct exclaim_error err = { 0 };
 
     config.uuid[0] = (uint8_t)(who + 1);
-    model_create(sim->m, domid_of(who), &config);
-    exclaim_session_init(s, EXCLAIM_ROLE_DESTINATION, "sim", domid_of(who));
+    model_create(sim->m, sim_domid(who), &config);
+    exclaim_session_init(s, EXCLAIM_ROLE_DESTINATION, "sim", sim_domid(who));
     s->config.policy = mig->strict ? EXCLAIM_POLICY_STRICT : EXCLAIM_POLICY_PREFER;
     s->config.headroom_pages = sim->plan->headroom;
     s->config.stray_pages = 0;
@@ -157,10 +70,10 @@ static void build(struct sim *sim, uint32_t who)
     }
     res->max_pages = res->count.total_pages + 8;
     s->report.have_reservation = true;
-    model_set_max(sim->m, domid_of(who), res->max_pages);
+    model_set_max(sim->m, sim_domid(who), res->max_pages);
     if (s->hv->ops->caps(s->hv, &s->caps, &err) ||
-        exclaim_hv_domain(s->hv, domid_of(who), &s->dom, &err)) {
-        fail(sim, "migration %u: %s", who, err.text);
+        exclaim_hv_domain(s->hv, sim_domid(who), &s->dom, &err)) {
+        sim_fail(sim, "migration %u: %s", who, err.text);
     }
 }
 
@@ -171,6 +84,7 @@ static void close_run(struct run *r)
 }
 
 static void foreign(struct sim *sim, uint32_t node, uint64_t pages);
+static void builder(struct sim *sim, uint32_t node, uint64_t pages);
 
 static void race(struct model *m, enum model_op op, uint32_t domid, void *arg)
 {
@@ -181,31 +95,25 @@ static void race(struct model *m, enum model_op op, uint32_t domid, void *arg)
     /* Claims for domain 0 are what src/xen probes with. */
     if ((op == MODEL_OP_CLAIM_PAGES || op == MODEL_OP_DOMCTL_CLAIMS) && domid && event) {
         sim->race = NULL;
-        foreign(sim, event->who, event->pages);
+        (event->kind == SIM_RACE ? foreign : builder)(sim, event->who, event->pages);
     }
 }
 
 static void reserve_step(struct sim *sim, uint32_t who)
 {
     struct run *r = &sim->run[who];
-    bool expected, raced = sim->race != NULL;
+    struct sim_verdict verdict;
+    bool raced = sim->race != NULL;
     int rc;
 
     build(sim, who);
-    expected = fits(sim, who);
+    sim_judge(sim, who, &verdict);
     rc = dest_reserve(&r->s);
     raced = raced && !sim->race; /* it has happened */
-    r->disturbed = raced;
     tell(sim, "%u reserves %" PRIu64 " pages: %s, guarantee %s %s", who,
          r->s.report.res.count.total_pages, r->s.report.have_match ? "matched" : "no match",
          exclaim_guarantee_name(r->s.report.guarantee), r->s.report.why);
-    if (r->s.report.have_match != expected) {
-        fail(sim, "migration %u: match says %s, brute force the contrary (%s)", who,
-             expected ? "no" : "yes", r->s.report.why);
-    }
-    if (r->s.report.have_match && r->s.report.guarantee == EXCLAIM_GUARANTEE_NONE && !raced) {
-        fail(sim, "migration %u: it fits and was not claimed: %s", who, r->s.report.why);
-    }
+    sim_check_reserved(sim, who, rc, raced, &verdict);
     if (rc || !r->s.have_entry) {
         if (rc) {
             exclaim_dest_restored(&r->s, false);
@@ -214,16 +122,16 @@ static void reserve_step(struct sim *sim, uint32_t who)
             sim->result->unclaimed++;
         }
         close_run(r);
-        model_kill(sim->m, domid_of(who));
-        model_destroy(sim->m, domid_of(who));
+        model_kill(sim->m, sim_domid(who));
+        model_destroy(sim->m, sim_domid(who));
         r->phase = GONE;
         return;
     }
     /* The restoring process maps its entry. */
-    atomic_store(&entry_of(r)->placer, getpid());
-    atomic_store(&entry_of(r)->placer_start, exclaim_process_start(getpid()));
-    atomic_store(&entry_of(r)->state, EXCLAIM_ENTRY_PLACING);
-    entry_of(r)->join = SIM_ORDER;
+    atomic_store(&sim_entry(r)->placer, getpid());
+    atomic_store(&sim_entry(r)->placer_start, exclaim_process_start(getpid()));
+    atomic_store(&sim_entry(r)->state, EXCLAIM_ENTRY_PLACING);
+    sim_entry(r)->join = SIM_ORDER;
     r->left = r->s.report.res.count.total_pages;
     r->phase = PLACING;
 }
@@ -248,7 +156,7 @@ static long populate(void *arg, const struct quota_run *run)
 static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
 {
     struct run *r = &sim->run[who];
-    struct populate_arg to = { sim->m, domid_of(who) };
+    struct populate_arg to = { sim->m, sim_domid(who) };
     const bool joins = sim->plan->config.generation == MODEL_4_17;
     const uint64_t most = joins ? SIM_BATCH : 1u << SIM_ORDER;
 
@@ -261,8 +169,8 @@ static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
             start[i] = (unsigned long)(r->s.report.res.count.total_pages - r->left + i);
         }
         if (joins || chunk < most ||
-            quota_populate(entry_of(r), 1, SIM_ORDER, start, populate, &to)) {
-            if (quota_populate(entry_of(r), (unsigned long)chunk, 0, start, populate, &to)) {
+            quota_populate(sim_entry(r), 1, SIM_ORDER, start, populate, &to)) {
+            if (quota_populate(sim_entry(r), (unsigned long)chunk, 0, start, populate, &to)) {
                 return false;
             }
         }
@@ -274,8 +182,8 @@ static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
 
 static void destroy(struct sim *sim, uint32_t who)
 {
-    model_kill(sim->m, domid_of(who));
-    model_destroy(sim->m, domid_of(who));
+    model_kill(sim->m, sim_domid(who));
+    model_destroy(sim->m, sim_domid(who));
     sim->run[who].phase = GONE;
 }
 
@@ -284,9 +192,10 @@ static void check_placed(struct sim *sim, uint32_t who)
     struct run *r = &sim->run[who];
 
     for (uint32_t n = 0; n < sim->plan->config.nr_nodes; n++) {
-        if (atomic_load(&entry_of(r)->refused[n]) && !r->disturbed) {
-            fail(sim, "migration %u: node %u is full for it, and nobody else took memory: oversold",
-                 who, n);
+        if (atomic_load(&sim_entry(r)->refused[n]) && !r->disturbed) {
+            sim_fail(sim,
+                     "migration %u: node %u is full for it, and nobody else took memory: oversold",
+                     who, n);
         }
     }
 }
@@ -297,31 +206,27 @@ static void arrive(struct sim *sim, uint32_t who)
     struct model_view view;
 
     check_placed(sim, who);
-    atomic_store(&entry_of(r)->result, 0);
-    atomic_store(&entry_of(r)->ended, 1);
+    atomic_store(&sim_entry(r)->result, 0);
+    atomic_store(&sim_entry(r)->ended, 1);
     exclaim_dest_restored(&r->s, true);
-    model_view(sim->m, domid_of(who), &view);
-    for (uint32_t n = 0; n < sim->plan->config.nr_nodes; n++) {
-        if (view.pages[n] != r->s.report.match.pages[n] && !r->disturbed) {
-            fail(sim, "migration %u: %" PRIu64 " pages on node %u, reserved %" PRIu64, who,
-                 view.pages[n], n, r->s.report.match.pages[n]);
-        }
-    }
+    exclaim_dest_verify(&r->s, true);
+    session_conclude(&r->s);
+    model_view(sim->m, sim_domid(who), &view);
     if (view.outstanding) {
-        fail(sim, "migration %u: %" PRIu64 " pages still claimed at its end", who,
-             view.outstanding);
+        sim_fail(sim, "migration %u: %" PRIu64 " pages still claimed at its end", who,
+                 view.outstanding);
     }
-    sim->result->exact += !r->disturbed;
-    tell(sim, "%u has arrived", who);
+    sim_check_arrived(sim, who, &view);
+    tell(sim, "%u has arrived: %s", who, r->s.report.why);
     close_run(r);
-    model_unpause(sim->m, domid_of(who));
+    model_unpause(sim->m, sim_domid(who));
     r->phase = ARRIVED;
 }
 
 /* The restoring process is gone, or has returned; no process has that start time. */
 static void in_vain(struct run *r)
 {
-    atomic_store(&entry_of(r)->placer_start, 1);
+    atomic_store(&sim_entry(r)->placer_start, 1);
     exclaim_dest_restored(&r->s, false);
 }
 
@@ -335,7 +240,7 @@ static void advance(struct sim *sim, uint32_t who, uint64_t pages)
         if (!place_batch(sim, who, pages)) {
             tell(sim, "%u finds no memory at all", who);
             if (!r->disturbed) {
-                fail(sim, "migration %u: populate failed, and nobody else took memory", who);
+                sim_fail(sim, "migration %u: populate failed, and nobody else took memory", who);
             }
             in_vain(r);
             close_run(r);
@@ -358,7 +263,7 @@ static void kill_run(struct sim *sim, uint32_t who, bool hook, uint64_t in_fligh
     if (!hook) {
         in_vain(r);
     } else {
-        struct exclaim_ledger_entry *e = entry_of(r);
+        struct exclaim_ledger_entry *e = sim_entry(r);
 
         e->pid_start = 1; /* no process has that start time: the owner is gone */
         place_batch(sim, who, in_flight);
@@ -369,13 +274,67 @@ static void kill_run(struct sim *sim, uint32_t who, bool hook, uint64_t in_fligh
     destroy(sim, who); /* the toolstack's, in the end */
 }
 
+/* What only the ledger keeps, others may take. */
+static void disturb(struct sim *sim)
+{
+    for (uint32_t o = 0; o < sim->plan->nr_migrations; o++) {
+        struct run *r = &sim->run[o];
+
+        r->disturbed |= r->phase == PLACING && r->s.report.guarantee < EXCLAIM_GUARANTEE_NODE;
+    }
+}
+
 static void foreign(struct sim *sim, uint32_t node, uint64_t pages)
 {
     long got = model_populate(sim->m, FOREIGN_DOMID, pages, 0, MODEL_MEMF_EXACT_NODE(node));
 
     tell(sim, "another domain takes %ld of %" PRIu64 " pages on node %u", got, pages, node);
-    for (uint32_t o = 0; got > 0 && o < sim->plan->nr_migrations; o++) {
-        sim->run[o].disturbed |= sim->run[o].phase == PLACING;
+    if (got > 0) {
+        disturb(sim);
+    }
+}
+
+static int claim_on(struct sim *sim, uint32_t domid, uint32_t node, uint64_t pages)
+{
+    struct model_entry entry = { .pages = pages, .target = node };
+    uint32_t nr = 1;
+
+    switch (sim->plan->config.generation) {
+    case MODEL_SETS_V5:
+    case MODEL_SETS_V7:
+    case MODEL_SETS_V8:
+        return model_domctl_claims(sim->m, MODEL_DOMCTL_SET, domid, &entry, &nr, 0);
+    case MODEL_XS9:
+        return model_claim_pages(sim->m, domid, pages, MODEL_MEMF_EXACT_NODE(node));
+    default:
+        return model_claim_pages(sim->m, domid, pages, 0);
+    }
+}
+
+/* Another toolstack's builder of a domain: claims, builds that much, is gone. */
+static void builder(struct sim *sim, uint32_t node, uint64_t pages)
+{
+    const struct model_domain_config config = { .uuid = { 0xfe, (uint8_t)node }, .hvm = true };
+    const uint32_t domid = BUILDER_DOMID + node;
+    struct model_view view;
+
+    if (model_view(sim->m, domid, &view)) {
+        const uint64_t free = model_free_pages(sim->m, node), held = sim_others_claim(sim, node);
+
+        model_create(sim->m, domid, &config);
+        model_set_max(sim->m, domid, 1u << 20);
+        pages = pages * 5 % (free > held ? free - held + 1 : 1);
+        if (pages && !claim_on(sim, domid, node, pages)) {
+            tell(sim, "a builder claims %" PRIu64 " pages on node %u", pages, node);
+            disturb(sim);
+        }
+    } else if (view.outstanding) {
+        tell(sim, "the builder on node %u builds %" PRIu64 " pages", node, view.outstanding);
+        model_populate(sim->m, domid, view.outstanding, 0, MODEL_MEMF_EXACT_NODE(node));
+        disturb(sim);
+    } else {
+        model_kill(sim->m, domid);
+        model_destroy(sim->m, domid);
     }
 }
 
@@ -396,7 +355,11 @@ static void step(struct sim *sim, const struct sim_event *event)
     case SIM_FOREIGN:
         foreign(sim, event->who, event->pages);
         break;
+    case SIM_CLAIM:
+        builder(sim, event->who, event->pages);
+        break;
     case SIM_RACE:
+    case SIM_RACE_CLAIM:
         sim->race = event;
         break;
     case SIM_LEAVE:
@@ -409,9 +372,9 @@ static void step(struct sim *sim, const struct sim_event *event)
         break;
     }
     if (model_crashed(sim->m)) {
-        fail(sim, "the hypervisor stopped: %s", model_crashed(sim->m));
+        sim_fail(sim, "the hypervisor stopped: %s", model_crashed(sim->m));
     } else if (!model_check(sim->m, why, sizeof(why))) {
-        fail(sim, "the model's sums: %s", why);
+        sim_fail(sim, "the model's sums: %s", why);
     }
 }
 
@@ -421,18 +384,22 @@ static void check_end(struct sim *sim)
     struct exclaim_ledger *ledger;
     struct exclaim_error err = { 0 };
 
+    for (uint32_t n = 0; n < sim->plan->config.nr_nodes; n++) {
+        model_kill(sim->m, BUILDER_DOMID + n);
+        model_destroy(sim->m, BUILDER_DOMID + n);
+    }
     if (model_claimed_pages(sim->m, MODEL_NO_NODE)) {
-        fail(sim, "%" PRIu64 " pages are claimed in the end",
-             model_claimed_pages(sim->m, MODEL_NO_NODE));
+        sim_fail(sim, "%" PRIu64 " pages are claimed in the end",
+                 model_claimed_pages(sim->m, MODEL_NO_NODE));
     }
     if (exclaim_ledger_open(sim->lock_dir, &ledger, &err) || exclaim_ledger_lock(ledger, 0, &err)) {
-        fail(sim, "ledger in the end: %s", err.text);
+        sim_fail(sim, "ledger in the end: %s", err.text);
         return;
     }
     exclaim_ledger_prune(ledger, model_hv(sim->m));
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         if (atomic_load(&exclaim_ledger_at(ledger, i)->state) != EXCLAIM_ENTRY_FREE) {
-            fail(sim, "entry %u is left in the ledger", i);
+            sim_fail(sim, "entry %u is left in the ledger", i);
             exclaim_ledger_remove(ledger, i);
         }
     }
@@ -453,7 +420,7 @@ void sim_run(const struct sim_plan *plan, const char *lock_dir, bool story,
     sim.lock_dir = lock_dir;
     sim.story = story;
     if (model_open(&plan->config, &sim.m)) {
-        fail(&sim, "the model did not open");
+        sim_fail(&sim, "the model did not open");
         return;
     }
     model_set_hook(sim.m, race, &sim);

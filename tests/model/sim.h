@@ -25,6 +25,8 @@ enum sim_kind {
     SIM_KILL_CHILD, /* the restoring process alone */
     SIM_FOREIGN,    /* another domain's builder takes pages of a node */
     SIM_RACE,       /* the same, between the next reservation's look at the host and its claim */
+    SIM_CLAIM,      /* another domain's builder claims, builds what it claimed, or is gone */
+    SIM_RACE_CLAIM, /* the same, between the next reservation's match and its claim */
     SIM_LEAVE,      /* a guest that has arrived is shut down */
     SIM_KINDS,
 };
@@ -49,6 +51,7 @@ struct sim_result {
     bool failed;
     char why[400];
     uint32_t exact, refused, unclaimed, killed; /* how migrations ended */
+    uint32_t again, weaker, inexact;            /* matched again; without the strongest guarantee */
 };
 
 /* Runs @plan with its ledger in @lock_dir; @story prints every step. */

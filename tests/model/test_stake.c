@@ -65,7 +65,7 @@ static void strongest(void **unused)
     (void)unused;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         open_fixture(&f, cases[i].generation, 400, cases[i].node1, 0);
-        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
         assert_int_equal(f.s.report.guarantee, cases[i].guarantee);
         assert_int_equal(f.s.report.claimed_pages, 400 + cases[i].node1);
         assert_int_equal(kit_outstanding(f.m, DOMID), 400 + cases[i].node1);
@@ -81,7 +81,7 @@ static void adopted(void **unused)
     (void)unused;
     for (size_t i = 0; i < ARRAY_SIZE(host_only); i++) {
         open_fixture(&f, host_only[i], 300, 150, 450);
-        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
         assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
         assert_int_equal(f.s.report.claimed_pages, 450);
         assert_non_null(strstr(f.s.report.why, "adopted"));
@@ -95,20 +95,20 @@ static void replaced(void **unused)
 
     (void)unused;
     open_fixture(&f, MODEL_4_17, 300, 150, 200);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 
     /* The latest draft sets only where nothing is. */
     open_fixture(&f, MODEL_SETS_V8, 300, 150, 200);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 
     /* Atomically, from the host to the nodes. */
     open_fixture(&f, MODEL_SETS_V5, 300, 150, 200);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 300);
     assert_int_equal(kit_view(f.m, DOMID).host_claim, 0);
@@ -124,7 +124,7 @@ static void put_back(void **unused)
     open_fixture(&f, MODEL_4_17, 300, 150, 200);
     kit_domain(f.m, 8, 2000);
     STEP(f.m, model_claim_pages(f.m, 8, 2ull * NODE - 200, 0), 0);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FAILED);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
     assert_int_equal(kit_outstanding(f.m, DOMID), 200);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
@@ -138,7 +138,7 @@ static void more_than_enough(void **unused)
 
     (void)unused;
     open_fixture(&f, MODEL_4_17, 300, 150, 600);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(kit_outstanding(f.m, DOMID), 600);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_true(f.s.claimed);
@@ -155,20 +155,21 @@ static void host_to_node(void **unused)
     for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
         open_fixture(&f, MODEL_XS9, 400, 0, before[i]);
         assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_HOST);
-        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
         assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
         assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 400);
         close_fixture(&f);
     }
     /* The VM needs two nodes, of which no claim there can hold both. */
     open_fixture(&f, MODEL_XS9, 300, 150, 200);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 }
 
-/* The node is full: the claim on the host is back as it was, and still good enough. */
+/* The node is full: the claim on the host is back as it was, and good enough if no other match is.
+ */
 static void host_stays(void **unused)
 {
     struct fixture f;
@@ -177,7 +178,9 @@ static void host_stays(void **unused)
     open_fixture(&f, MODEL_XS9, 400, 0, 400);
     kit_domain(f.m, 8, 2000);
     STEP(f.m, model_claim_pages(f.m, 8, NODE - 300, MODEL_MEMF_EXACT_NODE(0)), 0);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FULL);
+    assert_int_equal(kit_view(f.m, DOMID).host_claim, 400);
+    STEP(f.m, exclaim_stake(&f.s, true, &f.err), STAKE_HELD);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(f.s.report.claimed_pages, 400);
     assert_int_equal(kit_view(f.m, DOMID).host_claim, 400);
@@ -201,7 +204,7 @@ static void on_its_node(void **unused)
         f.s.past.node_said = true;
         f.s.past.node = 1;
         assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_NODE);
-        STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+        STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
         assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
         assert_int_equal(f.s.report.claimed_pages, cases[i].after);
         assert_int_equal(kit_view(f.m, DOMID).node_claim[1], cases[i].after);
@@ -223,7 +226,7 @@ static void node_stays(void **unused)
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
     f.s.past.node_said = true;
     f.s.past.node = 1;
-    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FULL);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 200);
     assert_true(f.s.claimed);
@@ -242,7 +245,7 @@ static void not_believed(void **unused)
     f.s.past.node_said = true;
     f.s.past.node = 0;
     assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_UNKNOWN);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 400);
     close_fixture(&f);
@@ -263,7 +266,7 @@ static void unknown_too_small(void **unused)
     open_fixture(&f, MODEL_XS9, 300, 150, 0);
     STEP(f.m, model_claim_pages(f.m, DOMID, 200, MODEL_MEMF_EXACT_NODE(0)), 0);
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FAILED);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 200);
     close_fixture(&f);
@@ -278,7 +281,7 @@ static void never_node_to_host(void **unused)
     open_fixture(&f, MODEL_XS9, 300, 150, 0);
     STEP(f.m, model_claim_pages(f.m, DOMID, 450, MODEL_MEMF_EXACT_NODE(0)), 0);
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), 0);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 450); /* untouched */
     assert_int_equal(f.s.report.claimed_pages, 450);
     assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
@@ -299,7 +302,7 @@ static void not_back_on_the_host(void **unused)
     open_fixture(&f, MODEL_XS9, 400, 0, 200);
     /* Release: a look before and after; the new claim: a look before, and the one that fails. */
     STEP(f.m, model_fault_of(f.m, MODEL_OP_GETINFOLIST, DOMID, 4, EIO), 0);
-    STEP(f.m, exclaim_stake(&f.s, &f.err), -1);
+    STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FAILED);
     assert_int_equal(kit_outstanding(f.m, DOMID), 0);
     assert_true(f.s.past.was_on_node);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_UNSUPPORTED);
