@@ -63,6 +63,7 @@ enum exclaim_misfit_why {
     EXCLAIM_MISFIT_NODE,     /* a part fits no node that is left for it */
     EXCLAIM_MISFIT_UNKNOWN,  /* nothing is known of the host's nodes */
     EXCLAIM_MISFIT_TOGETHER, /* it would fit alone; others of the plan take the room */
+    EXCLAIM_MISFIT_DEAD,     /* the host on which it is is not live: nothing can leave it */
     EXCLAIM_MISFIT_COUNT,    /* its count is not exact: pool->vm[].why; it has no shape to keep */
 };
 

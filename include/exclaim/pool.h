@@ -38,9 +38,9 @@ enum exclaim_number_source {
 const char *exclaim_number_source_name(enum exclaim_number_source source);
 
 /*
- * Hosts compare by these in order, as XAPI does for migrations (newer may receive from older, never
- * the reverse): platform version, XAPI build, Xen version, four numbers each, absent ones 0.  From
- * files only Xen's version is known.
+ * Platform version, XAPI build, Xen version, four numbers each, absent ones 0.  For a migration
+ * none of the three may be older where the VM goes (xen-api, ocaml/xapi/helpers.ml,
+ * host_versions_not_decreasing).  From files only Xen's version is known.
  */
 struct exclaim_host_version {
     uint32_t part[12];
@@ -53,6 +53,7 @@ struct exclaim_pool_host {
     bool dead;       /* not live by XAPI's word: nothing on it can be migrated */
     bool enabled;    /* it takes VMs; false where it is dead */
     bool coordinator;
+    const char *closed; /* not enabled: why, "it is disabled"; NULL or "" if not known */
     struct exclaim_host_version version;
     const char *xen_version; /* "4.17.7", for people */
     int64_t time_unix_ms;    /* when its memory was read, by its own clock */
@@ -71,6 +72,14 @@ struct exclaim_pool_host {
     enum exclaim_number_source free_source;        /* per node; NOWHERE: only host_free */
     enum exclaim_number_source host_free_source;
     const char *why; /* what is missing and why, one line; "" if nothing */
+};
+
+/* Hosts that one rule keeps a VM from, and the rule in one line; the first one that names a host
+ * counts. */
+struct exclaim_bar {
+    uint64_t host[EXCLAIM_POOL_HOSTS / 64];
+    const char *why;
+    struct exclaim_bar *next;
 };
 
 /* A running or paused VM.  Control domains and halted VMs are not in a pool. */
@@ -98,12 +107,12 @@ struct exclaim_pool_vm {
     /*
      * Agility: bit h of word h / 64: host h may run it (SRs, networks, devices), whether or not it
      * is enabled.  Its own host is always among them.  Not in it is what changes while a pool is
-     * upgraded: see exclaim_host_version_compare() and `enabled`.
+     * upgraded: see exclaim_host_version_older() and `enabled`.
      */
     uint64_t allowed[EXCLAIM_POOL_HOSTS / 64];
-    const char *why_not_agile; /* "" if it may run on all hosts */
-    bool pinned;               /* hard affinity set by a user */
-    uint32_t apart; /* VMs of the same number other than 0 should be on different hosts */
+    struct exclaim_bar *bars; /* why not on the others; NULL if it may run on all hosts */
+    bool pinned;              /* hard affinity set by a user */
+    uint32_t apart;           /* VMs of the same number other than 0 should be on different hosts */
 };
 
 struct exclaim_pool {
@@ -118,9 +127,17 @@ struct exclaim_pool {
 /* False for a host out of range. */
 bool exclaim_pool_may_run(const struct exclaim_pool_vm *vm, uint32_t host);
 
-/* <0, 0, >0 as @a is older than, as old as, newer than @b. */
-int exclaim_host_version_compare(const struct exclaim_host_version *a,
-                                 const struct exclaim_host_version *b);
+/* Why @vm may not run on @host by its bars; "" if nothing is known against it. */
+const char *exclaim_pool_why_not(const struct exclaim_pool_vm *vm, uint32_t host);
+
+/* From now on @vm may not go to @host, with @why copied; its own host stays allowed.  SYSTEM. */
+int exclaim_pool_forbid(struct exclaim_pool *pool, uint32_t vm, uint32_t host, const char *why,
+                        struct exclaim_error *err);
+
+/* Whether a VM may not go from @from to @to: in platform, XAPI build or Xen @to is the older one.
+ */
+bool exclaim_host_version_older(const struct exclaim_host_version *to,
+                                const struct exclaim_host_version *from);
 
 /* For people: the name, or the uuid where there is none; "nowhere" for a host out of range. */
 const char *exclaim_pool_host_name(const struct exclaim_pool *pool, uint32_t host);

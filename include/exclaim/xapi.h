@@ -83,13 +83,21 @@ int exclaim_xapi_snapshot(struct exclaim_xapi *xapi, struct exclaim_pool *pool,
                           struct exclaim_error *err);
 
 /*
- * Asks host @host again for its part and puts its numbers, and those of the VMs that run there now,
- * in place of the old ones: what is known before a move must be new.  VMs that @pool does not know
- * are left out (their memory is gone from what is free).  A VM of @host that is not there any more
- * gets EXCLAIM_NO_HOST, until its new host is refreshed.  On failure @pool is unchanged.
+ * Asks XAPI again which VMs run on host @host, and the host for its part, and puts its numbers, and
+ * those of the VMs that run there now, in place of the old ones: what is known before a move must
+ * be new.  VMs that @pool does not know are left out (their memory is gone from what is free).  A
+ * VM of @host that is not there any more gets EXCLAIM_NO_HOST, until its new host is refreshed; one
+ * that has come and that the host does not tell of yet is not counted.
  */
 int exclaim_xapi_refresh(struct exclaim_xapi *xapi, struct exclaim_pool *pool, uint32_t host,
                          struct exclaim_error *err);
+
+/*
+ * How many VMs XAPI has resident on the host, whatever their state and whatever a plugin says, but
+ * for control domains; and the name and state of the first.
+ */
+int exclaim_xapi_residents(struct exclaim_xapi *xapi, const char *host_ref, uint32_t *nr,
+                           char *first, size_t size, struct exclaim_error *err);
 
 /* A host's own switch against new VMs (host.disable, host.enable). */
 int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool enable,
@@ -114,8 +122,9 @@ struct exclaim_xapi_task {
 
 /*
  * Starts VM.pool_migrate of the VM to the host, live, and fills @task (PENDING).  On error @task
- * is NONE and nothing has begun; or it is GONE, without a reference: the answer was lost, the
- * migration may have begun, and exclaim_xapi_vm() tells.
+ * is NONE and nothing has begun, with XAPI's code if it was XAPI that refused; or it is GONE,
+ * without a reference: the answer was lost, the migration may have begun, and exclaim_xapi_vm()
+ * tells.
  */
 int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const char *host_ref,
                          struct exclaim_xapi_task *task, struct exclaim_error *err);
@@ -144,6 +153,7 @@ void exclaim_xapi_forget(struct exclaim_xapi *xapi, struct exclaim_xapi_task *ta
  */
 struct exclaim_xapi_vm {
     bool running;                       /* or paused */
+    char state[16];                     /* as XAPI names it: "Running", "Halted", ... */
     char host_ref[EXCLAIM_XAPI_REF];    /* "" = nowhere */
     struct exclaim_xapi_task migrating; /* NONE, or PENDING with its ref */
 };

@@ -121,14 +121,16 @@ static int may_start(const struct exclaim_replay *r, const struct exclaim_plan_m
         why = "it is moving already";
     } else if (r->vm[m->vm].host != m->from) {
         why = "it is not where the move says";
+    } else if (m->from < pool->nr_hosts && pool->host[m->from].dead) {
+        why = "the host on which it is is not live";
     } else if (!r->host[m->to].enabled) {
         why = "the host is not enabled";
     } else if (!exclaim_pool_may_run(&pool->vm[m->vm], m->to)) {
         why = "it may not run there";
     } else if (m->from < pool->nr_hosts && !r->host[m->to].upgraded &&
                (r->host[m->from].upgraded ||
-                exclaim_host_version_compare(&pool->host[m->to].version,
-                                             &pool->host[m->from].version) < 0)) {
+                exclaim_host_version_older(&pool->host[m->to].version,
+                                           &pool->host[m->from].version))) {
         why = "the host is older";
     }
     if (why) {

@@ -114,6 +114,9 @@ enum exclaim_misfit_why state_forbids(const struct state *s, uint32_t vm, uint32
     if (from == host) {
         return EXCLAIM_MISFIT_SELF;
     }
+    if (from < s->pool->nr_hosts && s->pool->host[from].dead) {
+        return EXCLAIM_MISFIT_DEAD;
+    }
     if (!s->host[host].enabled) {
         return EXCLAIM_MISFIT_DISABLED;
     }
@@ -122,8 +125,7 @@ enum exclaim_misfit_why state_forbids(const struct state *s, uint32_t vm, uint32
     }
     if (from < s->pool->nr_hosts && !s->host[host].upgraded &&
         (s->host[from].upgraded ||
-         exclaim_host_version_compare(&s->pool->host[host].version, &s->pool->host[from].version) <
-             0)) {
+         exclaim_host_version_older(&s->pool->host[host].version, &s->pool->host[from].version))) {
         return EXCLAIM_MISFIT_OLDER;
     }
     return EXCLAIM_FITS;

@@ -31,6 +31,8 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
         return "unknown";
     case EXCLAIM_MISFIT_COUNT:
         return "count";
+    case EXCLAIM_MISFIT_DEAD:
+        return "dead";
     case EXCLAIM_MISFIT_TOGETHER:
         break;
     }
@@ -58,6 +60,32 @@ static void place_name(const struct exclaim_pool *pool, uint32_t host, uint32_t 
     }
 }
 
+/* A host that takes no VMs, or all of them, and why. */
+static void closed_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
+                        char *text, size_t size)
+{
+    const char *vm = vm_name(pool, misfit->vm), *between = ": ";
+    size_t len;
+
+    if (misfit->host < pool->nr_hosts) {
+        const char *why = pool->host[misfit->host].closed;
+
+        snprintf(text, size, "VM %s: host %s takes no VMs%s%s", vm, host_name(pool, misfit->host),
+                 why && *why ? ": " : "", why ? why : "");
+        return;
+    }
+    len = (size_t)snprintf(text, size, "VM %s: there is no other host that takes VMs", vm);
+    for (uint32_t h = 0; h < pool->nr_hosts && len < size; h++) {
+        const char *why = pool->host[h].closed;
+
+        if (why && *why && (misfit->vm >= pool->nr_vms || pool->vm[misfit->vm].host != h)) {
+            len += (size_t)snprintf(text + len, size - len, "%shost %s: %s", between,
+                                    host_name(pool, h), why);
+            between = ", ";
+        }
+    }
+}
+
 void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
                          char *text, size_t size)
 {
@@ -76,11 +104,18 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
         snprintf(text, size, "VM %s is on host %s already", vm, host);
         return;
     case EXCLAIM_MISFIT_DISABLED:
-        snprintf(text, size, "VM %s: host %s takes no VMs", vm, host);
+        closed_text(pool, misfit, text, size);
+        return;
+    case EXCLAIM_MISFIT_DEAD:
+        snprintf(text, size, "VM %s: host %s is not live: its VMs cannot be migrated", vm,
+                 host_name(pool, misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].host
+                                                           : EXCLAIM_NO_HOST));
         return;
     case EXCLAIM_MISFIT_AGILITY:
         snprintf(text, size, "VM %s may not run on host %s: %s", vm, host,
-                 misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].why_not_agile : "");
+                 misfit->vm < pool->nr_vms
+                     ? exclaim_pool_why_not(&pool->vm[misfit->vm], misfit->host)
+                     : "");
         return;
     case EXCLAIM_MISFIT_OLDER:
         snprintf(text, size, "VM %s: host %s is older than the one it is on", vm, host);

@@ -20,7 +20,7 @@ int part_alloc(struct exclaim_pool *pool, uint32_t nr_vms, struct exclaim_error 
     }
     *pool->host = (struct exclaim_pool_host){ .ref = "", .enabled = true };
     for (uint32_t v = 0; v < nr_vms; v++) {
-        pool->vm[v] = (struct exclaim_pool_vm){ .ref = "", .why_not_agile = "" };
+        pool->vm[v] = (struct exclaim_pool_vm){ .ref = "" };
     }
     return 0;
 }

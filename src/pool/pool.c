@@ -55,21 +55,43 @@ static size_t character(const char *text, size_t len)
     return size;
 }
 
+/* Characters of three bytes that nobody sees and that change what others look like: zero width,
+ * marks and overrides of direction, separators of lines, U+200B to U+200F, U+2028 to U+202E, U+2060
+ * to U+206F, U+FEFF. */
+static bool hides(const char *text, size_t size)
+{
+    const unsigned char *c = (const unsigned char *)text;
+
+    return size == 3 && ((c[0] == 0xe2 && c[1] == 0x80 &&
+                          ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+                         (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf) ||
+                         (c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf));
+}
+
+void pool_clean(char *text, size_t len)
+{
+    size_t size;
+
+    for (size_t i = 0; i < len; i += size) {
+        size = character(text + i, len - i);
+        if (!size) {
+            text[i] = '?';
+            size = 1;
+        } else if (hides(text + i, size)) {
+            memset(text + i, '?', size);
+        }
+    }
+}
+
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len)
 {
     char *copy;
-    size_t size;
 
     len = strnlen(text, len);
     copy = pool_alloc(pool, len + 1, 1);
-    for (size_t i = 0; copy && i < len; i += size) {
-        size = character(text + i, len - i);
-        if (size) {
-            memcpy(copy + i, text + i, size);
-        } else {
-            copy[i] = '?';
-            size = 1;
-        }
+    if (copy) {
+        memcpy(copy, text, len);
+        pool_clean(copy, len);
     }
     return copy;
 }
@@ -162,15 +184,20 @@ void pool_version(const char *text, uint32_t part[4])
     }
 }
 
-int exclaim_host_version_compare(const struct exclaim_host_version *a,
-                                 const struct exclaim_host_version *b)
+bool exclaim_host_version_older(const struct exclaim_host_version *to,
+                                const struct exclaim_host_version *from)
 {
-    for (unsigned int i = 0; i < sizeof(a->part) / sizeof(a->part[0]); i++) {
-        if (a->part[i] != b->part[i]) {
-            return a->part[i] < b->part[i] ? -1 : 1;
+    for (int at = 0; at < 12; at += 4) {
+        for (int i = at; i < at + 4; i++) {
+            if (to->part[i] != from->part[i]) {
+                if (to->part[i] < from->part[i]) {
+                    return true;
+                }
+                break;
+            }
         }
     }
-    return 0;
+    return false;
 }
 
 bool exclaim_pool_may_run(const struct exclaim_pool_vm *vm, uint32_t host)
@@ -188,4 +215,54 @@ void pool_allow_all(const struct exclaim_pool *pool, struct exclaim_pool_vm *vm)
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         pool_allow(vm, h);
     }
+}
+
+const char *exclaim_pool_why_not(const struct exclaim_pool_vm *vm, uint32_t host)
+{
+    for (const struct exclaim_bar *bar = vm->bars; bar && host < EXCLAIM_POOL_HOSTS;
+         bar = bar->next) {
+        if (bar->host[host / 64] >> (host % 64) & 1) {
+            return bar->why;
+        }
+    }
+    return "";
+}
+
+int pool_bar(struct exclaim_pool *pool, struct exclaim_pool_vm *vm, const uint64_t *host,
+             const char *why, struct exclaim_error *err)
+{
+    struct exclaim_bar *bar = pool_alloc(pool, 1, sizeof(*bar)), **last;
+    uint64_t any = 0;
+
+    if (!bar) {
+        return pool_no_memory(err);
+    }
+    bar->why = why;
+    for (uint32_t w = 0; w < EXCLAIM_POOL_HOSTS / 64; w++) {
+        bar->host[w] = host[w] & vm->allowed[w];
+        vm->allowed[w] &= ~host[w];
+        any |= bar->host[w];
+    }
+    if (vm->host < EXCLAIM_POOL_HOSTS) {
+        pool_allow(vm, vm->host);
+    }
+    for (last = &vm->bars; *last; last = &(*last)->next) {
+    }
+    if (any) {
+        *last = bar;
+    }
+    return 0;
+}
+
+int exclaim_pool_forbid(struct exclaim_pool *pool, uint32_t vm, uint32_t host, const char *why,
+                        struct exclaim_error *err)
+{
+    uint64_t hosts[EXCLAIM_POOL_HOSTS / 64] = { 0 };
+    const char *copy = pool_text(pool, why, strlen(why));
+
+    if (!copy) {
+        return pool_no_memory(err);
+    }
+    hosts[host / 64] = 1ull << (host % 64);
+    return pool_bar(pool, &pool->vm[vm], hosts, copy, err);
 }

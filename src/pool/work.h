@@ -11,8 +11,11 @@
  */
 void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size);
 
-/* A copy of at most @len bytes as UTF-8 that is safe on a terminal: control characters and bytes
- * that belong to no character become `?`.  NULL only without memory. */
+/* Makes @len bytes UTF-8 that is safe on a terminal: control characters, bytes that belong to no
+ * character, and characters that hide or reorder others become `?`. */
+void pool_clean(char *text, size_t len);
+
+/* A copy of at most @len bytes, made safe so.  NULL only without memory. */
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len);
 const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -28,6 +31,11 @@ void pool_version(const char *text, uint32_t part[4]);
 /* All hosts of the pool. */
 void pool_allow_all(const struct exclaim_pool *pool, struct exclaim_pool_vm *vm);
 void pool_allow(struct exclaim_pool_vm *vm, uint32_t host);
+
+/* Takes the hosts of @host[] out of vm->allowed, but for its own, and remembers why; @why is the
+ * pool's. */
+int pool_bar(struct exclaim_pool *pool, struct exclaim_pool_vm *vm, const uint64_t *host,
+             const char *why, struct exclaim_error *err);
 
 /* Fills in what follows from other fields (arrival_pages) and checks everything: indices, node ids,
  * sums, limits.  STREAM with host, VM, value and limit. */

@@ -20,6 +20,7 @@ static const char *cell_class(const struct exclaim_preflight_cell *cell)
     switch (cell->misfit.why) {
     case EXCLAIM_MISFIT_SELF:
     case EXCLAIM_MISFIT_DISABLED:
+    case EXCLAIM_MISFIT_DEAD:
     case EXCLAIM_MISFIT_AGILITY:
     case EXCLAIM_MISFIT_OLDER:
         return "off";

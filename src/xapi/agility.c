@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which hosts may run a VM, by what XAPI checks before it starts one there, memory and versions
- * left out (xen-api, ocaml/xapi/xapi_vm_helpers.ml, assert_can_boot_here): storage, networks, GPUs;
- * and what keeps a running VM where it is: devices of the host, blocked operations.
+ * Which hosts may run a VM, by what XAPI checks before it starts or migrates one there, memory,
+ * versions and switches of hosts left out, which change while a pool is upgraded (xen-api,
+ * ocaml/xapi/xapi_vm_helpers.ml, assert_can_boot_here, and what it calls).  docs/evacuation.md has
+ * the table of conditions.
  */
 #include "database.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "agility.h"
+
+static const struct host_set nowhere, everywhere = { .host = { ~0ull, ~0ull, ~0ull, ~0ull } };
+
+_Static_assert(HOST_WORDS == 4, "everywhere is all words");
 
 /* The set of @ref; a new one if @add.  NULL: none, or no memory. */
 static struct host_set *set_of(struct host_sets *sets, const char *ref, bool add)
@@ -51,196 +58,285 @@ void agility_drop(struct database *db)
 {
     drop(&db->storage);
     drop(&db->networks);
-    drop(&db->gpus);
+    drop(&db->slaves);
+    drop(&db->users);
 }
 
-/* The host of every record of a table has what `member` refers to. */
-static int gather(struct database *db, enum db_class which, const char *member, const char *only_if,
-                  struct host_sets *sets, struct exclaim_error *err)
+static int add(struct host_sets *sets, const char *ref, uint32_t host, struct exclaim_error *err)
 {
-    json_object_object_foreach(db_table(db, which), ref, record)
-    {
-        uint32_t host = db_host(db, db_text(record, "host"));
-        struct host_set *set;
+    struct host_set *set = set_of(sets, ref, true);
 
-        (void)ref;
-        if (host == EXCLAIM_NO_HOST || (only_if && !db_true(record, only_if))) {
-            continue;
-        }
-        set = set_of(sets, db_text(record, member), true);
-        if (!set) {
-            return pool_no_memory(err);
-        }
+    if (!set) {
+        return pool_no_memory(err);
+    }
+    if (host != EXCLAIM_NO_HOST) {
         set->host[host / 64] |= 1ull << (host % 64);
     }
     return 0;
 }
 
-/* A network without an interface lives on the one host where somebody uses it. */
-static int count_users(struct database *db, struct exclaim_error *err)
+/* A managed network without an interface lives where running VMs use it, the VM itself included. */
+static int gather_users(struct database *db, struct exclaim_error *err)
 {
-    json_object_object_foreach(db_table(db, DB_VIF), ref, record)
+    json_object_object_foreach(db_table(db, DB_VIF), ref, vif)
     {
-        struct host_set *set;
+        json_object *vm = db_follow(db, DB_VM, vif, "VM");
 
         (void)ref;
-        if (!db_true(record, "currently_attached")) {
-            continue;
+        if (vm && !strcmp(db_text(vm, "power_state"), "Running") &&
+            add(&db->users, db_text(vif, "network"), db_host(db, db_text(vm, "resident_on")),
+                err)) {
+            return -1;
         }
-        set = set_of(&db->networks, db_text(record, "network"), true);
-        if (!set) {
-            return pool_no_memory(err);
-        }
-        set->users++;
     }
     return 0;
 }
 
 int agility_prepare(struct database *db, struct exclaim_error *err)
 {
-    if (gather(db, DB_PBD, "SR", "currently_attached", &db->storage, err) ||
-        gather(db, DB_PIF, "network", NULL, &db->networks, err) ||
-        gather(db, DB_PGPU, "GPU_group", NULL, &db->gpus, err)) {
-        return -1;
+    json_object_object_foreach(db_table(db, DB_PBD), pbd_ref, pbd)
+    {
+        (void)pbd_ref;
+        if (db_true(pbd, "currently_attached") &&
+            add(&db->storage, db_text(pbd, "SR"), db_host(db, db_text(pbd, "host")), err)) {
+            return -1;
+        }
     }
-    return count_users(db, err);
+    json_object_object_foreach(db_table(db, DB_PIF), pif_ref, pif)
+    {
+        const char *network = db_text(pif, "network");
+        uint32_t host = db_host(db, db_text(pif, "host"));
+
+        (void)pif_ref;
+        if (add(&db->networks, network, host, err) ||
+            (db_ref(db_text(pif, "bond_slave_of")) && add(&db->slaves, network, host, err))) {
+            return -1;
+        }
+    }
+    return gather_users(db, err);
 }
 
-/* Takes hosts out of vm->allowed; the first reason stays. */
+/* All hosts that are not in @set are out of vm->allowed, because of @what @name. */
 static int narrow(struct database *db, struct exclaim_pool_vm *vm, const struct host_set *set,
-                  const char *what, const char *name, struct exclaim_error *err)
+                  const char *what, const char *name, const char *behind, struct exclaim_error *err)
 {
-    static const struct host_set nowhere;
-    bool less = false;
+    uint64_t out[HOST_WORDS], any = 0;
+    const char *why;
 
     set = set ? set : &nowhere;
     for (uint32_t w = 0; w < HOST_WORDS; w++) {
-        less |= (vm->allowed[w] & ~set->host[w]) != 0;
-        vm->allowed[w] &= set->host[w];
+        out[w] = ~set->host[w];
+        any |= vm->allowed[w] & out[w];
     }
-    if (less && !*vm->why_not_agile) {
-        vm->why_not_agile =
-            pool_textf(db->pool, "%s%.100s%s", what, name, *name ? " is not on every host" : "");
+    if (!any) {
+        return 0;
     }
-    return vm->why_not_agile ? 0 : pool_no_memory(err);
+    why = pool_textf(db->pool, "%s%.100s%s", what, name, behind);
+    return why ? pool_bar(db->pool, vm, out, why, err) : pool_no_memory(err);
 }
 
-/* The list of references that a member is. */
-static size_t list_of(json_object *record, const char *member, json_object **list)
+static int bar_host(struct database *db, struct exclaim_pool_vm *vm, uint32_t host, const char *why,
+                    struct exclaim_error *err)
 {
-    *list = jread_get(record, member);
-    return json_object_is_type(*list, json_type_array) ? json_object_array_length(*list) : 0;
-}
+    struct host_set others = everywhere;
 
-static const char *item_of(json_object *list, size_t i)
-{
-    json_object *item = json_object_array_get_idx(list, i);
-
-    return json_object_is_type(item, json_type_string) ? json_object_get_string(item) : "";
+    others.host[host / 64] &= ~(1ull << (host % 64));
+    return narrow(db, vm, &others, why, "", "", err);
 }
 
 static int need_storage(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
                         struct exclaim_error *err)
 {
     json_object *list;
-    size_t nr = list_of(record, "VBDs", &list);
+    size_t nr = db_list(record, "VBDs", &list);
 
     for (size_t i = 0; i < nr; i++) {
-        json_object *vbd = db_record(db, DB_VBD, item_of(list, i));
+        json_object *vbd = db_record(db, DB_VBD, db_item(list, i));
         json_object *vdi = db_follow(db, DB_VDI, vbd, "VDI");
         const char *sr = db_text(vdi, "SR");
 
         if (vdi && !db_true(vbd, "empty") &&
             narrow(db, vm, set_of(&db->storage, sr, false), "storage ",
-                   db_text(db_record(db, DB_SR, sr), "name_label"), err)) {
+                   db_text(db_record(db, DB_SR, sr), "name_label"), " is not plugged there", err)) {
             return -1;
         }
     }
     return 0;
+}
+
+/* xapi_network_attach_helpers.ml, assert_can_see_named_networks */
+static int need_network(struct database *db, const char *ref, struct exclaim_pool_vm *vm,
+                        struct exclaim_error *err)
+{
+    json_object *network = db_record(db, DB_NETWORK, ref), *pifs, *managed;
+    const char *name = db_text(network, "name_label");
+    const struct host_set *slaves = set_of(&db->slaves, ref, false);
+    struct host_set free_of = everywhere;
+
+    if (!network) {
+        return 0;
+    }
+    if (slaves) {
+        for (uint32_t w = 0; w < HOST_WORDS; w++) {
+            free_of.host[w] = ~slaves->host[w];
+        }
+        if (narrow(db, vm, &free_of, "the interface of network ", name, " is part of a bond there",
+                   err)) {
+            return -1;
+        }
+    }
+    if (db_list(network, "PIFs", &pifs)) {
+        return narrow(db, vm, set_of(&db->networks, ref, false), "network ", name,
+                      " has no interface there", err);
+    }
+    managed = jread_get(network, "managed");
+    if (!strcmp(db_text(jread_get(network, "other_config"), "assume_network_is_shared"), "true") ||
+        (managed && !db_true(network, "managed"))) {
+        return 0;
+    }
+    return narrow(db, vm, set_of(&db->users, ref, false), "internal network ", name,
+                  " is on the host where it is used", err);
 }
 
 static int need_networks(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
                          struct exclaim_error *err)
 {
-    json_object *list, *pifs;
-    size_t nr = list_of(record, "VIFs", &list);
+    json_object *list;
+    size_t nr = db_list(record, "VIFs", &list);
 
     for (size_t i = 0; i < nr; i++) {
-        json_object *vif = db_record(db, DB_VIF, item_of(list, i));
-        json_object *network = db_follow(db, DB_NETWORK, vif, "network");
-        struct host_set *set = set_of(&db->networks, db_text(vif, "network"), false);
-        uint32_t mine = db_true(vif, "currently_attached") ? 1 : 0;
-        bool internal = list_of(network, "PIFs", &pifs) == 0;
+        json_object *vif = db_record(db, DB_VIF, db_item(list, i));
 
-        if (strlen(db_text(vif, "reserved_pci")) > strlen("OpaqueRef:NULL")) {
-            if (narrow(db, vm, NULL, "it has an SR-IOV interface", "", err)) {
-                return -1;
-            }
-        } else if (!network || (internal && (!set || set->users <= mine))) {
-            continue;
-        } else if (narrow(db, vm, internal ? NULL : set, "network ", db_text(network, "name_label"),
-                          err)) {
+        if (db_ref(db_text(vif, "reserved_pci")) &&
+            narrow(db, vm, NULL, "it has an SR-IOV interface", "", "", err)) {
+            return -1;
+        }
+        if (need_network(db, db_text(vif, "network"), vm, err)) {
             return -1;
         }
     }
     return 0;
 }
 
-static int need_gpus(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
-                     struct exclaim_error *err)
+/* The n-th word of a feature set, "1fcbfbff-97fa3223-..."; 0 beyond its end. */
+static uint32_t feature_word(const char *features, unsigned int n)
 {
-    json_object *list;
-    size_t nr = list_of(record, "VGPUs", &list);
-
-    for (size_t i = 0; i < nr; i++) {
-        json_object *vgpu = db_record(db, DB_VGPU, item_of(list, i));
-
-        if (narrow(db, vm, set_of(&db->gpus, db_text(vgpu, "GPU_group"), false), "its GPU group",
-                   " ", err)) {
-            return -1;
-        }
+    while (n && *features) {
+        n -= *features++ == '-';
     }
-    return 0;
+    return n ? 0 : (uint32_t)strtoul(features, NULL, 16);
 }
 
-/* Why XAPI would not move it at all; "" if it would. */
-static const char *immovable(json_object *record)
+/* cpuid_helpers.ml, assert_vm_is_compatible: a running VM keeps the features that it booted with.
+ */
+static const char *cpu_lacks(json_object *record, json_object *host)
 {
+    json_object *flags = jread_get(record, "last_boot_CPU_flags");
+    json_object *info = jread_get(host, "cpu_info");
+    bool pv = !strcmp(db_text(record, "domain_type"), "pv");
+    const char *has = db_text(info, pv ? "features_pv" : "features_hvm");
+    const char *needs = db_text(flags, "features");
+    const char *vendor = db_text(flags, "vendor"), *other = db_text(info, "vendor");
+    unsigned int words = 1;
+
+    if (*vendor && *other && strcmp(vendor, other) != 0) {
+        return "the CPU there is of another vendor than the one it was booted on";
+    }
+    if (!*needs || !*has) {
+        return ""; /* XAPI before feature levelling */
+    }
+    for (const char *c = needs; *c; c++) {
+        words += *c == '-';
+    }
+    for (unsigned int i = 0; i < words; i++) {
+        if (feature_word(needs, i) & ~feature_word(has, i)) {
+            return "the CPU there lacks features that it was booted with";
+        }
+    }
+    return "";
+}
+
+static bool has_number(json_object *list, uint64_t number)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        uint64_t other;
+
+        if (jread_number(json_object_array_get_idx(list, i), UINT64_MAX, &other) &&
+            other == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* assert_enough_pcpus, assert_hardware_platform_support, assert_host_supports_hvm */
+static const char *host_lacks(struct database *db, json_object *record, json_object *host)
+{
+    uint64_t vcpus = 0, cpus = 0, platform = 0;
+    const char *why = cpu_lacks(record, host);
     json_object *list;
+    bool hvm = false;
     size_t nr;
 
-    if (list_of(record, "attached_PCIs", &list) ||
-        *db_text(jread_get(record, "other_config"), "pci")) {
-        return "a PCI device is passed through to it";
+    if (*why) {
+        return why;
     }
-    if (list_of(record, "VUSBs", &list)) {
-        return "a USB device is passed through to it";
+    jread_number(jread_get(record, "VCPUs_max"), UINT32_MAX, &vcpus);
+    jread_number(jread_get(jread_get(host, "cpu_info"), "cpu_count"), UINT32_MAX, &cpus);
+    if (cpus && vcpus > cpus &&
+        !db_truth(db_text(jread_get(record, "platform"), "vcpu-unrestricted"))) {
+        return pool_textf(db->pool, "it has %llu vCPUs, the host %llu CPUs",
+                          (unsigned long long)vcpus, (unsigned long long)cpus);
     }
-    if (jread_get(jread_get(record, "blocked_operations"), "pool_migrate")) {
-        return "pool_migrate is among its blocked operations";
+    jread_number(jread_get(record, "hardware_platform_version"), UINT32_MAX, &platform);
+    if (db_list(host, "virtual_hardware_platform_versions", &list) && !has_number(list, platform)) {
+        return pool_textf(db->pool, "virtual hardware platform version %llu is not offered there",
+                          (unsigned long long)platform);
     }
-    /* XAPI's own list, which it keeps up to date; while another operation runs it is empty. */
-    nr = list_of(record, "allowed_operations", &list);
+    nr = db_list(host, "capabilities", &list);
     for (size_t i = 0; i < nr; i++) {
-        if (!strcmp(item_of(list, i), "pool_migrate")) {
-            return "";
+        hvm |= !strncmp(db_item(list, i), "hvm", 3);
+    }
+    if (nr && !hvm && strcmp(db_text(record, "domain_type"), "pv") != 0) {
+        return "its CPUs have no hardware virtualisation";
+    }
+    return "";
+}
+
+static int need_hosts(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
+                      struct exclaim_error *err)
+{
+    for (uint32_t h = 0; h < db->pool->nr_hosts; h++) {
+        const char *why;
+
+        if (h == vm->host) {
+            continue;
+        }
+        why = host_lacks(db, record, db_record(db, DB_HOST, db->pool->host[h].ref));
+        if (why && !*why) {
+            why = gpu_lacks(db, record, h);
+        }
+        if (!why) {
+            return pool_no_memory(err);
+        }
+        if (*why && bar_host(db, vm, h, why, err)) {
+            return -1;
         }
     }
-    return nr ? "XAPI does not list pool_migrate among what it allows (drivers, features)" : "";
+    return 0;
 }
 
 int agility_of(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
                struct exclaim_error *err)
 {
-    const char *why = immovable(record);
+    const char *why = immovable(db, record);
 
-    vm->why_not_agile = "";
     pool_allow_all(db->pool, vm);
-    if (*why && narrow(db, vm, NULL, why, "", err)) {
-        return -1;
+    if (!why || (*why && narrow(db, vm, NULL, why, "", "", err))) {
+        return why ? -1 : pool_no_memory(err);
     }
     return need_storage(db, record, vm, err) || need_networks(db, record, vm, err) ||
-                   need_gpus(db, record, vm, err)
+                   need_hosts(db, record, vm, err)
                ? -1
                : 0;
 }

@@ -24,7 +24,8 @@ struct exclaim_xapi {
     char *user, *password;
     char session[EXCLAIM_XAPI_REF]; /* "" before login */
     uint32_t next_id;
-    bool closing; /* stop is not asked any more */
+    json_object *names; /* reference → name, of hosts, VMs, SRs and networks */
+    bool closing;       /* stop is not asked any more */
     CURLM *multi;
     struct {
         char token[256];
@@ -32,6 +33,11 @@ struct exclaim_xapi {
         bool no_events;
     } watch;
 };
+
+/* --- names.c --- */
+
+/* References in the text become names, and what would not be safe on a terminal becomes `?`. */
+void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err);
 
 /* --- endpoint.c --- */
 

@@ -23,6 +23,7 @@ static const char *const methods[DB_CLASSES] = {
     [DB_PIF] = "PIF.get_all_records",
     [DB_VGPU] = "VGPU.get_all_records",
     [DB_PGPU] = "PGPU.get_all_records",
+    [DB_VGPU_TYPE] = "VGPU_type.get_all_records",
     [DB_VM_GROUP] = "VM_group.get_all_records",
 };
 
@@ -93,6 +94,36 @@ bool db_true(json_object *record, const char *member)
     json_object *value = jread_get(record, member);
 
     return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+bool db_truth(const char *text)
+{
+    static const char *const yes[] = { "true", "t", "1", "yes", "y" };
+
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+        if (!strcasecmp(text, yes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool db_ref(const char *text)
+{
+    return *text && strcmp(text, "OpaqueRef:NULL") != 0;
+}
+
+size_t db_list(json_object *record, const char *member, json_object **list)
+{
+    *list = jread_get(record, member);
+    return json_object_is_type(*list, json_type_array) ? json_object_array_length(*list) : 0;
+}
+
+const char *db_item(json_object *list, size_t i)
+{
+    json_object *item = json_object_array_get_idx(list, i);
+
+    return json_object_is_type(item, json_type_string) ? json_object_get_string(item) : "";
 }
 
 uint32_t db_host(const struct database *db, const char *ref)

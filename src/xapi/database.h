@@ -22,6 +22,7 @@ enum db_class {
     DB_PIF,
     DB_VGPU, /* from here on: not every XAPI has them */
     DB_PGPU,
+    DB_VGPU_TYPE,
     DB_VM_GROUP,
     DB_CLASSES
 };
@@ -31,7 +32,6 @@ enum db_class {
 /* Which hosts have something: by its reference. */
 struct host_set {
     uint64_t host[HOST_WORDS];
-    uint32_t users; /* running VMs that need it */
 };
 
 struct host_sets {
@@ -43,7 +43,10 @@ struct host_sets {
 struct database {
     struct rpc rpc[DB_CLASSES]; /* their results are the tables: reference → record */
     json_object *none;          /* an empty table */
-    struct host_sets storage, networks, gpus;
+    struct host_sets storage;   /* by SR: plugged */
+    struct host_sets networks;  /* by network: an interface */
+    struct host_sets slaves;    /* by network: an interface that is part of a bond */
+    struct host_sets users;     /* by network: a running VM */
     struct exclaim_pool *pool;
 };
 
@@ -63,8 +66,23 @@ json_object *db_follow(const struct database *db, enum db_class which, json_obje
 const char *db_text(json_object *record, const char *member);
 bool db_true(json_object *record, const char *member);
 
+/* "true", "1", "yes", "t", "y", as XAPI reads texts. */
+bool db_truth(const char *text);
+
+/* Whether a text is a reference to something, as OpaqueRef:NULL and "" are not. */
+bool db_ref(const char *text);
+
+/* The list that a member is, and its length; its i-th text. */
+size_t db_list(json_object *record, const char *member, json_object **list);
+const char *db_item(json_object *list, size_t i);
+
 /* The host with this reference; EXCLAIM_NO_HOST. */
 uint32_t db_host(const struct database *db, const char *ref);
+
+/* --- names.c --- */
+
+/* Remembers what names_put() needs. */
+void names_keep(struct exclaim_xapi *xapi, const struct database *db);
 
 /* --- hosts.c --- */
 
@@ -82,7 +100,7 @@ int db_vms(struct database *db, struct exclaim_error *err);
 /* --- agility.c --- */
 
 int agility_prepare(struct database *db, struct exclaim_error *err);
-/* Fills allowed and why_not_agile. */
+/* Fills allowed and bars. */
 int agility_of(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
                struct exclaim_error *err);
 void agility_drop(struct database *db);

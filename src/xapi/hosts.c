@@ -33,6 +33,7 @@ int host_from_metrics(struct exclaim_pool_host *host, json_object *metrics,
     host->time_unix_ms = exclaim_now_unix_ms();
     host->dead = !live;
     host->enabled &= live;
+    host->closed = live ? host->closed : "it is not live";
     host->why = live ? "the host was not asked" : "XAPI says that the host is not live";
     return 0;
 }
@@ -43,6 +44,33 @@ static const char *text(struct exclaim_pool *pool, json_object *record, const ch
     const char *value = db_text(record, member);
 
     return pool_text(pool, value, strlen(value));
+}
+
+/* Why no VM may be migrated to it; "" if one may (xapi_host_helpers.ml, valid_operations). */
+static const char *closed(json_object *record)
+{
+    json_object *operations = jread_get(record, "current_operations");
+
+    if (!db_true(record, "enabled")) {
+        return db_truth(db_text(jread_get(record, "other_config"), "MAINTENANCE_MODE"))
+                   ? "it is in maintenance mode"
+                   : "it is disabled";
+    }
+    if (json_object_is_type(operations, json_type_object)) {
+        json_object_object_foreach(operations, task, name)
+        {
+            const char *text =
+                json_object_is_type(name, json_type_string) ? json_object_get_string(name) : "";
+
+            (void)task;
+            if (!strcmp(text, "evacuate") || !strcmp(text, "reboot") || !strcmp(text, "shutdown")) {
+                return !strcmp(text, "evacuate") ? "it is being evacuated by XAPI"
+                       : *text == 'r'            ? "it is being rebooted"
+                                                 : "it is being shut down";
+            }
+        }
+    }
+    return "";
 }
 
 static int fill(struct database *db, json_object *record, const char *ref,
@@ -60,7 +88,8 @@ static int fill(struct database *db, json_object *record, const char *ref,
     pool_version(db_text(versions, "platform_version"), host->version.part);
     pool_version(db_text(versions, "xapi_build"), host->version.part + 4);
     pool_version(host->xen_version, host->version.part + 8);
-    host->enabled = db_true(record, "enabled");
+    host->closed = closed(record);
+    host->enabled = !*host->closed;
     return host_from_metrics(host, db_follow(db, DB_HOST_METRICS, record, "metrics"), err);
 }
 

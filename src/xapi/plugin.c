@@ -26,12 +26,11 @@ static void use_host(struct exclaim_pool_host *host, const struct exclaim_pool_h
     host->why = part->why;
 }
 
-/* @stayed: the numbers that it has are of the same host. */
-static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *part, bool stayed)
+static void use_vm(struct exclaim_pool_vm *vm, const struct exclaim_pool_vm *part)
 {
     uint64_t pool_pages = exclaim_arrival_pages(part->vcpus, part->paging_pool_bytes);
 
-    if (part->nr_nodes || !vm->nr_nodes || !stayed || vm->pages_source != EXCLAIM_FROM_XAPI) {
+    if (part->nr_nodes || !vm->nr_nodes || vm->pages_source != EXCLAIM_FROM_XAPI) {
         vm->nr_nodes = part->nr_nodes;
         vm->pages = part->pages;
         vm->total_pages = part->total_pages;
@@ -56,50 +55,30 @@ static json_object *index_vms(const struct exclaim_pool *pool)
     return index;
 }
 
-/* @at_home: VMs that a host has told of on which they were before.  A VM on its way has a domain on
- * both hosts, and runs on the one that it leaves. */
-static int use_part(struct exclaim_pool *pool, json_object *index, bool *at_home, uint32_t h,
+/* Numbers of VMs that run on the host by the database, and of no others: a VM on its way has a
+ * domain on both hosts, and what a member says must not take a VM off another. */
+static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
                     struct exclaim_pool *part, struct exclaim_error *err)
 {
     struct exclaim_pool_host *host = &pool->host[h];
-    bool *seen;
 
     if (*part->host->uuid && strcmp(part->host->uuid, host->uuid) != 0) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "the answer is of host %.40s, not %.40s",
                             part->host->uuid, host->uuid);
     }
-    seen = calloc((size_t)pool->nr_vms + 1, sizeof(*seen));
-    if (!seen) {
-        return pool_no_memory(err);
-    }
     for (uint32_t v = 0; v < part->nr_vms; v++) {
         json_object *at = jread_get(index, part->vm[v].uuid);
 
-        if (at && *part->vm[v].uuid) {
-            struct exclaim_pool_vm *vm = &pool->vm[json_object_get_int64(at)];
-
-            if (at_home[json_object_get_int64(at)] && vm->host != h) {
-                continue;
-            }
-            at_home[json_object_get_int64(at)] |= vm->host == h;
-            use_vm(vm, &part->vm[v], vm->host == h);
-            vm->host = h;
-            pool_allow(vm, h);
-            seen[json_object_get_int64(at)] = true;
+        if (at && *part->vm[v].uuid && pool->vm[json_object_get_int64(at)].host == h) {
+            use_vm(&pool->vm[json_object_get_int64(at)], &part->vm[v]);
         }
     }
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        if (pool->vm[v].host == h && !seen[v]) {
-            pool->vm[v].host = EXCLAIM_NO_HOST;
-        }
-    }
-    free(seen);
     use_host(host, part->host);
     pool_adopt(pool, part);
     return 0;
 }
 
-static int see_answer(struct exclaim_pool *pool, json_object *index, bool *at_home, uint32_t host,
+static int see_answer(struct exclaim_pool *pool, json_object *index, uint32_t host,
                       const struct rpc *rpc, struct exclaim_error *err)
 {
     struct exclaim_pool part;
@@ -116,7 +95,7 @@ static int see_answer(struct exclaim_pool *pool, json_object *index, bool *at_ho
                             (size_t)json_object_get_string_len(rpc->result), &part, err)) {
         return -1;
     }
-    rc = use_part(pool, index, at_home, host, &part, err);
+    rc = use_part(pool, index, host, &part, err);
     exclaim_pool_free(&part); /* empty if it was used */
     return rc;
 }
@@ -125,12 +104,10 @@ int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint3
                uint32_t nr, struct exclaim_error *failed, struct exclaim_error *err)
 {
     struct rpc *rpc = calloc(nr + 1, sizeof(*rpc));
-    bool *at_home = calloc((size_t)pool->nr_vms + 1, sizeof(*at_home));
     json_object *index = index_vms(pool);
 
-    if (!rpc || !at_home || !index) {
+    if (!rpc || !index) {
         free(rpc);
-        free(at_home);
         json_object_put(index);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "asking %u hosts", nr);
     }
@@ -146,13 +123,12 @@ int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint3
     }
     for (uint32_t i = 0; i < nr; i++) {
         failed[i] = (struct exclaim_error){ 0 };
-        if (see_answer(pool, index, at_home, host[i], &rpc[i], &failed[i])) {
+        if (see_answer(pool, index, host[i], &rpc[i], &failed[i])) {
             exclaim_error_wrap(&failed[i], "plugin exclaim");
         }
         rpc_drop(&rpc[i]);
     }
     json_object_put(index);
-    free(at_home);
     free(rpc);
     if (xapi->opt.stop && xapi->opt.stop(xapi->opt.arg)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINTR, "asking %u hosts", nr);

@@ -177,6 +177,7 @@ static void destroy(struct exclaim_xapi *xapi)
     wipe(xapi->password);
     free(xapi->user);
     free(xapi->watch.refs);
+    json_object_put(xapi->names);
     free(xapi);
 }
 

@@ -3,18 +3,8 @@
 #include "database.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-
-/* VMs that ran on a host by the database and not by its own word: it moves, starts or ends.  The
- * database has the last word, because a VM must not be forgotten in a plan. */
-static void keep_residence(struct exclaim_pool *pool, const uint32_t *resident)
-{
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        if (pool->vm[v].host == EXCLAIM_NO_HOST) {
-            pool->vm[v].host = resident[v];
-        }
-    }
-}
 
 /* XAPI's nodes of a VM are as old as its last event, which may have been on another host. */
 static void drop_stale_nodes(struct exclaim_pool *pool)
@@ -36,14 +26,7 @@ static int ask_all(struct exclaim_xapi *xapi, struct exclaim_pool *pool, struct 
 {
     struct exclaim_error failed[EXCLAIM_POOL_HOSTS];
     uint32_t live[EXCLAIM_POOL_HOSTS], nr = 0;
-    uint32_t *resident = pool_alloc(pool, (size_t)pool->nr_vms + 1, sizeof(*resident));
 
-    if (!resident) {
-        return pool_no_memory(err);
-    }
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        resident[v] = pool->vm[v].host;
-    }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         if (!pool->host[h].dead) {
             live[nr++] = h;
@@ -60,7 +43,6 @@ static int ask_all(struct exclaim_xapi *xapi, struct exclaim_pool *pool, struct 
             }
         }
     }
-    keep_residence(pool, resident);
     drop_stale_nodes(pool);
     return 0;
 }
@@ -73,6 +55,9 @@ int exclaim_xapi_snapshot(struct exclaim_xapi *xapi, struct exclaim_pool *pool,
 
     *pool = (struct exclaim_pool){ 0 };
     rc = db_read(xapi, &db, err) || db_hosts(&db, err) || db_vms(&db, err) ? -1 : 0;
+    if (!rc) {
+        names_keep(xapi, &db);
+    }
     agility_drop(&db);
     db_drop(&db);
     if (!rc) {
@@ -88,53 +73,65 @@ int exclaim_xapi_snapshot(struct exclaim_xapi *xapi, struct exclaim_pool *pool,
     return 0;
 }
 
+/* Whether @ref is in a list of references. */
+static bool among(json_object *list, const char *ref)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        if (!strcmp(db_item(list, i), ref)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where VMs run is the database's to say. */
+static int residents(struct exclaim_xapi *xapi, const char *host_ref, struct rpc *rpc,
+                     struct exclaim_error *err)
+{
+    *rpc = (struct rpc){ .method = "host.get_resident_VMs", .params = rpc_params(host_ref, NULL) };
+    if (rpc_call(xapi, rpc, err)) {
+        return -1;
+    }
+    if (!json_object_is_type(rpc->result, json_type_array)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "host.get_resident_VMs answered no list");
+    }
+    return 0;
+}
+
+static void settle(struct exclaim_pool *pool, uint32_t host, json_object *list)
+{
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        struct exclaim_pool_vm *vm = &pool->vm[v];
+
+        if (!among(list, vm->ref)) {
+            vm->host = vm->host == host ? EXCLAIM_NO_HOST : vm->host;
+        } else if (vm->host != host) {
+            /* Its pages were counted on another host. */
+            vm->host = host;
+            vm->nr_nodes = 0;
+            vm->exact = false;
+            vm->why = "the host does not show it yet";
+        }
+    }
+}
+
 /* A host without plugin: what the database says now. */
 static int refresh_database(struct exclaim_xapi *xapi, struct exclaim_pool *pool, uint32_t host,
                             struct exclaim_error *err)
 {
     struct exclaim_pool_host *h = &pool->host[host];
-    struct rpc rpc[2] = {
-        { .method = "host.get_metrics", .params = rpc_params(h->ref, NULL) },
-        { .method = "host.get_resident_VMs", .params = rpc_params(h->ref, NULL) },
-    };
+    struct rpc ref = { .method = "host.get_metrics", .params = rpc_params(h->ref, NULL) };
     struct rpc metrics = { .method = "host_metrics.get_record" };
     const char *why = h->why;
-    int rc = -1;
+    int rc = rpc_call(xapi, &ref, err);
 
-    rpc_run(xapi, rpc, 2, NULL);
-    metrics.params = rpc_params(json_object_get_string(rpc[0].result), NULL);
-    if (rpc[0].failed || rpc[1].failed) {
-        rpc_fail(&rpc[rpc[0].failed ? 0 : 1], err);
-        goto out;
+    if (!rc) {
+        metrics.params = rpc_params(json_object_get_string(ref.result), NULL);
+        rc = rpc_call(xapi, &metrics, err) || host_from_metrics(h, metrics.result, err) ? -1 : 0;
+        h->why = why;
     }
-    if (!json_object_is_type(rpc[1].result, json_type_array)) {
-        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "host.get_resident_VMs answered no list");
-        goto out;
-    }
-    if (rpc_call(xapi, &metrics, err) || host_from_metrics(h, metrics.result, err)) {
-        goto out;
-    }
-    h->why = why;
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        bool here = false;
-
-        for (size_t i = 0; i < json_object_array_length(rpc[1].result); i++) {
-            const char *ref = json_object_get_string(json_object_array_get_idx(rpc[1].result, i));
-
-            here |= ref && !strcmp(ref, pool->vm[v].ref);
-        }
-        if (here) {
-            pool->vm[v].host = host;
-        } else if (pool->vm[v].host == host) {
-            pool->vm[v].host = EXCLAIM_NO_HOST;
-        }
-    }
-    rc = 0;
-
-out:
     rpc_drop(&metrics);
-    rpc_drop(&rpc[0]);
-    rpc_drop(&rpc[1]);
+    rpc_drop(&ref);
     return rc;
 }
 
@@ -142,19 +139,49 @@ int exclaim_xapi_refresh(struct exclaim_xapi *xapi, struct exclaim_pool *pool, u
                          struct exclaim_error *err)
 {
     struct exclaim_error failed;
-    int rc;
+    struct rpc here;
+    int rc = residents(xapi, pool->host[host].ref, &here, err);
 
-    if (pool->host[host].host_free_source != EXCLAIM_FROM_HYPERCALL) {
+    if (!rc) {
+        settle(pool, host, here.result);
+    }
+    if (!rc && pool->host[host].host_free_source != EXCLAIM_FROM_HYPERCALL) {
         rc = refresh_database(xapi, pool, host, err);
-    } else {
+    } else if (!rc) {
         rc = plugin_ask(xapi, pool, &host, 1, &failed, err);
         if (!rc && failed.kind) {
             rc = exclaim_fail(err, failed.kind, 0, "%s", failed.text);
         }
     }
+    rpc_drop(&here);
     if (rc) {
         return exclaim_error_wrap(err, "host %s", pool->host[host].name);
     }
     drop_stale_nodes(pool);
     return pool_finish(pool, err);
+}
+
+int exclaim_xapi_residents(struct exclaim_xapi *xapi, const char *host_ref, uint32_t *nr,
+                           char *first, size_t size, struct exclaim_error *err)
+{
+    struct rpc here;
+    int rc = residents(xapi, host_ref, &here, err);
+
+    *nr = 0;
+    for (size_t i = 0; !rc && i < json_object_array_length(here.result); i++) {
+        struct rpc rpc = { .method = "VM.get_record",
+                           .params = rpc_params(db_item(here.result, i), NULL) };
+
+        if (!rpc_call(xapi, &rpc, err)) {
+            if (!db_true(rpc.result, "is_control_domain") && !(*nr)++) {
+                snprintf(first, size, "%.100s (%.20s)", db_text(rpc.result, "name_label"),
+                         db_text(rpc.result, "power_state"));
+            }
+        } else if (strcmp(rpc.code, "HANDLE_INVALID") != 0) {
+            rc = -1; /* else it has gone meanwhile */
+        }
+        rpc_drop(&rpc);
+    }
+    rpc_drop(&here);
+    return rc ? exclaim_error_wrap(err, "VMs resident there") : 0;
 }

@@ -65,7 +65,11 @@ int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const ch
             task->error = *err;
         }
     } else {
+        snprintf(task->code, sizeof(task->code), "%s", rpc.code);
         exclaim_error_wrap(err, "VM.pool_migrate");
+        if (err) {
+            names_put(xapi, err);
+        }
     }
     rpc_drop(&rpc);
     return rc;
@@ -102,7 +106,8 @@ static void gone(struct exclaim_xapi_task *task)
 }
 
 /* Whether a record says anything new. */
-static bool see_record(struct exclaim_xapi_task *task, json_object *record)
+static bool see_record(const struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
+                       json_object *record)
 {
     struct exclaim_error ignored;
     struct jread r = { .err = &ignored };
@@ -118,6 +123,7 @@ static bool see_record(struct exclaim_xapi_task *task, json_object *record)
     } else if (!strcmp(status, "failure")) {
         task->state = EXCLAIM_TASK_FAILURE;
         rpc_error(jread_get(record, "error_info"), task->code, param, &task->error);
+        names_put(xapi, &task->error);
     } else if (!strcmp(status, "cancelled")) {
         task->state = EXCLAIM_TASK_CANCELLED;
         exclaim_fail(&task->error, EXCLAIM_ERR_SYSTEM, ECANCELED, "the task was cancelled");
@@ -125,7 +131,8 @@ static bool see_record(struct exclaim_xapi_task *task, json_object *record)
     return moved || task->state != EXCLAIM_TASK_PENDING;
 }
 
-static uint32_t see_event(struct exclaim_xapi_task *task, uint32_t nr, json_object *event)
+static uint32_t see_event(const struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
+                          uint32_t nr, json_object *event)
 {
     struct exclaim_error ignored;
     struct jread r = { .err = &ignored };
@@ -141,7 +148,7 @@ static uint32_t see_event(struct exclaim_xapi_task *task, uint32_t nr, json_obje
             gone(&task[i]);
             return 1;
         }
-        return record && see_record(&task[i], record);
+        return record && see_record(xapi, &task[i], record);
     }
     return 0;
 }
@@ -170,7 +177,7 @@ static int look(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task, uint3
     }
     for (uint32_t i = 0; i < pending; i++) {
         if (!rpc[i].failed) {
-            *changed += see_record(&task[at[i]], rpc[i].result);
+            *changed += see_record(xapi, &task[at[i]], rpc[i].result);
         } else if (!strcmp(rpc[i].code, "HANDLE_INVALID")) {
             gone(&task[at[i]]);
             ++*changed;
@@ -248,7 +255,7 @@ static int events(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task, uin
     }
     list = jread_array(&r, rpc.result, "events");
     for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-        *changed += see_event(task, nr, json_object_array_get_idx(list, i));
+        *changed += see_event(xapi, task, nr, json_object_array_get_idx(list, i));
     }
     snprintf(xapi->watch.token, sizeof(xapi->watch.token), "%s",
              jread_str(&r, rpc.result, "token"));
@@ -331,6 +338,7 @@ int exclaim_xapi_vm(struct exclaim_xapi *xapi, const char *vm_ref, struct exclai
         goto out;
     }
     state = jread_str(&r, rpc.result, "power_state");
+    snprintf(vm->state, sizeof(vm->state), "%s", state);
     vm->running = !strcmp(state, "Running") || !strcmp(state, "Paused");
     rpc_copy_ref(jread_get(rpc.result, "resident_on"), vm->host_ref);
     json_object *operations = jread_object(&r, rpc.result, "current_operations");

@@ -95,8 +95,7 @@ static void next(struct brute *b, uint32_t at, uint32_t leave, uint32_t keep)
         const int64_t all = own + (int64_t)vm->pool->arrival_pages;
 
         if (h == b->from || !pool->host[h].enabled || !exclaim_pool_may_run(vm->pool, h) ||
-            exclaim_host_version_compare(&pool->host[h].version, &pool->host[b->from].version) <
-                0 ||
+            exclaim_host_version_older(&pool->host[h].version, &pool->host[b->from].version) ||
             b->total[h] < all) {
             continue;
         }

@@ -27,6 +27,9 @@ uint64_t gen_below(uint64_t *seed, uint64_t limit)
     return gen_random(seed) % limit;
 }
 
+struct exclaim_bar gen_local_disk = { .host = { ~0ull, ~0ull, ~0ull, ~0ull },
+                                      .why = "its disk is local" };
+
 static void *must(void *memory)
 {
     if (!memory) {
@@ -117,7 +120,6 @@ uint32_t gen_vm(struct exclaim_pool *pool, uint32_t host, uint32_t nodes, const 
         .why = "",
         .vcpus = vcpus,
         .arrival_pages = vcpus ? exclaim_arrival_pages(vcpus, 0) : 0,
-        .why_not_agile = "",
     };
     for (uint32_t n = 0; n < nodes; n++) {
         m->pages[index][n] = pages[n];
@@ -220,7 +222,7 @@ static void odd_vm(struct exclaim_pool *pool, uint64_t *seed)
     }
     if (kind == 7) {
         vm->allowed[0] &= ~(1ull << gen_below(seed, pool->nr_hosts)) | 1ull << host;
-        vm->why_not_agile = "its disk is local";
+        vm->bars = &gen_local_disk;
     }
 }
 

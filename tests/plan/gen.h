@@ -40,4 +40,7 @@ struct exclaim_pool *gen_large(const struct gen_large *how, uint64_t seed);
  */
 struct exclaim_pool *gen_odd(uint32_t nodes, uint32_t vms, uint64_t seed);
 
+/* Of a VM that may run nowhere but where it is. */
+extern struct exclaim_bar gen_local_disk;
+
 #endif

@@ -91,7 +91,7 @@ static bool allowed(const struct program *p, const struct vm *vm, uint32_t host)
     const struct exclaim_pool_host *h = &p->pool->host[host];
 
     return !p->leaving[host] && h->enabled && exclaim_pool_may_run(vm->pool, host) &&
-           exclaim_host_version_compare(&h->version, &p->pool->host[vm->pool->host].version) >= 0 &&
+           !exclaim_host_version_older(&h->version, &p->pool->host[vm->pool->host].version) &&
            host_room(h) >= vm->total + vm->arrival;
 }
 

@@ -295,7 +295,7 @@ static void who_may_not_go_stays(void **state)
 
     pool->host[2].version.part[0] = 4;
     pool->vm[0].allowed[0] = 1;
-    pool->vm[0].why_not_agile = "its disk is local";
+    pool->vm[0].bars = &gen_local_disk;
     pool->vm[1].pinned = true;
     gen_vm(pool, 2, 2, PAGES(0, 950), 0);
     plan = evacuate(pool, NULL);

@@ -204,7 +204,7 @@ static void nobody_goes_back_to_an_older_host(void **state)
 
     /* With agility for host 2 alone the second step cannot be done once host 2 is older. */
     pool->vm[1].allowed[0] = 1u << 1;
-    pool->vm[1].why_not_agile = "its disk is local";
+    pool->vm[1].bars = &gen_local_disk;
     assert_int_equal(exclaim_plan_rolling(pool, &opt, &plan, &err), 0);
     assert_true(plan->blocked);
     assert_int_equal(plan->nr_steps, 2);

@@ -82,7 +82,7 @@ static void numbers(void **state)
     assert_int_equal(pool.vm[0].arrival_pages, 1024 + 30 + 2 * 38);
     assert_int_equal(pool.vm[0].pages_source, EXCLAIM_FROM_CONSOLE);
     assert_string_equal(pool.vm[0].uuid, VM_1);
-    assert_string_equal(pool.vm[0].why_not_agile, "");
+    assert_null(pool.vm[0].bars);
     exclaim_pool_free(&pool);
 }
 
@@ -257,11 +257,18 @@ static void versions(void **state)
     struct exclaim_host_version b = a;
 
     (void)state;
-    assert_int_equal(exclaim_host_version_compare(&a, &b), 0);
+    assert_false(exclaim_host_version_older(&a, &b));
     b.part[11] = 10;
-    assert_true(exclaim_host_version_compare(&a, &b) < 0);
+    assert_true(exclaim_host_version_older(&a, &b));
+    assert_false(exclaim_host_version_older(&b, &a));
+    /* Newer in one of the three does not make up for another. */
     b.part[4] = 25;
-    assert_true(exclaim_host_version_compare(&a, &b) > 0);
+    assert_true(exclaim_host_version_older(&a, &b));
+    assert_true(exclaim_host_version_older(&b, &a));
+    /* Within one, what stands first decides. */
+    b.part[4] = 27;
+    b.part[5] = 0;
+    assert_false(exclaim_host_version_older(&b, &a));
 }
 
 int main(void)

@@ -147,7 +147,7 @@ static void refused(void **state)
     /* 1500000 and 8192 pages needed, 1000000 free */
     assert_string_equal(task[0].error.text, "HOST_NOT_ENOUGH_FREE_MEMORY: 6177554432, 4096000000");
     assert_int_equal(task[1].state, EXCLAIM_TASK_FAILURE);
-    assert_string_equal(task[1].code, "VM_HOST_INCOMPATIBLE_VERSION_MIGRATE");
+    assert_string_equal(task[1].code, "NOT_SUPPORTED_DURING_UPGRADE");
     assert_int_equal(task[1].error.kind, EXCLAIM_ERR_SYSTEM);
     assert_on("v1", "a");
 

@@ -21,7 +21,8 @@ class Calls:
             "system.listMethods": lambda s=None: self.list_methods(), "host.call_plugin": self.call_plugin,
             "host.enable": lambda s, host: self.db.set("host", host, enabled=True) or "",
             "host.disable": lambda s, host: self.db.set("host", host, enabled=False) or "",
-            "host.get_resident_VMs": lambda s, host: list(self.db.record("host", host)["resident_VMs"]),
+            "host.get_resident_VMs": lambda s, host: self.residents(self._host(host)),
+            "sim.refusal": self.refusal,
             "host.compute_free_memory": lambda s, host: str(sum(self.pool.free[self._host(host)]) * 4096),
             "VM.pool_migrate": self.pool_migrate, "VM.assert_can_boot_here": self.assert_can_boot_here,
             "task.cancel": lambda s, task: self.tasks.cancel(task) or "",
@@ -133,8 +134,20 @@ class Calls:
 
     def assert_can_boot_here(self, _session, vm, host):
         self.db.record("VM", vm)
-        self.pool._check_place(vm, self._host(host))
+        self.pool.rules.boot_here(vm, self._host(host))
         return ""
+
+    def residents(self, host):
+        """host.resident_VMs is the other side of VM.resident_on."""
+        return [ref for ref, record in self.db.tables["VM"].items() if record["resident_on"] == host]
+
+    def refusal(self, _session, vm, host):
+        """XAPI's error to a migration of the VM to the host, [] if there is none; memory left out."""
+        try:
+            self.pool.rules.check(vm, self._host(host))
+        except Failure as e:
+            return e.description
+        return []
 
     def _async_migrate(self, session, vm, host, _options):
         self.db.record("VM", vm)

@@ -11,7 +11,7 @@ NULL = "OpaqueRef:NULL"
 _NAMES = uuid.UUID("5a3c6a52-6f1e-4d0e-9b1f-2c8d1f0c7a11")
 
 CLASSES = ("pool", "host", "host_metrics", "VM", "VM_metrics", "VBD", "VDI", "SR", "PBD", "VIF", "network", "PIF", "PCI",
-           "VGPU", "PGPU", "GPU_group", "VM_group", "VUSB", "task", "session", "host_patch", "message")
+           "VGPU", "VGPU_type", "PGPU", "GPU_group", "VM_group", "VUSB", "task", "session", "host_patch", "message")
 
 
 def stable_uuid(*parts):

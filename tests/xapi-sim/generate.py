@@ -3,11 +3,14 @@
 
 The state file is JSON; everything but names may be left out (pool.py has the defaults):
   {"name", "password", "pages_per_second",
-   "hosts": [{"name", "address", "nodes": [pages of each], "xen", "platform", "xapi", "enabled", "live", "plugin"}],
-   "storage": [{"name", "hosts": [names]}], "networks": [{"name", "hosts": [names], "internal"}],
-   "groups": [{"name", "placement"}],
+   "hosts": [{"name", "address", "nodes": [pages of each], "xen", "platform", "xapi", "enabled", "live", "plugin",
+              "cpus", "vendor", "features": as XAPI writes them, "hvm", "operations": {task: name}}],
+   "storage": [{"name", "hosts": [names]}],
+   "networks": [{"name", "hosts": [names], "internal", "managed", "assumed": assume_network_is_shared, "slaves": [names of hosts]}],
+   "gpus": [{"name", "host", "size", "moves": its vGPUs may be migrated}], "groups": [{"name", "placement"}],
    "vms": [{"name", "host", "nodes": [pages on each], "vcpus", "type", "storage": [names], "networks": [names], "group",
-            "mask", "pci", "state"}]}
+            "mask", "pci", "usb", "vgpu": [size, name of a GPU], "cached": disks reset on boot, "nomigrate", "nested", "blocked": why,
+            "features", "vendor", "platform_version", "unrestricted", "operations": {task: name}, "state"}]}
 Pages are of 4 KiB.
 """
 import argparse

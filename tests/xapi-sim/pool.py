@@ -6,10 +6,12 @@ import time
 
 from codec import Failure
 from database import NULL, Database, reference, stable_uuid
+from rules import Rules
 
 PAGE = 4096
 MIB = 1 << 20
 OVERHEAD_PAGES = 8192
+FEATURES = "1fcbfbff-f7fa3223-2d93fbff-00000423-00000001-00003fbf-00000000-00000000"
 
 
 def _default_versions(host):
@@ -21,6 +23,7 @@ def _default_versions(host):
 class Pool:
     def __init__(self, state, hook=None, plugin=None):
         self.db = Database()
+        self.rules = Rules(self.db)
         self.state = state
         self.hook = hook      # command for a migration: VM uuid, source, destination
         self.plugin = plugin  # command for a host's part of the snapshot: host name
@@ -31,6 +34,7 @@ class Pool:
         self.vcpus = {}
         self._hosts()
         self._things()
+        self._gpus()
         for vm in state.get("vms", []):
             self._vm(vm)
         for ref in self.free:
@@ -63,8 +67,12 @@ class Pool:
                 "uuid": host.get("uuid", self._uuid("host", name)), "name_label": name, "name_description": "",
                 "hostname": name, "address": host.get("address", "192.0.2.1"), "enabled": host.get("enabled", True),
                 "metrics": metrics, "memory_overhead": str(72 * MIB), "software_version": _default_versions(host),
+                "cpu_info": {"vendor": host.get("vendor", "GenuineIntel"), "features_hvm": host.get("features", FEATURES),
+                             "features_pv": host.get("features", FEATURES), "cpu_count": str(host.get("cpus", 64))},
+                "capabilities": ["xen-3.0-x86_64"] + (["hvm-3.0-x86_64"] if host.get("hvm", True) else []),
+                "virtual_hardware_platform_versions": ["0", "1", "2"],
                 "resident_VMs": [], "PBDs": [], "PIFs": [], "PCIs": [], "PGPUs": [], "other_config": {}, "tags": [],
-                "allowed_operations": ["evacuate", "provision"], "current_operations": {}, "API_version_major": "2",
+                "allowed_operations": ["evacuate", "provision"], "current_operations": dict(host.get("operations", {})), "API_version_major": "2",
                 "API_version_minor": "21", "numa_affinity_policy": "default_policy", "editions": [], "license_params": {}})
 
     def _things(self):
@@ -80,22 +88,51 @@ class Pool:
         for net in self.state.get("networks", []):
             ref = self._ref("network", net["name"])
             self.db.add("network", ref, {"uuid": self._uuid("network", net["name"]), "name_label": net["name"], "PIFs": [],
-                                         "VIFs": [], "bridge": "xenbr0", "other_config": {}})
+                                         "VIFs": [], "bridge": "xenbr0", "managed": net.get("managed", True),
+                                         "other_config": {"assume_network_is_shared": "true"} if net.get("assumed") else {}})
             for host in [] if net.get("internal") else net["hosts"]:
                 pif = self._ref("PIF", net["name"] + "/" + host)
                 self.db.add("PIF", pif, {"uuid": self._uuid("PIF", net["name"] + "/" + host), "network": ref,
-                                         "host": self._ref("host", host), "device": "eth0", "currently_attached": True})
+                                         "host": self._ref("host", host), "device": "eth0", "currently_attached": True,
+                                         "bond_slave_of": reference("Bond", host) if host in net.get("slaves", []) else NULL})
                 self.db.record("network", ref)["PIFs"].append(pif)
         for group in self.state.get("groups", []):
             self.db.add("VM_group", self._ref("VM_group", group["name"]), {
                 "uuid": self._uuid("VM_group", group["name"]), "name_label": group["name"], "name_description": "",
                 "placement": group.get("placement", "anti_affinity"), "VMs": []})
 
+    def _gpus(self):
+        """Each of state["gpus"]: {"name", "host", "size", "moves"}; one group, types by their size."""
+        for gpu in self.state.get("gpus", []):
+            ref = self._ref("PGPU", gpu["name"])
+            types = [self._gpu_type(size) for size in (1, 2, 4)]
+            self.db.add("PGPU", ref, {"uuid": self._uuid("PGPU", gpu["name"]), "host": self._ref("host", gpu["host"]),
+                                      "GPU_group": self._ref("GPU_group", "gpus"), "enabled_VGPU_types": types,
+                                      "supported_VGPU_types": types, "supported_VGPU_max_capacities": {},
+                                      "size": str(gpu["size"]), "compatibility_metadata": {"nvidia": "x"} if gpu.get("moves", True) else {}})
+
+    def _gpu_type(self, size):
+        ref = self._ref("VGPU_type", str(size))
+        if ref not in self.db.tables["VGPU_type"]:
+            self.db.add("VGPU_type", ref, {"uuid": self._uuid("VGPU_type", str(size)), "model_name": f"size {size}", "size": str(size),
+                                           "implementation": "nvidia", "compatible_types_on_pgpu": [ref]})
+        return ref
+
+    def _vgpus(self, vm):
+        """vm["vgpu"]: [size, name of the GPU where it is]"""
+        if "vgpu" not in vm:
+            return []
+        size, gpu = vm["vgpu"]
+        return [self.db.add("VGPU", self._ref("VGPU", vm["name"]), {
+            "uuid": self._uuid("VGPU", vm["name"]), "VM": self._ref("VM", vm["name"]), "GPU_group": self._ref("GPU_group", "gpus"),
+            "type": self._gpu_type(size), "resident_on": self._ref("PGPU", gpu), "scheduled_to_be_resident_on": NULL, "device": "0"})]
+
     def _disk(self, vm, sr):
         key = vm["name"] + "/" + sr
         vdi, vbd = self._ref("VDI", key), self._ref("VBD", key)
         self.db.add("VDI", vdi, {"uuid": self._uuid("VDI", key), "name_label": key, "SR": self._ref("SR", sr), "VBDs": [vbd],
-                                 "virtual_size": str(8 << 30), "managed": True, "type": "user"})
+                                 "virtual_size": str(8 << 30), "managed": True, "type": "user",
+                                 "sm_config": {"on_boot": "reset", "caching": "true"} if vm.get("cached") else {}})
         return self.db.add("VBD", vbd, {"uuid": self._uuid("VBD", key), "VM": self._ref("VM", vm["name"]), "VDI": vdi,
                                         "type": "Disk", "empty": False, "currently_attached": True, "userdevice": "0"})
 
@@ -116,7 +153,7 @@ class Pool:
             "uuid": self._uuid("VM_metrics", name), "memory_actual": size if running else "0", "numa_optimised": False,
             "numa_nodes": str(sum(1 for p in vm["nodes"] if p)),
             "numa_node_memory": {str(n): str(p * PAGE) for n, p in enumerate(vm["nodes"]) if p > 4096},
-            "VCPUs_number": str(self.vcpus[ref])})
+            "VCPUs_number": str(self.vcpus[ref]), "nomigrate": vm.get("nomigrate", False), "nested_virt": vm.get("nested", False)})
         self.db.add("VM", ref, {
             "uuid": vm.get("uuid", self._uuid("VM", name)), "name_label": name, "name_description": "",
             "power_state": vm.get("state", "Running"), "resident_on": host if running else NULL,
@@ -127,15 +164,17 @@ class Pool:
             "VCPUs_max": str(self.vcpus[ref]), "VCPUs_at_startup": str(self.vcpus[ref]),
             "VCPUs_params": {"mask": vm["mask"]} if "mask" in vm else {}, "HVM_shadow_multiplier": 1.0,
             "VBDs": [self._disk(vm, sr) for sr in vm.get("storage", [])],
-            "VIFs": [self._card(vm, net) for net in vm.get("networks", [])], "VGPUs": [], "VUSBs": [],
+            "VIFs": [self._card(vm, net) for net in vm.get("networks", [])], "VGPUs": self._vgpus(vm),
+            "VUSBs": [reference("VUSB", name)] if vm.get("usb") else [],
             "attached_PCIs": [reference("PCI", name)] if vm.get("pci") else [],
-            "groups": [self._ref("VM_group", vm["group"])] if "group" in vm else [], "blocked_operations": {},
-            "allowed_operations": ["pool_migrate", "clean_shutdown"] if running else ["start"], "current_operations": {},
-            "other_config": {}, "xenstore_data": {}, "platform": {}, "tags": [], "ha_restart_priority": "", "consoles": []})
+            "groups": [self._ref("VM_group", vm["group"])] if "group" in vm else [], "blocked_operations": {"pool_migrate": vm["blocked"]} if "blocked" in vm else {},
+            "allowed_operations": ["pool_migrate", "clean_shutdown"] if running else ["start"], "current_operations": dict(vm.get("operations", {})),
+            "hardware_platform_version": str(vm.get("platform_version", 0)),
+            "last_boot_CPU_flags": {"vendor": vm.get("vendor", "GenuineIntel"), "features": vm["features"]} if "features" in vm else {},
+            "other_config": {}, "xenstore_data": {}, "platform": {"vcpu-unrestricted": "true"} if vm.get("unrestricted") else {}, "tags": [], "ha_restart_priority": "", "consoles": []})
         if running:
             self.where[ref] = vm["nodes"] + [0] * (len(self.free[host]) - len(vm["nodes"]))
             self.free[host] = [f - p for f, p in zip(self.free[host], self.where[ref])]
-            self.db.record("host", host)["resident_VMs"].append(ref)
 
     def measure(self, host):
         """host_metrics.memory_free, as XAPI's monitoring writes it."""
@@ -178,34 +217,12 @@ class Pool:
 
     # --- moves ---
 
-    def _check_place(self, vm, host):
-        for vbd in self.db.record("VM", vm)["VBDs"]:
-            sr = self.db.record("VDI", self.db.record("VBD", vbd)["VDI"])["SR"]
-            if not any(self.db.record("PBD", p)["host"] == host for p in self.db.record("SR", sr)["PBDs"]):
-                raise Failure("VM_REQUIRES_SR", vm, sr)
-        for vif in self.db.record("VM", vm)["VIFs"]:
-            net = self.db.record("VIF", vif)["network"]
-            pifs = self.db.record("network", net)["PIFs"]
-            if pifs and not any(self.db.record("PIF", p)["host"] == host for p in pifs):
-                raise Failure("VM_REQUIRES_NETWORK", vm, net)
-
     def reserve(self, vm, host):
         """The checks before a migration, and its memory on the destination: the same nodes, or where there is room."""
         with self.db.lock:
-            record, target = self.db.record("VM", vm), self.db.record("host", host)
-            if record["power_state"] != "Running":
-                raise Failure("VM_BAD_POWER_STATE", vm, "running", record["power_state"].lower())
+            self.rules.check(vm, host)
             if vm in self.incoming:
                 raise Failure("OTHER_OPERATION_IN_PROGRESS", "VM", vm)
-            if record["attached_PCIs"]:
-                raise Failure("VM_HAS_PCI_ATTACHED", vm)
-            if not target["enabled"]:
-                raise Failure("HOST_DISABLED", host)
-            if not self.db.record("host_metrics", target["metrics"])["live"]:
-                raise Failure("HOST_OFFLINE", host)
-            if self._version(host) < self._version(record["resident_on"]):
-                raise Failure("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", host, vm)
-            self._check_place(vm, host)
             need, free = list(self.where[vm]), self.free[host]
             if sum(need) + OVERHEAD_PAGES > sum(free):
                 raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", (sum(need) + OVERHEAD_PAGES) * PAGE, sum(free) * PAGE)
@@ -225,23 +242,28 @@ class Pool:
             self.db.set("VM", vm, scheduled_to_be_resident_on=host)
             self.measure(host)
 
-    def _version(self, host):
-        software = self.db.record("host", host)["software_version"]
-        return [[int(n) for n in software[key].replace("-", ".").split(".") if n.isdigit()]
-                for key in ("platform_version", "xapi_build", "xen")]
-
     def arrive(self, vm):
         with self.db.lock:
             host, pages = self.incoming.pop(vm)
             source = self.resident(vm)
             self.free[source] = [f + p for f, p in zip(self.free[source], self.where[vm])]
             self.where[vm] = pages
-            self.db.record("host", source)["resident_VMs"].remove(vm)
-            self.db.record("host", host)["resident_VMs"].append(vm)
             self.db.set("VM", vm, resident_on=host, scheduled_to_be_resident_on=NULL)
+            self._move_gpus(vm, host)
             for ref in (source, host):
                 self.db.touch("host", ref)
                 self.measure(ref)
+
+    def _move_gpus(self, vm, host):
+        taken = []
+        for ref in self.db.record("VM", vm)["VGPUs"]:
+            self.db.set("VGPU", ref, resident_on=NULL)
+        for ref in self.db.record("VM", vm)["VGPUs"]:
+            vgpu = self.db.record("VGPU", ref)
+            for pgpu, record in self.db.tables["PGPU"].items():
+                if record["host"] == host and record["GPU_group"] == vgpu["GPU_group"] and self.rules._capacity(pgpu, vgpu["type"], taken):
+                    self.db.set("VGPU", ref, resident_on=pgpu)
+                    break
 
     def abandon(self, vm):
         with self.db.lock:
