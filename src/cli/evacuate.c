@@ -60,6 +60,7 @@ static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **pl
                  struct exclaim_error *err)
 {
     enum evac_end end = evac_run(e, plan, err);
+    char names[400];
 
     evac_teller_summary(t, e, end);
     switch (end) {
@@ -70,6 +71,13 @@ static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **pl
                             e->events_lost ? "events could not be written" : "stopped as asked",
                             e->left,
                             t->events ? "--resume with the file of events" : "the same command");
+    case EVAC_END_LOST:
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                            "%" PRIu32 " VMs do not run any more: %.400s", e->lost,
+                            evac_lost_names(e, names, sizeof(names)));
+    case EVAC_END_HALTED:
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " VMs are left: %.400s", e->left,
+                            e->halted);
     case EVAC_END_STAYS:
         return 3;
     case EVAC_END_INCOMPLETE:

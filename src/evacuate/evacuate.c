@@ -34,6 +34,24 @@ void evac_note(struct evac *e, const char *fmt, ...)
     evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_NOTE, .text = text });
 }
 
+/* The database does not show what XAPI has refused: it would be planned again. */
+static int apply_bans(struct evac *e, struct exclaim_error *err)
+{
+    struct exclaim_pool *pool = e->pool;
+
+    for (uint32_t i = 0; i < e->nr_bans; i++) {
+        uint32_t host = exclaim_pool_find_host(pool, e->ban[i].host);
+
+        for (uint32_t v = 0; v < pool->nr_vms && host != EXCLAIM_NO_HOST; v++) {
+            if (!strcmp(pool->vm[v].uuid, e->ban[i].vm) && pool->vm[v].host != host &&
+                exclaim_pool_forbid(pool, v, host, e->ban[i].why, err)) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 int evac_look(struct evac *e, struct exclaim_error *err)
 {
     struct exclaim_pool fresh = { 0 };
@@ -43,7 +61,7 @@ int evac_look(struct evac *e, struct exclaim_error *err)
     }
     exclaim_pool_free(e->pool);
     *e->pool = fresh;
-    return 0;
+    return apply_bans(e, err);
 }
 
 /* Uuids outlive a round's pool. */
@@ -169,7 +187,7 @@ static int disable_hosts(struct evac *e, struct exclaim_error *err)
 static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
 {
     unsigned int idle = 0;
-    uint32_t moved;
+    uint32_t moved, bans;
     bool again = true;
 
     for (unsigned int round = 0;; round++) {
@@ -195,11 +213,27 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
             return 0;
         }
         evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_PLAN, .plan = *plan });
+        bans = e->nr_bans;
         if (evac_round(e, *plan, &moved, &again, err)) {
             return -1;
         }
-        idle = moved ? 0 : idle + 1;
+        /* To know of a refusal is to be further: there are only so many pairs. */
+        idle = moved || e->nr_bans > bans ? 0 : idle + 1;
     }
+}
+
+const char *evac_lost_names(const struct evac *e, char *text, size_t size)
+{
+    size_t len = 0;
+
+    *text = '\0';
+    for (uint32_t i = 0; i < e->nr_results && len < size; i++) {
+        if (e->result[i]->outcome == EVAC_LOST) {
+            len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "",
+                                    e->result[i]->name);
+        }
+    }
+    return text;
 }
 
 bool evac_all_exact(const struct evac *e)
@@ -222,6 +256,30 @@ const char *evac_first_reason(const struct evac *e)
     return *e->given_up ? e->given_up : "somebody started them meanwhile";
 }
 
+/* "Done" is XAPI's word and nobody else's: it knows of VMs that start, or that a snapshot of the
+ * pool leaves out. */
+static int ask_residents(struct evac *e, struct exclaim_error *err)
+{
+    for (uint32_t i = 0; i < e->nr_hosts; i++) {
+        uint32_t host = exclaim_pool_find_host(e->pool, e->host[i]), nr;
+        char first[128];
+
+        if (host == EXCLAIM_NO_HOST) {
+            continue;
+        }
+        if (exclaim_xapi_residents(e->xapi, e->pool->host[host].ref, &nr, first, sizeof(first),
+                                   err)) {
+            return exclaim_error_wrap(err, "host %s", exclaim_pool_host_name(e->pool, host));
+        }
+        e->left += nr;
+        if (nr) {
+            snprintf(e->given_up, sizeof(e->given_up), "XAPI has %.100s on host %.100s", first,
+                     exclaim_pool_host_name(e->pool, host));
+        }
+    }
+    return 0;
+}
+
 enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
 {
     e->left = e->planned = vms_left(e);
@@ -231,8 +289,17 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
     if (disable_hosts(e, err) || run_rounds(e, plan, err)) {
         return EVAC_END_FAILED;
     }
+    if (!e->left && ask_residents(e, err)) {
+        return EVAC_END_FAILED;
+    }
+    if (e->lost) {
+        return EVAC_END_LOST;
+    }
     if (!e->left) {
         return EVAC_END_DONE;
+    }
+    if (*e->halted) {
+        return EVAC_END_HALTED;
     }
     if (e->stop.asked || e->events_lost) {
         return EVAC_END_STOPPED;
@@ -250,6 +317,11 @@ void evac_drop(struct evac *e)
         free(e->result[i]);
     }
     free(e->result);
+    for (uint32_t i = 0; i < e->nr_bans; i++) {
+        free(e->ban[i].vm);
+        free(e->ban[i].host);
+    }
+    free(e->ban);
     evac_free_names(&e->host, &e->nr_hosts);
     evac_free_names(&e->kept_to, &e->nr_kept_to);
 }

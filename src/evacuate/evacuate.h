@@ -21,7 +21,13 @@
 /* A VM that failed so often is left where it is. */
 #define TRIES 2
 
-enum evac_outcome { EVAC_ON_ITS_WAY, EVAC_DONE, EVAC_FAILED, EVAC_UNKNOWN };
+enum evac_outcome {
+    EVAC_ON_ITS_WAY,
+    EVAC_DONE,
+    EVAC_FAILED, /* it runs, but not where it should */
+    EVAC_LOST,   /* it does not run any more */
+    EVAC_UNKNOWN,
+};
 
 /* What became of one VM, by uuid. */
 struct evac_result {
@@ -34,6 +40,12 @@ struct evac_result {
     uint64_t pages, deviation;
     enum exclaim_guarantee guarantee;
     char why[512]; /* FAILED, UNKNOWN; DONE and not counted */
+};
+
+/* A VM that XAPI has turned away from a host, by uuid: not tried again in this run. */
+struct evac_ban {
+    char *vm, *host;
+    char why[256];
 };
 
 /* A move that XAPI carries out; its task is evac->task[] of the same index. */
@@ -109,10 +121,15 @@ struct evac {
 
     struct evac_result **result; /* one per VM that was begun */
     uint32_t nr_results;
-    uint32_t planned;   /* VMs on the hosts at first */
-    uint32_t left;      /* and now */
-    uint32_t stays;     /* that the last plan says cannot leave */
-    char given_up[512]; /* the last move that was not begun, and why */
+    struct evac_ban *ban;
+    uint32_t nr_bans;
+    char halted[512]; /* why no further move begins, whatever is asked; "" if nothing forbids it */
+    char last_failure[64]; /* XAPI's code, if the move that ended last failed */
+    uint32_t lost;         /* VMs that do not run any more */
+    uint32_t planned;      /* VMs on the hosts at first */
+    uint32_t left;         /* and now */
+    uint32_t stays;        /* that the last plan says cannot leave */
+    char given_up[512];    /* the last move that was not begun, and why */
 
     uint32_t nr_flights;
     struct evac_flight flight[EXCLAIM_XAPI_TASKS];
@@ -139,6 +156,8 @@ enum evac_end {
     EVAC_END_STAYS,      /* what is left cannot leave, by the last plan */
     EVAC_END_INCOMPLETE, /* some are left */
     EVAC_END_STOPPED,    /* somebody asked, or events could not be recorded */
+    EVAC_END_HALTED,     /* evac->halted says why */
+    EVAC_END_LOST,       /* VMs do not run any more */
     EVAC_END_FAILED,     /* err says why */
 };
 
@@ -148,10 +167,13 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
 /* What stood in the way of the first VM that is left. */
 const char *evac_first_reason(const struct evac *e);
 
+/* The names of those that do not run any more, into @text, which is returned. */
+const char *evac_lost_names(const struct evac *e, char *text, size_t size);
+
 /* Of all that were compared. */
 bool evac_all_exact(const struct evac *e);
 
-/* Reads the whole pool anew. */
+/* Reads the whole pool anew; what XAPI has refused in this run is out of it. */
 int evac_look(struct evac *e, struct exclaim_error *err);
 
 /* Everything but the caller's. */
@@ -174,6 +196,10 @@ int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved,
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
 
+/* A VM that an earlier run moved and that does not run. */
+int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
+                    struct exclaim_error *err);
+
 /* Where the plan puts it, in pages per node; false if that is not known of all. */
 bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX]);
 
@@ -191,6 +217,11 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
  * says how many.  SYSTEM when XAPI is lost for good.
  */
 int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err);
+
+/* XAPI has refused a move with @code, or carried it out with that failure: what follows for later
+ * ones.  @to is the pool's. */
+int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to, const char *code,
+                 const char *why, struct exclaim_error *err);
 
 /* Whether moves may begin. */
 bool evac_goes_on(struct evac *e);

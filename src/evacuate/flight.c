@@ -9,15 +9,53 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "refusal.h"
 
 /* An XAPI that restarts is back within this; each try waits for it as long as the call may take. */
 #define LOST_TRIES 12
 #define LOST_MS    5000
 
+static struct evac_result *new_result(struct evac *e)
+{
+    struct evac_result **grown =
+        reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
+    struct evac_result *r;
+
+    if (!grown) {
+        return NULL;
+    }
+    e->result = grown;
+    r = calloc(1, sizeof(*r));
+    if (r) {
+        e->result[e->nr_results++] = r;
+    }
+    return r;
+}
+
+int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
+                    struct exclaim_error *err)
+{
+    struct evac_result *r = new_result(e);
+
+    if (r) {
+        r->uuid = strdup(uuid);
+        r->name = strdup(name);
+        r->from = strdup(from);
+        r->to = strdup("");
+    }
+    if (!r || !r->uuid || !r->name || !r->from || !r->to) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s", name);
+    }
+    r->outcome = EVAC_LOST;
+    snprintf(r->why, sizeof(r->why), "it does not run since an earlier run moved it");
+    e->lost++;
+    return 0;
+}
+
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = e->pool;
-    struct evac_result **grown, *r = NULL;
+    struct evac_result *r = NULL;
 
     for (uint32_t i = 0; i < e->nr_results; i++) {
         if (!strcmp(e->result[i]->uuid, pool->vm[vm].uuid)) {
@@ -25,16 +63,10 @@ struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct
         }
     }
     if (!r) {
-        grown = reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
-        if (!grown) {
-            goto no_memory;
-        }
-        e->result = grown;
-        r = calloc(1, sizeof(*r));
+        r = new_result(e);
         if (!r) {
             goto no_memory;
         }
-        e->result[e->nr_results++] = r;
         r->uuid = strdup(pool->vm[vm].uuid);
         r->name = strdup(exclaim_pool_vm_name(pool, vm));
         r->from = strdup(exclaim_pool_host_name(pool, pool->vm[vm].host));
@@ -162,8 +194,73 @@ static void compare(struct evac *e, const struct evac_flight *f)
     r->exact = !r->deviation && nr == f->nr_want;
 }
 
+int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to, const char *code,
+                 const char *why, struct exclaim_error *err)
+{
+    struct evac_ban *grown;
+
+    switch (refusal_of(code)) {
+    case REFUSAL_AGAIN:
+        r->failures++;
+        return 0;
+    case REFUSAL_VM:
+        r->failures = TRIES;
+        return 0;
+    case REFUSAL_PAIR:
+        break;
+    }
+    grown = reallocarray(e->ban, e->nr_bans + 1, sizeof(*grown));
+    if (!grown) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "refused moves");
+    }
+    e->ban = grown;
+    grown[e->nr_bans] = (struct evac_ban){ .vm = strdup(e->pool->vm[vm].uuid),
+                                           .host = strdup(e->pool->host[to].uuid) };
+    snprintf(grown[e->nr_bans].why, sizeof(grown[e->nr_bans].why), "XAPI refused it: %.230s", why);
+    e->nr_bans++;
+    return grown[e->nr_bans - 1].vm && grown[e->nr_bans - 1].host
+               ? 0
+               : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "refused moves");
+}
+
+/* A VM that does not run any more is the worst that can happen, and what happened to one will
+ * happen to the next. */
+static void lose(struct evac *e, struct evac_result *r, const char *state, const char *error)
+{
+    r->outcome = EVAC_LOST;
+    snprintf(r->why, sizeof(r->why), "it does not run any more: %.16s after the move%s%.400s",
+             *state ? state : "gone", *error ? ", " : "", error);
+    e->lost++;
+    snprintf(e->halted, sizeof(e->halted), "VM %.100s does not run any more after its move",
+             r->name);
+}
+
+static int failed(struct evac *e, const struct evac_flight *f, const struct exclaim_xapi_task *task,
+                  const struct exclaim_xapi_vm *now)
+{
+    const struct exclaim_pool *pool = e->pool;
+    struct evac_result *r = f->result;
+    const char *code = task->code;
+
+    r->outcome = EVAC_FAILED;
+    snprintf(r->why, sizeof(r->why), "%.400s; it %s",
+             task->state == EXCLAIM_TASK_SUCCESS ? "XAPI says that it has moved" : task->error.text,
+             !strcmp(now->host_ref, pool->host[f->from].ref) ? "runs where it was"
+                                                             : "runs on another host");
+    /* Two in a row that began and failed, each in its own way: the next one has no better chance.
+     */
+    if (refusal_of(code) == REFUSAL_AGAIN && task->state == EXCLAIM_TASK_FAILURE) {
+        if (*e->last_failure && strcmp(e->last_failure, code) != 0) {
+            snprintf(e->halted, sizeof(e->halted), "two moves in a row failed: %.60s, then %.300s",
+                     e->last_failure, r->why);
+        }
+        snprintf(e->last_failure, sizeof(e->last_failure), "%s", code);
+    }
+    return evac_refused(e, r, f->vm, f->to, code, task->error.text, NULL);
+}
+
 /* What XAPI says of the VM counts, whatever it says of the task. */
-static void land(struct evac *e, uint32_t i)
+static int land(struct evac *e, uint32_t i)
 {
     struct exclaim_pool *pool = e->pool;
     struct evac_flight *f = &e->flight[i];
@@ -171,48 +268,46 @@ static void land(struct evac *e, uint32_t i)
     struct evac_result *r = f->result;
     struct exclaim_xapi_vm now;
     struct exclaim_error err = { 0 };
+    bool success = task->state == EXCLAIM_TASK_SUCCESS;
+    int rc = 0;
 
     r->ms = exclaim_now_unix_ms() - f->begun_ms;
-    r->outcome = EVAC_DONE;
-    if (task->state == EXCLAIM_TASK_SUCCESS) {
-        goto landed;
-    }
     if (exclaim_xapi_vm(e->xapi, pool->vm[f->vm].ref, &now, &err)) {
         r->outcome = EVAC_UNKNOWN;
-        snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s", task->error.text,
-                 err.text);
+        snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s",
+                 success ? "XAPI says that it has moved" : task->error.text, err.text);
+    } else if (strcmp(now.state, "Running") != 0) {
+        lose(e, r, now.state, success ? "" : task->error.text);
     } else if (strcmp(now.host_ref, pool->host[f->to].ref) != 0) {
-        r->outcome = EVAC_FAILED;
-        r->failures++;
-        snprintf(r->why, sizeof(r->why), "%.400s; it %s", task->error.text,
-                 !now.running                                     ? "does not run any more"
-                 : !strcmp(now.host_ref, pool->host[f->from].ref) ? "runs where it was"
-                                                                  : "runs on another host");
-    }
-
-landed:
-    if (r->outcome == EVAC_DONE) {
+        rc = failed(e, f, task, &now);
+    } else {
+        r->outcome = EVAC_DONE;
+        e->last_failure[0] = '\0';
         compare(e, f);
     }
     exclaim_xapi_forget(e->xapi, task);
     evac_tell(e, &(struct evac_event){
                      .kind = EVAC_EVENT_LANDED, .vm = f->vm, .to = f->to, .result = r });
+    return rc;
 }
 
-static void land_ended(struct evac *e, uint32_t *ended)
+static int land_ended(struct evac *e, uint32_t *ended)
 {
+    int rc = 0;
+
     for (uint32_t i = 0; i < e->nr_flights;) {
         if (e->task[i].state == EXCLAIM_TASK_PENDING) {
             i++;
             continue;
         }
-        land(e, i);
+        rc |= land(e, i);
         e->nr_flights--;
         e->flight[i] = e->flight[e->nr_flights];
         e->task[i] = e->task[e->nr_flights];
         (*ended)++;
     }
     evac_be_patient(e, false);
+    return rc;
 }
 
 static void tell_progress(struct evac *e)
@@ -243,7 +338,7 @@ bool evac_goes_on(struct evac *e)
     unsigned int asked = stop_asked(&e->stop);
 
     if (asked <= e->stop_told) {
-        return !asked && !e->events_lost;
+        return !asked && !e->events_lost && !*e->halted;
     }
     if (!e->stop_told) {
         evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_STOP, .number = e->nr_flights });
@@ -284,6 +379,7 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
 {
     struct exclaim_error lost = { 0 };
     uint32_t changed;
+    int rc;
 
     *ended = 0;
     evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_STATUS });
@@ -309,7 +405,8 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
     if (changed) {
         tell_progress(e);
     }
-    land_ended(e, ended); /* some may have ended before an error, or never had a task to wait for */
+    rc = land_ended(
+        e, ended); /* some may have ended before an error, or never had a task to wait for */
     evac_goes_on(e);
-    return 0;
+    return rc ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "refused moves") : 0;
 }

@@ -28,6 +28,20 @@ static const char *text_of(json_object *o, const char *key)
     return json_object_get_string(value);
 }
 
+static const char *name_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(o, key, &value) ? text_of(value, "name") : "";
+}
+
+static bool is_true(json_object *o, const char *key)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(o, key, &value) && json_object_get_boolean(value);
+}
+
 static const char *uuid_of(json_object *o, const char *key)
 {
     json_object *value;
@@ -164,18 +178,26 @@ int evac_read_events(struct evac *e, const char *path, struct exclaim_error *err
 /* --- moves that were begun and of which no end is told --- */
 
 struct open_moves {
-    uint32_t nr, room;
+    uint32_t nr;
     struct open_move {
-        char *vm, *to;
+        char *vm, *name, *from, *to;
+        bool lost; /* it had ended, with a VM that did not run any more */
     } * move;
 };
+
+static void free_move(struct open_move *move)
+{
+    free(move->vm);
+    free(move->name);
+    free(move->from);
+    free(move->to);
+}
 
 static void drop(struct open_moves *open, const char *vm)
 {
     for (uint32_t i = 0; i < open->nr; i++) {
         if (!strcmp(open->move[i].vm, vm)) {
-            free(open->move[i].vm);
-            free(open->move[i].to);
+            free_move(&open->move[i]);
             open->move[i] = open->move[--open->nr];
             return;
         }
@@ -189,6 +211,12 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
     struct open_move *grown;
 
     (void)e;
+    if (!strcmp(name, "failed") && is_true(o, "lost")) {
+        for (uint32_t i = 0; i < open->nr; i++) {
+            open->move[i].lost |= !strcmp(open->move[i].vm, uuid_of(o, "vm"));
+        }
+        return 0;
+    }
     if (!strcmp(name, "done") || !strcmp(name, "failed") || !strcmp(name, "given-up") ||
         !strcmp(name, "start")) {
         drop(open, uuid_of(o, "vm"));
@@ -201,11 +229,13 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
     }
     open->move = grown;
-    grown[open->nr].vm = strdup(uuid_of(o, "vm"));
-    grown[open->nr].to = strdup(uuid_of(o, "to"));
-    if (!grown[open->nr].vm || !grown[open->nr].to) {
-        free(grown[open->nr].vm);
-        free(grown[open->nr].to);
+    grown[open->nr] = (struct open_move){ .vm = strdup(uuid_of(o, "vm")),
+                                          .name = strdup(name_of(o, "vm")),
+                                          .from = strdup(name_of(o, "from")),
+                                          .to = strdup(uuid_of(o, "to")) };
+    if (!grown[open->nr].vm || !grown[open->nr].name || !grown[open->nr].from ||
+        !grown[open->nr].to) {
+        free_move(&grown[open->nr]);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
     }
     open->nr++;
@@ -218,8 +248,11 @@ static int take_up(struct evac *e, const struct open_move *move, struct exclaim_
     uint32_t vm, to = exclaim_pool_find_host(pool, move->to);
     struct exclaim_xapi_vm now;
 
-    if (to == EXCLAIM_NO_HOST || exclaim_pool_find_vm(pool, move->vm, &vm, NULL)) {
-        return 0; /* gone, or halted since */
+    if (exclaim_pool_find_vm(pool, move->vm, &vm, NULL)) {
+        return move->lost ? evac_still_lost(e, move->vm, move->name, move->from, err) : 0;
+    }
+    if (move->lost || to == EXCLAIM_NO_HOST) {
+        return 0; /* somebody has started it again */
     }
     if (exclaim_xapi_vm(e->xapi, pool->vm[vm].ref, &now, err)) {
         return -1;
@@ -258,8 +291,7 @@ int evac_take_up(struct evac *e, const char *path, struct exclaim_error *err)
         }
     }
     for (uint32_t i = 0; i < open.nr; i++) {
-        free(open.move[i].vm);
-        free(open.move[i].to);
+        free_move(&open.move[i]);
     }
     free(open.move);
     return rc;

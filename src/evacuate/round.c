@@ -208,20 +208,27 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     return still_fits(r, m, err);
 }
 
-static unsigned int failures(const struct round *r, uint32_t vm)
+static const struct evac_result *result_of(const struct round *r, uint32_t vm)
 {
     const struct evac *e = r->e;
 
     for (uint32_t i = 0; i < e->nr_results; i++) {
         if (!strcmp(e->result[i]->uuid, e->pool->vm[vm].uuid)) {
-            return e->result[i]->failures;
+            return e->result[i];
         }
     }
-    return 0;
+    return NULL;
+}
+
+static unsigned int failures(const struct round *r, uint32_t vm)
+{
+    const struct evac_result *result = result_of(r, vm);
+
+    return result ? result->failures : 0;
 }
 
 /* XAPI has not begun it. */
-static int refused(struct round *r, uint32_t m, const struct exclaim_error *failed,
+static int refused(struct round *r, uint32_t m, const char *code, const struct exclaim_error *why,
                    struct exclaim_error *err)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
@@ -231,10 +238,9 @@ static int refused(struct round *r, uint32_t m, const struct exclaim_error *fail
         return -1;
     }
     result->outcome = EVAC_FAILED;
-    result->failures++;
-    snprintf(result->why, sizeof(result->why), "%s", failed->text);
-    give_up(r, m, failed->text);
-    return 0;
+    snprintf(result->why, sizeof(result->why), "%s", why->text);
+    give_up(r, m, why->text);
+    return evac_refused(r->e, result, move->vm, move->to, code, why->text, err);
 }
 
 /* The answer was lost: the task that the VM is in, or one that stays GONE. */
@@ -282,7 +288,7 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
                              &failed)) {
         if (task.state == EXCLAIM_TASK_NONE) {
             evac_be_patient(r->e, false);
-            return refused(r, m, &failed, err);
+            return refused(r, m, task.code, &failed, err);
         }
         find_task(r, m, &task);
     }
@@ -369,10 +375,11 @@ static void note_landed(struct round *r)
             flies |= r->e->flight[i].move == m;
         }
         if (!flies) {
-            uint32_t failed = failures(r, r->plan->move[m].vm);
+            const struct evac_result *result = result_of(r, r->plan->move[m].vm);
 
             r->state[m] = MOVE_ENDED;
-            r->again |= failed && failed < TRIES; /* one more try, in the next plan */
+            /* One more try, in the next plan, or another host. */
+            r->again |= result && result->outcome == EVAC_FAILED && result->failures < TRIES;
         }
     }
 }

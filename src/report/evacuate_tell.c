@@ -22,6 +22,8 @@ static const char *outcome_name(enum evac_outcome outcome)
         return "done";
     case EVAC_FAILED:
         return "failed";
+    case EVAC_LOST:
+        return "lost";
     case EVAC_ON_ITS_WAY:
         return "on its way";
     case EVAC_UNKNOWN:
@@ -240,6 +242,9 @@ static int landed(struct evac_teller *t, const struct evac *e, const struct evac
         exclaim_json_u64(o, "deviation_pages", r->deviation);
         exclaim_json_nodes(o, "nodes", pool->vm[event->vm].nr_nodes, pool->vm[event->vm].pages);
     }
+    if (r->outcome == EVAC_LOST) {
+        exclaim_json_bool(o, "lost", true);
+    }
     if (*r->why) {
         exclaim_json_str(o, "why", r->why);
     }
@@ -308,7 +313,10 @@ static const char *end_name(enum evac_end end)
     case EVAC_END_DONE:
         return "done";
     case EVAC_END_STOPPED:
+    case EVAC_END_HALTED:
         return "stopped";
+    case EVAC_END_LOST:
+        return "lost";
     case EVAC_END_FAILED:
         return "failed";
     case EVAC_END_STAYS:
@@ -326,6 +334,7 @@ static void summary_json(const struct evac *e, const char *outcome)
     exclaim_json_str(o, "outcome", outcome);
     json_object_object_add(o, "ms", json_object_new_int64(exclaim_now_unix_ms() - e->begun_ms));
     exclaim_json_u64(o, "left", e->left);
+    exclaim_json_u64(o, "lost", e->lost);
     list = exclaim_json_array(o, "hosts");
     for (uint32_t i = 0; i < e->nr_hosts; i++) {
         json_object_array_add(list, json_object_new_string(e->host[i]));
@@ -361,6 +370,7 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
 
     exclaim_json_str(event, "outcome", outcome);
     exclaim_json_u64(event, "left", e->left);
+    exclaim_json_u64(event, "lost", e->lost);
     put(t, e, event);
     clear_status(t);
     if (t->json) {
@@ -379,7 +389,11 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
         }
     }
     printf("%s: %" PRIu32 " VMs moved in %" PRId64 " s, %" PRIu32 " exact, %" PRIu32
-           " not, %" PRIu32 " not checked; %" PRIu32 " left\n",
+           " not, %" PRIu32 " not checked; %" PRIu32 " left",
            outcome, done, (exclaim_now_unix_ms() - e->begun_ms) / 1000, exact, counted - exact,
            done - counted, e->left);
+    if (e->lost) {
+        printf(", %" PRIu32 " lost", e->lost);
+    }
+    putchar('\n');
 }

@@ -49,6 +49,15 @@ class Local(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def call(path, method, *params):
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
+    connection = Local(path)
+    connection.request("POST", "/jsonrpc", body)
+    answer = json.load(connection.getresponse())
+    connection.close()
+    return answer.get("result")
+
+
 class Sim:
     """A simulated pool on a socket of its own; with ... as sim."""
 
@@ -63,7 +72,8 @@ class Sim:
                    str(self.fault_file), "--pages-per-second", str(pages_per_second)]
         for key, value in options.items():
             command += ["--" + key, str(value)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "EXCLAIM_TEST_SOCKET": self.socket})
         if not self.process.stdout.readline():
             raise RuntimeError("the simulator does not start")
         self.session = self.call("session.login_with_password", "root", "", session=False)

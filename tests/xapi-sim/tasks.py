@@ -90,7 +90,7 @@ class Tasks:
         return work
 
     def _real(self, vm, source, host, task):
-        """The hook: VM uuid, source, destination. Exit 0 means that it has arrived."""
+        """The hook: VM uuid, source, destination. Exit 0 means that it has arrived; a last line "XAPI CODE" is the error."""
         db = self.db
         child = subprocess.Popen([self.pool.hook, db.copy("VM", vm)["uuid"], db.copy("host", source)["name_label"],
                                   db.copy("host", host)["name_label"]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -107,4 +107,6 @@ class Tasks:
             raise
         if child.returncode:
             lines = out.strip().splitlines() or [f"exit {child.returncode}"]
+            if lines[-1].startswith("XAPI "):
+                raise Failure(*lines[-1].split()[1:])
             raise Failure("VM_MIGRATE_FAILED", vm, source, host, lines[-1])
