@@ -19,6 +19,8 @@ struct exclaim_config {
     uint64_t stray_pages;             /* pages on a node that do not make it a home of the VM */
     uint64_t headroom_pages;          /* pages of a host that must stay unclaimed */
     uint64_t count_console_max_pages; /* pages a console dump may walk; 0 forbids it */
+    uint64_t count_workers;           /* processes of a mapped count; 0: half of dom0's vCPUs */
+    uint64_t count_ms_max;            /* time that a mapped count may take; 0 forbids it */
     uint64_t verify_paused_max_pages; /* up to so many the guest waits for the check by console */
     uint64_t peek_timeout_ms;         /* how long the destination waits for the stream to begin */
     uint32_t superpages;              /* 1: whole runs of pages are placed as 2 MiB, 0: not */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <exclaim/config.h>
 #include <exclaim/error.h>
 #include <exclaim/limits.h>
 
@@ -21,8 +22,10 @@ struct exclaim_hv;
 enum exclaim_count_method {
     EXCLAIM_COUNT_NONE = 0,
     EXCLAIM_COUNT_HYPERCALL, /* XEN_DOMCTL_numa_op GET_NODE_PAGES (XenServer 9, XCP-ng 9) */
-    EXCLAIM_COUNT_P2M,       /* a PV guest's own p2m and the nodes' ranges of machine pages */
+    EXCLAIM_COUNT_P2M,       /* of old records only: a PV guest's own p2m, which it can forge */
     EXCLAIM_COUNT_CONSOLE,   /* debug key `u` and the console ring: every Xen */
+    EXCLAIM_COUNT_MAPPED,    /* HVM and PVH under a PV dom0: the guest's frames mapped and their
+                              * machine pages read from dom0's own page tables */
 };
 
 /*
@@ -39,7 +42,30 @@ struct exclaim_count {
                            * by at most this many pages.  0: no such statement */
     enum exclaim_count_method method;
     bool exact;
-    char why[160];
+    char why[256];
+};
+
+/*
+ * What a count by EXCLAIM_COUNT_MAPPED tells on its way: runs of guest frames on one node.  Called
+ * by the process and thread that counts, between the begin and the return of the count.
+ */
+struct exclaim_run_sink {
+    void *arg;
+    /* Counting begins, or begins anew as the domain changed: all runs until now are void. */
+    void (*begin)(void *arg);
+    /* Frames @gfn .. @gfn + @nr - 1 are the domain's, on @node.  Ascending, without overlap, and
+     * as long as they can be: the next run begins behind a hole or is on another node. */
+    void (*run)(void *arg, uint64_t gfn, uint64_t nr, uint32_t node);
+};
+
+/* How a count may be done.  Zeros are allowed: no console, default workers, no time at all. */
+struct exclaim_count_how {
+    uint64_t console_max_pages; /* what a console dump may walk, of all domains; 0 forbids it */
+    uint32_t workers; /* processes of a mapped count; 0: half of dom0's vCPUs, at least 1 */
+    uint32_t ms_max;  /* milliseconds of a mapped count */
+    const struct exclaim_run_sink *runs; /* NULL: nobody wants to know.  What it was told is the
+                                          * domain's layout only if the count is exact and its
+                                          * method EXCLAIM_COUNT_MAPPED */
 };
 
 struct exclaim_domain {
@@ -82,7 +108,7 @@ struct exclaim_caps {
     char xen_extra[32]; /* XENVER_extraversion */
     char library[64];   /* soname of the libxenctrl in use */
     bool count_hypercall;
-    bool count_p2m;
+    bool count_mapped;
     bool count_console;
     bool node_memory;      /* claimed pages per node can be read */
     bool claim_host;       /* XENMEM_claim_pages */
@@ -91,7 +117,7 @@ struct exclaim_caps {
     bool claim_set;        /* claim sets, several nodes atomically */
     bool place_exact_node; /* populate with XENMEMF_exact_node */
     char why_count_hypercall[96];
-    char why_count_p2m[96];
+    char why_count_mapped[128];
     char why_count_console[96];
     char why_node_memory[96];
     char why_claim_node[96];
@@ -141,17 +167,16 @@ struct exclaim_hv_ops {
     int (*vm_uuid)(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID_BYTES],
                    struct exclaim_error *err);
 
-    /* Pages per node.  Success includes an inexact result with a reason.  @max_console_pages
-     * bounds the pages of all domains that a console dump may walk, 0 forbids it.
+    /* Pages per node.  Success includes an inexact result with a reason.
      * UNSUPPORTED: no method works here. */
-    int (*count)(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
+    int (*count)(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_count_how *how,
                  struct exclaim_count *count, struct exclaim_error *err);
 
     /* The same for @nr domains: count[i] for domid[i].  One dump serves all that need the console,
      * so that it costs what it costs for one.  Where a domain is gone or cannot be counted,
      * nr_nodes is 0 and `why` says so; an error is only that nothing could be tried at all. */
     int (*count_many)(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
-                      uint64_t max_console_pages, struct exclaim_count *count,
+                      const struct exclaim_count_how *how, struct exclaim_count *count,
                       struct exclaim_error *err);
 
     int (*host)(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_error *err);
@@ -212,5 +237,8 @@ int exclaim_claim_total(uint32_t domid, const struct exclaim_claim *claim, uint6
 const char *exclaim_hv_errno_meaning(int errnum);
 
 const char *exclaim_count_method_name(enum exclaim_count_method method);
+
+/* What the configuration allows; nobody wants to know the runs. */
+struct exclaim_count_how exclaim_count_how(const struct exclaim_config *config);
 
 #endif

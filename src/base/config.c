@@ -40,6 +40,8 @@ static const struct key keys[] = {
     NUMBER(stray_pages, EXCLAIM_PAGES_MAX),
     NUMBER(headroom_pages, EXCLAIM_PAGES_MAX),
     NUMBER(count_console_max_pages, EXCLAIM_PAGES_MAX),
+    NUMBER(count_workers, 64),
+    NUMBER(count_ms_max, 600000),
     NUMBER(verify_paused_max_pages, EXCLAIM_PAGES_MAX),
     NUMBER(peek_timeout_ms, 600000),
     FIELD(superpages, KEY_SWITCH, 0),
@@ -73,6 +75,8 @@ void exclaim_config_default(struct exclaim_config *config)
         .headroom_pages = 16384, /* 64 MiB, Xen's default low_mem_virq_limit */
         /* 64 GiB of domains: Xen walks 10-100 ns per page with a domain's allocation blocked. */
         .count_console_max_pages = 16u << 20,
+        .count_workers = 0,
+        .count_ms_max = 15000, /* less than the destination waits for the stream to begin */
         .verify_paused_max_pages = 1u << 20,
         .peek_timeout_ms = 30000, /* a source that counts a large host begins late */
         .superpages = 1,

@@ -23,7 +23,7 @@ static void rows(const struct exclaim_caps *c, struct row *r)
     const char *node = c->claim_node_known ? yes(c->claim_node) : "untold";
 
     r[0] = (struct row){ "count", "hypercall", yes(c->count_hypercall), c->why_count_hypercall };
-    r[1] = (struct row){ "count", "p2m", yes(c->count_p2m), c->why_count_p2m };
+    r[1] = (struct row){ "count", "mapped", yes(c->count_mapped), c->why_count_mapped };
     r[2] = (struct row){ "count", "console", yes(c->count_console), c->why_count_console };
     r[3] = (struct row){ "memory", "claimed per node", yes(c->node_memory), c->why_node_memory };
     r[4] = (struct row){ "claim", "host", yes(c->claim_host), "" };

@@ -90,6 +90,7 @@ static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
 int verb_count(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_domain dom;
+    struct exclaim_count_how how;
     struct exclaim_count count;
     struct exclaim_hv *hv;
     int rc = 0;
@@ -97,7 +98,8 @@ int verb_count(struct cli *cli, struct exclaim_error *err)
     if (cli_open(cli, &hv, &dom, err)) {
         return -1;
     }
-    if (hv->ops->count(hv, dom.domid, cli->config.count_console_max_pages, &count, err)) {
+    how = exclaim_count_how(&cli->config);
+    if (hv->ops->count(hv, dom.domid, &how, &count, err)) {
         rc = -1;
         goto out;
     }

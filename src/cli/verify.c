@@ -142,6 +142,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
 {
     uint64_t want[EXCLAIM_NODES_MAX] = { 0 };
     struct exclaim_domain dom;
+    struct exclaim_count_how how;
     struct exclaim_count count;
     struct placed placed = { .dom = &dom };
     struct exclaim_hv *hv;
@@ -151,7 +152,8 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     if (wanted(cli, want, err) || cli_open(cli, &hv, &dom, err)) {
         return -1;
     }
-    if (hv->ops->count(hv, dom.domid, cli->config.count_console_max_pages, &count, err)) {
+    how = exclaim_count_how(&cli->config);
+    if (hv->ops->count(hv, dom.domid, &how, &count, err)) {
         goto out;
     }
     if (!count.exact && !count.extra_pages) {

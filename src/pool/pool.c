@@ -159,7 +159,8 @@ enum exclaim_number_source pool_source_of(enum exclaim_count_method method)
 {
     switch (method) {
     case EXCLAIM_COUNT_HYPERCALL:
-    case EXCLAIM_COUNT_P2M: /* read and resolved by hypercalls too */
+    case EXCLAIM_COUNT_P2M:
+    case EXCLAIM_COUNT_MAPPED: /* read and resolved by hypercalls too */
         return EXCLAIM_FROM_HYPERCALL;
     case EXCLAIM_COUNT_CONSOLE:
         return EXCLAIM_FROM_CONSOLE;

@@ -227,12 +227,12 @@ int exclaim_pool_take(struct exclaim_hv *hv, const struct exclaim_config *config
                       const struct exclaim_room *room, struct exclaim_pool *pool,
                       struct exclaim_error *err)
 {
+    const struct exclaim_count_how how = exclaim_count_how(config);
     struct found f = { 0 };
     int rc = -1;
 
     *pool = (struct exclaim_pool){ 0 };
-    if (find(hv, &f, err) ||
-        hv->ops->count_many(hv, f.domid, f.nr, config->count_console_max_pages, f.count, err) ||
+    if (find(hv, &f, err) || hv->ops->count_many(hv, f.domid, f.nr, &how, f.count, err) ||
         part_alloc(pool, f.nr, err) || fill_host(hv, config, room, pool, err)) {
         goto out;
     }

@@ -132,11 +132,11 @@ bool exclaim_dest_verify_is_quick(struct exclaim_session *s)
 
 void exclaim_dest_verify(struct exclaim_session *s, bool paused)
 {
+    const struct exclaim_count_how how = exclaim_count_how(&s->config);
     const int64_t start = exclaim_session_now();
     struct exclaim_error err = { 0 };
 
-    if (s->hv->ops->count(s->hv, s->dom.domid, s->config.count_console_max_pages, &s->report.got,
-                          &err)) {
+    if (s->hv->ops->count(s->hv, s->dom.domid, &how, &s->report.got, &err)) {
         snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);
         return;
     }

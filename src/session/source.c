@@ -20,6 +20,7 @@
 
 static int build(struct exclaim_session *s, const char *userdata_dir, struct exclaim_error *err)
 {
+    const struct exclaim_count_how how = exclaim_count_how(&s->config);
     struct exclaim_reservation *res = &s->report.res;
     struct exclaim_error count_err = { 0 };
     struct exclaim_count count = { 0 };
@@ -35,8 +36,7 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
         return -1;
     }
 
-    if (s->hv->ops->count(s->hv, s->dom.domid, s->config.count_console_max_pages, &count,
-                          &count_err)) {
+    if (s->hv->ops->count(s->hv, s->dom.domid, &how, &count, &count_err)) {
         /* The total alone still helps the destination, and the reason helps its operator. */
         memset(&count, 0, sizeof(count));
         count.total_pages = s->dom.total_pages;

@@ -68,6 +68,20 @@ struct xen_node_bitmap {
     uint32_t pad;
 };
 
+/* struct xen_domctl_getpageframeinfo3 and struct xen_domctl_vcpucontext, likewise. */
+struct xen_page_types {
+    uint64_t nr;
+    uint64_t gfns; /* handle of uint64_t, replaced by the types */
+};
+
+#define XEN_PAGE_TYPES_MAX 1024u
+
+struct xen_vcpu_context {
+    uint32_t vcpu;
+    uint32_t pad;
+    uint64_t context; /* handle of vcpu_guest_context_any_t */
+};
+
 _Static_assert(sizeof(struct xen_domctl) == 144, "domctl");
 _Static_assert(offsetof(struct xen_domctl, u) == 16, "domctl argument");
 _Static_assert(sizeof(struct xen_sysctl) == 136, "sysctl");
@@ -88,6 +102,11 @@ _Static_assert(offsetof(struct xen_memory_reservation, domid) == 24, "memory res
 _Static_assert(sizeof(xc_meminfo_t) == 16, "meminfo");
 _Static_assert(sizeof(xc_cputopo_t) == 12, "cputopo");
 _Static_assert(sizeof(struct xen_domctl_nodeaffinity) == sizeof(struct xen_node_bitmap), "bitmap");
+
+_Static_assert(sizeof(struct xen_domctl_getpageframeinfo3) == sizeof(struct xen_page_types),
+               "types");
+_Static_assert(sizeof(struct xen_domctl_vcpucontext) == sizeof(struct xen_vcpu_context), "context");
+_Static_assert(offsetof(struct xen_domctl_vcpucontext, ctxt) == 8, "vcpu context handle");
 
 _Static_assert(sizeof(struct xen_numa_op) == 24, "numa_op");
 _Static_assert(offsetof(struct xen_numa_op, nr_nodes) == 8, "numa_op nodes");

@@ -49,7 +49,8 @@ int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_er
     memcpy(caps->why_claim_node, f->why_claim_node, sizeof(caps->why_claim_node));
     memcpy(caps->why_claim_set, f->why_claim_sets, sizeof(caps->why_claim_set));
 
-    caps->count_p2m = xen_count_p2m_possible(xen, caps->why_count_p2m, sizeof(caps->why_count_p2m));
+    caps->count_mapped =
+        xen_count_mapped_possible(xen, caps->why_count_mapped, sizeof(caps->why_count_mapped));
     console_caps(xen, caps);
     return 0;
 }

@@ -80,6 +80,9 @@ int xen_domain_info(struct exclaim_xen *xen, uint32_t domid, xc_domaininfo_t *in
 int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* For libraries that print to stderr unless they are given a logger. */
+xentoollog_logger *xen_quiet(void);
+
 /* --- probe.c, caps.c --- */
 
 const struct xen_features *xen_probe(struct exclaim_xen *xen);
@@ -96,20 +99,21 @@ int xen_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID
 
 /* --- count.c and its methods --- */
 
-int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
+int xen_count(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_count_how *how,
               struct exclaim_count *count, struct exclaim_error *err);
 int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
-                   uint64_t max_console_pages, struct exclaim_count *count,
+                   const struct exclaim_count_how *how, struct exclaim_count *count,
                    struct exclaim_error *err);
 
 /* Each fills @count, with exact or why; nr_nodes stays 0 if it saw nothing. */
 void xen_count_hypercall(struct exclaim_xen *xen, uint32_t domid, struct exclaim_count *count);
-void xen_count_p2m(struct exclaim_xen *xen, uint32_t domid, struct exclaim_count *count);
+void xen_count_mapped(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_count_how *how,
+                      struct exclaim_count *count);
 void xen_count_console(struct exclaim_xen *xen, const uint32_t *domid, uint32_t nr,
                        uint64_t max_pages, struct exclaim_count *count);
 
-/* Whether @domid's p2m could be used on this host; @why says why not. */
-bool xen_count_p2m_possible(struct exclaim_xen *xen, char *why, size_t size);
+/* Whether frames that are mapped from a guest can be told apart by node here; @why says why not. */
+bool xen_count_mapped_possible(struct exclaim_xen *xen, char *why, size_t size);
 
 /* --- host.c --- */
 

@@ -27,8 +27,9 @@ static void keep_better(struct exclaim_count *best, const struct exclaim_count *
 #define REASONS (sizeof(((struct exclaim_error *)0)->text) / 2)
 
 /* The ways that need no dump. */
-static void count_quietly(struct exclaim_xen *xen, uint32_t domid, const xc_domaininfo_t *info,
-                          struct exclaim_count *count, char reasons[REASONS])
+static void count_quietly(struct exclaim_xen *xen, uint32_t domid,
+                          const struct exclaim_count_how *how, struct exclaim_count *count,
+                          char reasons[REASONS])
 {
     struct exclaim_count one;
 
@@ -37,12 +38,10 @@ static void count_quietly(struct exclaim_xen *xen, uint32_t domid, const xc_doma
     keep_better(count, &one);
     if (!count->exact) {
         add_reason(reasons, REASONS, &one);
-        if (!(info->flags & XEN_DOMINF_hvm_guest)) {
-            xen_count_p2m(xen, domid, &one);
-            keep_better(count, &one);
-            if (!count->exact) {
-                add_reason(reasons, REASONS, &one);
-            }
+        xen_count_mapped(xen, domid, how, &one);
+        keep_better(count, &one);
+        if (!count->exact) {
+            add_reason(reasons, REASONS, &one);
         }
     }
 }
@@ -59,7 +58,7 @@ static void settle(struct exclaim_count *count, const struct exclaim_count *dump
     snprintf(count->why, sizeof(count->why), "%.*s", (int)sizeof(count->why) - 1, reasons);
 }
 
-int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
+int xen_count(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_count_how *how,
               struct exclaim_count *count, struct exclaim_error *err)
 {
     struct exclaim_xen *xen = xen_of(hv);
@@ -72,9 +71,9 @@ int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
     if (errnum) {
         return xen_fail(xen, err, errnum, "counting the pages of domain %u", domid);
     }
-    count_quietly(xen, domid, &info, count, reasons);
+    count_quietly(xen, domid, how, count, reasons);
     if (!count->exact) {
-        xen_count_console(xen, &domid, 1, max_console_pages, &dump);
+        xen_count_console(xen, &domid, 1, how->console_max_pages, &dump);
         settle(count, &dump, reasons);
     }
     if (!count->exact && count->nr_nodes == 0) {
@@ -85,9 +84,10 @@ int xen_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
 }
 
 int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
-                   uint64_t max_console_pages, struct exclaim_count *count,
+                   const struct exclaim_count_how *how, struct exclaim_count *count,
                    struct exclaim_error *err)
 {
+    struct exclaim_count_how each = *how;
     struct exclaim_xen *xen = xen_of(hv);
     struct left {
         uint32_t at;
@@ -97,6 +97,7 @@ int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
     uint32_t *id = calloc(nr, sizeof(*id)), nr_left = 0;
     int rc = 0;
 
+    each.runs = NULL; /* whose they are could not be told */
     if (nr && (!left || !dump || !id)) {
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "counting %u domains", nr);
         goto out;
@@ -110,14 +111,14 @@ int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
             snprintf(count[i].why, sizeof(count[i].why), "%s", exclaim_hv_errno_meaning(errnum));
             continue;
         }
-        count_quietly(xen, domid[i], &info, &count[i], left[nr_left].reasons);
+        count_quietly(xen, domid[i], &each, &count[i], left[nr_left].reasons);
         if (!count[i].exact) {
             left[nr_left].at = i;
             id[nr_left++] = domid[i];
         }
     }
     if (nr_left) {
-        xen_count_console(xen, id, nr_left, max_console_pages, dump);
+        xen_count_console(xen, id, nr_left, how->console_max_pages, dump);
     }
     for (uint32_t i = 0; i < nr_left; i++) {
         settle(&count[left[i].at], &dump[i], left[i].reasons);

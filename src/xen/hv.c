@@ -19,8 +19,19 @@ const char *exclaim_count_method_name(enum exclaim_count_method method)
         return "p2m";
     case EXCLAIM_COUNT_CONSOLE:
         return "console";
+    case EXCLAIM_COUNT_MAPPED:
+        return "mapped";
     }
     return "none";
+}
+
+struct exclaim_count_how exclaim_count_how(const struct exclaim_config *config)
+{
+    return (struct exclaim_count_how){
+        .console_max_pages = config->count_console_max_pages,
+        .workers = (uint32_t)config->count_workers,
+        .ms_max = (uint32_t)config->count_ms_max,
+    };
 }
 
 /* A name is for people: a silent xenstore must not stop work on a domain known by its id. */

@@ -4,15 +4,18 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <xencall.h>
 
 #define XEN_MINOR_FIRST 17u
+#define SRAT_PATH       "/sys/firmware/acpi/tables/SRAT"
 
 struct symbol {
     const char *name;
@@ -47,9 +50,11 @@ static const struct symbol ctrl_symbols[] = {
     SYMBOL("xc_get_paging_mempool_size", get_paging_mempool_size, false),
 };
 
-static const struct symbol guest_symbols[] = {
-    SYMBOL("xc_map_domain_meminfo", map_domain_meminfo, true),
-    SYMBOL("xc_unmap_domain_meminfo", unmap_domain_meminfo, true),
+static const struct symbol foreign_symbols[] = {
+    SYMBOL("xenforeignmemory_open", fmem_open, true),
+    SYMBOL("xenforeignmemory_close", fmem_close, true),
+    SYMBOL("xenforeignmemory_map2", map2, true),
+    SYMBOL("xenforeignmemory_unmap", unmap, true),
 };
 
 static int bind_symbols(struct xen_lib *lib, void *handle, const char *soname,
@@ -131,6 +136,37 @@ static void pause_ms(xc_interface *xch, unsigned int ms)
     nanosleep(&wait, NULL);
 }
 
+static int read_srat(void *table, size_t size, size_t *len)
+{
+    int fd = open(SRAT_PATH, O_RDONLY | O_CLOEXEC);
+    int errnum = 0;
+    ssize_t n = 1;
+
+    if (fd < 0) {
+        return errno;
+    }
+    for (*len = 0; *len < size && n > 0; *len += n > 0 ? (size_t)n : 0) {
+        n = read(fd, (char *)table + *len, size - *len);
+    }
+    if (n < 0) {
+        errnum = errno;
+    } else if (n > 0) {
+        errnum = EFBIG; /* it may be longer than what there is room for */
+    }
+    close(fd);
+    return errnum;
+}
+
+/* What needs it is not possible without it; everything else is. */
+static void load_foreign(struct xen_lib *lib)
+{
+    lib->foreign = dlopen("libxenforeignmemory.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (lib->foreign && bind_symbols(lib, lib->foreign, "libxenforeignmemory.so.1", foreign_symbols,
+                                     sizeof(foreign_symbols) / sizeof(foreign_symbols[0]), NULL)) {
+        lib->map2 = NULL;
+    }
+}
+
 int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err)
 {
     const char *why;
@@ -165,43 +201,15 @@ int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_
         xen_lib_unload(lib);
         return -1;
     }
-    return 0;
-}
-
-int xen_lib_guest(struct xen_lib *lib, struct exclaim_error *err)
-{
-    char soname[64];
-    void *handle;
-    const char *why;
-
-    if (lib->guest) {
-        return 0;
-    }
-    if (!lib->ctrl) {
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "%s comes without a libxenguest",
-                            lib->soname);
-    }
-    snprintf(soname, sizeof(soname), "libxenguest.so.%u.%u", lib->major, lib->minor);
-    handle = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        why = dlerror();
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "xen %u.%u runs here, but its library %s cannot be loaded: %s",
-                            lib->major, lib->minor, soname, why ? why : "no reason given");
-    }
-    if (bind_symbols(lib, handle, soname, guest_symbols,
-                     sizeof(guest_symbols) / sizeof(guest_symbols[0]), err)) {
-        dlclose(handle);
-        return -1;
-    }
-    lib->guest = handle;
+    load_foreign(lib);
+    lib->srat = read_srat;
     return 0;
 }
 
 void xen_lib_unload(struct xen_lib *lib)
 {
-    if (lib->guest) {
-        dlclose(lib->guest);
+    if (lib->foreign) {
+        dlclose(lib->foreign);
     }
     if (lib->ctrl) {
         dlclose(lib->ctrl);

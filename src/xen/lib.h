@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include <xenctrl.h>
-#include <xenguest.h>
+#include <xenforeignmemory.h>
 #include <xenstore.h>
 
 #include <exclaim/error.h>
@@ -21,8 +21,8 @@
  * fields have the types of the header's declarations; nothing is linked.
  */
 struct xen_lib {
-    void *ctrl;  /* NULL where nothing was loaded, as over the model */
-    void *guest; /* NULL until xen_lib_guest() */
+    void *ctrl;    /* NULL where nothing was loaded, as over the model */
+    void *foreign; /* libxenforeignmemory.so.1, likewise */
     uint32_t major, minor;
     char soname[64];
 
@@ -52,15 +52,18 @@ struct xen_lib {
 
     void (*pause)(xc_interface *xch, unsigned int ms); /* ours: nothing is asked meanwhile */
 
-    __typeof__(&xc_map_domain_meminfo) map_domain_meminfo; /* from libxenguest */
-    __typeof__(&xc_unmap_domain_meminfo) unmap_domain_meminfo;
+    /* From libxenforeignmemory, whose interface never changed; NULL without it. */
+    __typeof__(&xenforeignmemory_open) fmem_open;
+    __typeof__(&xenforeignmemory_close) fmem_close;
+    __typeof__(&xenforeignmemory_map2) map2;
+    __typeof__(&xenforeignmemory_unmap) unmap;
+
+    /* The firmware's SRAT: up to @size bytes into @table, *len of them.  A positive errno value. */
+    int (*srat)(void *table, size_t size, size_t *len);
 };
 
 /* Finds the version of the running Xen and loads its libxenctrl.  UNSUPPORTED if there is none. */
 int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err);
-
-/* Loads its libxenguest, once. */
-int xen_lib_guest(struct xen_lib *lib, struct exclaim_error *err);
 
 void xen_lib_unload(struct xen_lib *lib);
 

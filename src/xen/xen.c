@@ -53,9 +53,14 @@ static void quiet_destroy(struct xentoollog_logger *logger)
 }
 
 /* It has no state of its own: libxc only calls it. */
-static xentoollog_logger quiet = { .vmessage = quiet_message,
-                                   .progress = quiet_progress,
-                                   .destroy = quiet_destroy };
+xentoollog_logger *xen_quiet(void)
+{
+    static xentoollog_logger quiet = { .vmessage = quiet_message,
+                                       .progress = quiet_progress,
+                                       .destroy = quiet_destroy };
+
+    return &quiet;
+}
 
 /*
  * One call of each kind that everything here stands on.  It tells apart no control domain (EPERM)
@@ -129,10 +134,10 @@ int exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err)
     xc_interface *xch;
 
     *hv = NULL;
-    if (xen_lib_load(&lib, &quiet, err)) {
+    if (xen_lib_load(&lib, xen_quiet(), err)) {
         return -1;
     }
-    xch = lib.open(&quiet, &quiet, 0);
+    xch = lib.open(xen_quiet(), xen_quiet(), 0);
     if (!xch) {
         exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno, "opening xen %u.%u through %s", lib.major,
                      lib.minor, lib.soname);

@@ -10,10 +10,10 @@
 int __wrap_exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err);
 
 /* A console of very many pages; nobody waits that long here. */
-static int slow_count(struct exclaim_hv *hv, uint32_t domid, uint64_t max_console_pages,
+static int slow_count(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_count_how *how,
                       struct exclaim_count *count, struct exclaim_error *err)
 {
-    (void)hv, (void)max_console_pages;
+    (void)hv, (void)how;
     poll(NULL, 0, 60000);
     *count = (struct exclaim_count){ 0 };
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINTR, "counting the pages of domain %u", domid);

@@ -53,9 +53,12 @@ static int call(struct model *m, int op, struct exclaim_error *err)
     case VM:
         return ops->vm_uuid(hv, 1, uuid, err) < 0 ? -1 : 0;
     case COUNT:
-        return ops->count(hv, 1, UINT64_MAX, &count, err);
+        return ops->count(hv, 1, &(struct exclaim_count_how){ .console_max_pages = UINT64_MAX },
+                          &count, err);
     case COUNT_MANY:
-        return ops->count_many(hv, &(uint32_t){ 1 }, 1, UINT64_MAX, &count, err);
+        return ops->count_many(hv, &(uint32_t){ 1 }, 1,
+                               &(struct exclaim_count_how){ .console_max_pages = UINT64_MAX },
+                               &count, err);
     case HOST_MEMORY:
         return ops->host(hv, &host, err);
     case CLAIM:
@@ -146,7 +149,8 @@ static void test_fault_hits_the_nth(void **state)
 static int count(struct model *m, uint64_t limit, struct exclaim_count *c,
                  struct exclaim_error *err)
 {
-    return model_hv(m)->ops->count(model_hv(m), 1, limit, c, err);
+    return model_hv(m)->ops->count(
+        model_hv(m), 1, &(struct exclaim_count_how){ .console_max_pages = limit }, c, err);
 }
 
 static void test_count(void **state)

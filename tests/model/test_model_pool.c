@@ -224,7 +224,11 @@ static void many(void **state)
         const struct exclaim_hv_ops *ops = model_hv(m)->ops;
 
         fill(m);
-        STEP(m, ops->count_many(model_hv(m), domid, 4, UINT64_MAX, all, &err), 0);
+        STEP(m,
+             ops->count_many(model_hv(m), domid, 4,
+                             &(struct exclaim_count_how){ .console_max_pages = UINT64_MAX }, all,
+                             &err),
+             0);
         for (size_t i = 0; i < 4; i++) {
             if (domid[i] == 3) {
                 assert_int_equal(all[i].nr_nodes, 0);
@@ -232,7 +236,11 @@ static void many(void **state)
                 assert_string_not_equal(all[i].why, "");
                 continue;
             }
-            STEP(m, ops->count(model_hv(m), domid[i], UINT64_MAX, &one, &err), 0);
+            STEP(m,
+                 ops->count(model_hv(m), domid[i],
+                            &(struct exclaim_count_how){ .console_max_pages = UINT64_MAX }, &one,
+                            &err),
+                 0);
             assert_int_equal(one.exact, all[i].exact);
             assert_int_equal(one.total_pages, all[i].total_pages);
             assert_memory_equal(one.pages, all[i].pages, sizeof(one.pages));

@@ -70,6 +70,8 @@ void assert_config_equal(const struct exclaim_config *a, const struct exclaim_co
     assert_int_equal(a->stray_pages, b->stray_pages);
     assert_int_equal(a->headroom_pages, b->headroom_pages);
     assert_int_equal(a->count_console_max_pages, b->count_console_max_pages);
+    assert_int_equal(a->count_workers, b->count_workers);
+    assert_int_equal(a->count_ms_max, b->count_ms_max);
     assert_int_equal(a->verify_paused_max_pages, b->verify_paused_max_pages);
     assert_int_equal(a->peek_timeout_ms, b->peek_timeout_ms);
     assert_int_equal(a->superpages, b->superpages);

@@ -68,6 +68,8 @@ static const struct {
     NUMBER(stray_pages, 17, 1ull << 40),
     NUMBER(headroom_pages, 0, 1ull << 40),
     NUMBER(count_console_max_pages, 1099511627776, 1ull << 40),
+    NUMBER(count_workers, 4, 64),
+    NUMBER(count_ms_max, 1234, 600000),
     NUMBER(verify_paused_max_pages, 12345, 1ull << 40),
     NUMBER(peek_timeout_ms, 600000, 600000),
     PATH(lock_dir, 200, false),

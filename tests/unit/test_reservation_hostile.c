@@ -80,7 +80,7 @@ static void huge_numbers(void **state)
 
 static void enums(void **state)
 {
-    static const uint64_t values[] = { 4, 1000, 0x7fffffff, 0x80000000, UINT64_MAX, INT64_MAX };
+    static const uint64_t values[] = { 5, 1000, 0x7fffffff, 0x80000000, UINT64_MAX, INT64_MAX };
     struct exclaim_reservation res;
 
     (void)state;
