@@ -11,7 +11,8 @@ install(FILES docs/exclaim-hooks.8 docs/exclaim-xapi-plugin.8
     DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/xapi-plugin
     DESTINATION ${EXCLAIM_LIBEXECDIR})
-install(FILES emu-hooks/hooks/xenopsd.sh DESTINATION ${EXCLAIM_LIBEXECDIR}/hooks)
+install(FILES emu-hooks/hooks/xenopsd.sh emu-hooks/hooks/programs.sh
+    DESTINATION ${EXCLAIM_LIBEXECDIR}/hooks)
 install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/exclaim-hooks
     DESTINATION ${CMAKE_INSTALL_SBINDIR})
 # Under /usr/share, not where xenopsd reads it.

@@ -36,7 +36,10 @@ set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 # No links by build id, which the .deb has not either; the placing object is nobody's library.
 set(CPACK_RPM_SPEC_MORE_DEFINE "\
 %define _build_id_links none
-%define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$")
+%define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$
+%triggerin -- xen-dom0-tools, xen-dom0-libs, xen-tools, xen-runtime, xenopsd-xc
+# Their update may have put their own programs back, or start xenopsd in another way.
+${CMAKE_INSTALL_FULL_SBINDIR}/exclaim-hooks renew || :")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
 set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${package_dir}/preinst)
 set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${package_dir}/prerm)

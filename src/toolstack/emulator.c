@@ -25,10 +25,9 @@ static const char *const emu_managers[] = {
     "/usr/lib/xen/bin/emu-manager",
 };
 
-/* Both managers start /usr/libexec/xen/bin/xenguest; the real one was moved aside for our wrapper.
- */
+/* Both managers start this path. */
 static const char *const xenguests[] = {
-    "/usr/libexec/xen/bin/xenguest.real",
+    "/usr/libexec/xen/bin/xenguest",
 };
 
 static bool is_self(const char *path)
@@ -42,6 +41,17 @@ static bool is_self(const char *path)
 static bool usable(const char *path)
 {
     return !access(path, X_OK) && !is_self(path);
+}
+
+/* The real program of @path: itself, or the one beside it where exclaim-hooks has put ours into its
+ * place. */
+static bool real_of(const char *path, char *real, uint32_t size)
+{
+    snprintf(real, size, "%s", path);
+    if (usable(real)) {
+        return true;
+    }
+    return snprintf(real, size, "%s.real", path) < (int)size && usable(real);
 }
 
 /* What the configuration names as @key; *found is false if it names nothing. */
@@ -62,11 +72,17 @@ static int from_config(const char *key, const char *configured, char *path, uint
     return 0;
 }
 
+/* The one beside the path that we were started by, where exclaim-hooks has put us there. */
+static bool beside(char *path, uint32_t size)
+{
+    return program_invocation_name[0] == '/' &&
+           snprintf(path, size, "%s.real", program_invocation_name) < (int)size && usable(path);
+}
+
 static bool from_list(const char *const *list, size_t nr, char *path, uint32_t size)
 {
     for (size_t i = 0; i < nr; i++) {
-        if (usable(list[i])) {
-            snprintf(path, size, "%s", list[i]);
+        if (real_of(list[i], path, size)) {
             return true;
         }
     }
@@ -97,17 +113,18 @@ int exclaim_find_save_helper(const struct exclaim_config *config, char *path, ui
                              struct exclaim_error *err)
 {
     unsigned int major = 0, minor = 0;
+    char debian[64];
     bool found;
 
     if (from_config("libxl_save_helper", config->libxl_save_helper, path, size, &found, err)) {
         return -1;
     }
-    if (found) {
+    if (found || beside(path, size)) {
         return 0;
     }
     if (running_version(&major, &minor)) {
-        snprintf(path, size, "/usr/lib/xen-%u.%u/bin/libxl-save-helper", major, minor);
-        if (usable(path)) {
+        snprintf(debian, sizeof(debian), "/usr/lib/xen-%u.%u/bin/libxl-save-helper", major, minor);
+        if (real_of(debian, path, size)) {
             return 0;
         }
     }
@@ -144,8 +161,8 @@ int exclaim_find_xenguest(const struct exclaim_config *config, char *path, uint3
     if (from_config("xenguest", config->xenguest, path, size, &found, err)) {
         return -1;
     }
-    if (found || from_list(xenguests, NR(xenguests), path, size)) {
+    if (found || beside(path, size) || from_list(xenguests, NR(xenguests), path, size)) {
         return 0;
     }
-    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "no %s found, set xenguest", xenguests[0]);
+    return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "no %s.real found, set xenguest", xenguests[0]);
 }

@@ -75,8 +75,10 @@ class ExclaimHooks(InDir):
         self.put("# a comment\nemu-manager=%s/emu-manager\n" % self.libexec, "usr/share/exclaim/xenopsd.conf")
         self.put("#!/bin/sh\nexit 2\n", self.libexec, "emu-manager", mode=0o755)
         self.put("#!/bin/sh\nexit 2\n", self.libexec, "xapi-plugin", mode=0o755)
+        self.put("#!/bin/sh\nexit 2\n", self.libexec, "xenguest", mode=0o755)
         shutil.copytree(os.path.join(HOOKS, "hooks"), os.path.join(self.libexec, "hooks"))
-        self.put("#!/bin/sh\n", "usr/libexec/xen/bin/emu-manager", mode=0o755)
+        for name in ("emu-manager", "xenguest"):
+            self.put("#!/bin/sh\n", "usr/libexec/xen/bin", name, mode=0o755)
         self.put("# emu-manager=/x\nsearch-path=/usr/libexec/xen/bin\n", "etc/xenopsd.conf")
         os.makedirs(self.path("etc/xapi.d/plugins"))
         for name in ("proc", "run", "var/lib", "usr/lib/systemd/system"):
@@ -125,7 +127,7 @@ class ExclaimHooks(InDir):
 
     def states(self, part="emu-manager"):
         lines = [line.split("|", 2) for line in self.run_it("status", "--lines").splitlines()]
-        self.assertTrue(all(len(line) == 3 and line[1] in ("on", "off", "stale") for line in lines), lines)
+        self.assertTrue(all(len(line) == 3 and line[1] in ("on", "off", "stale", "broken") for line in lines), lines)
         return [(state, text) for name, state, text in lines if name == part]
 
     def only(self, state, *words):
@@ -340,9 +342,9 @@ class ExclaimHooks(InDir):
         enabled = self.tree()
         self.run_it("enable")
         self.assertEqual(self.tree(), enabled)
-        self.assertEqual(self.run_it("status").count(" in place"), 2)
+        self.assertEqual(self.run_it("status").count(" in place"), 3)
         self.run_it("disable")
-        self.assertEqual(self.run_it("status").count(" disabled"), 2)
+        self.assertEqual(self.run_it("status").count(" disabled"), 3)
         self.run_it("disable")
         self.run_it("idle")
         os.rmdir(self.path("run/exclaim"))
@@ -439,12 +441,113 @@ class ExclaimHooks(InDir):
         self.run_it("enable", "emu-manager")
         self.assertEqual(self.reads(XCP_NG), self.ours())
 
-    def test_not_idle_while_it_is_xenguest(self):
-        os.symlink(self.libexec + "/xenguest", self.path("usr/libexec/xen/bin/xenguest"))
-        self.assertIn("no VM would start", self.run_it("idle", code=5))
-        self.put("", "usr/libexec/xen/bin/xenguest.real")
-        os.rename(self.path("usr/libexec/xen/bin/xenguest.real"), self.path("usr/libexec/xen/bin/xenguest"))
-        self.run_it("idle")
+    # --- programs of Xen behind ours ---
+
+    XENGUEST = "usr/libexec/xen/bin/xenguest"
+    HELPERS = ("usr/lib/xen-4.17/bin/libxl-save-helper", "usr/lib/xen-4.20/bin/libxl-save-helper")
+
+    def programs(self):
+        for name in ("xenguest", "libxl-save-helper"):
+            self.put("#!/bin/sh\nexit 2\n", self.libexec, name, mode=0o755)
+        for name in (self.XENGUEST, *self.HELPERS):
+            self.put("#!/bin/sh\n# Xen's own\n", name, mode=0o755)
+        return self.tops("usr")
+
+    def tops(self, *tops):
+        found = []
+        for top in tops:
+            for where, _, files in os.walk(self.path(top)):
+                for name in files:
+                    path = os.path.join(where, name)
+                    found.append((os.path.relpath(path, self.dir), os.readlink(path) if os.path.islink(path) else self.get(path)))
+        return sorted(found)
+
+    def test_ours_in_front_of_xen_s_programs(self):
+        before = self.programs()
+        for part, ours, paths in (("xenguest", "xenguest", (self.XENGUEST,)), ("xl", "libxl-save-helper", self.HELPERS)):
+            self.assertEqual({s for s, _ in self.states(part)}, {"off"})
+            self.run_it("enable", part)
+            for path in paths:
+                self.assertEqual(os.readlink(self.path(path)), os.path.join(self.libexec, ours))
+                self.assertEqual(self.get(path + ".real"), "#!/bin/sh\n# Xen's own\n")
+            self.assertEqual([s for s, _ in self.states(part)], ["on"] * len(paths))
+            enabled = self.tops("usr", "var")
+            self.run_it("enable", part)
+            self.run_it("renew")
+            self.assertEqual(self.tops("usr", "var"), enabled)
+            self.assertIn("exclaim-hooks disable " + part, self.run_it("idle", code=5))
+            self.run_it("disable", part)
+            self.assertEqual(self.tops("usr"), before)
+            self.run_it("idle")
+        self.run_it("enable", "xl")
+        self.run_it("disable")  # every part
+        self.assertEqual(self.tops("usr"), before)
+        self.assertEqual(self.tops("var"), [])
+
+    def test_an_update_of_xen_undoes_it(self):
+        """Its package's manager knows nothing of ours: what is in place is a new real one, beside an older one."""
+        for back in (("enable", "xenguest"), ("renew",)):
+            self.programs()
+            self.run_it("enable", "xenguest")
+            self.put("#!/bin/sh\n# newer\n", self.XENGUEST + ".rpmnew", mode=0o755)
+            os.rename(self.path(self.XENGUEST + ".rpmnew"), self.path(self.XENGUEST))
+            self.assertEqual([s for s, _ in self.states("xenguest")], ["stale"])
+            self.run_it("idle")
+            self.run_it(*back)
+            self.assertEqual([s for s, _ in self.states("xenguest")], ["on"])
+            self.assertEqual(self.get(self.XENGUEST + ".real"), "#!/bin/sh\n# newer\n")
+            self.run_it("disable", "xenguest")
+            self.assertEqual(self.get(self.XENGUEST), "#!/bin/sh\n# newer\n")
+            self.assertFalse(os.path.exists(self.path(self.XENGUEST + ".real")))
+        self.run_it("renew")  # what is out of use stays so
+        self.assertEqual([s for s, _ in self.states("xenguest")], ["off"])
+
+    def test_an_update_undone_and_taken_out_of_use(self):
+        self.programs()
+        self.run_it("enable", "xenguest")
+        os.unlink(self.path(self.XENGUEST))
+        self.put("#!/bin/sh\n# newer\n", self.XENGUEST, mode=0o755)
+        self.run_it("disable", "xenguest")
+        self.assertEqual(self.get(self.XENGUEST), "#!/bin/sh\n# newer\n")
+        self.assertFalse(os.path.exists(self.path(self.XENGUEST + ".real")))
+
+    def test_dpkg_is_told(self):
+        self.programs()
+        self.put("", "var/lib/dpkg/status")
+        os.makedirs(self.path("var/lib/dpkg/updates"))
+        self.run_it("enable", "xl")
+        told = self.get("var/lib/dpkg/diversions").split()
+        self.assertEqual(sorted(told), sorted(word for path in self.HELPERS for word in ("/" + path, "/%s.real" % path, "exclaim")))
+        self.run_it("disable", "xl")
+        self.assertEqual(self.get("var/lib/dpkg/diversions"), "")
+
+    def test_the_real_one_is_gone(self):
+        self.programs()
+        self.run_it("enable", "xenguest")
+        os.unlink(self.path(self.XENGUEST + ".real"))
+        self.assertEqual([s for s, _ in self.states("xenguest")], ["broken"])
+        for args in (("enable", "xenguest"), ("disable", "xenguest")):
+            self.assertIn("install Xen's again", self.run_it(*args, code=5))
+
+    def test_nothing_is_displaced_by_what_does_not_start(self):
+        before = self.programs()
+        for exit_code in (5, 126, 127):
+            for name in ("xenguest", "libxl-save-helper"):
+                self.put("#!/bin/sh\nexit %d\n" % exit_code, self.libexec, name, mode=0o755)
+            for part in ("xenguest", "xl"):
+                self.assertIn("cannot be started", self.run_it("enable", part, code=5))
+        self.programs()
+        self.assertEqual(self.tops("usr"), before)
+        self.assertEqual(self.tops("var"), [])
+        os.unlink(self.path(self.XENGUEST))
+        os.symlink("/etc/alternatives/xenguest", self.path(self.XENGUEST))
+        self.assertIn("whose is it", self.run_it("enable", "xenguest", code=5))
+
+    def test_no_such_program(self):
+        os.unlink(self.path(self.XENGUEST))
+        self.assertIn("no xenguest here", self.run_it("enable", "xenguest", code=4))
+        self.assertIn("no xl here", self.run_it("enable", "xl", code=4))
+        self.run_it("disable", "xl")
 
     def test_not_here(self):
         shutil.rmtree(self.path("etc/xapi.d"))

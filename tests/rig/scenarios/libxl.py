@@ -147,6 +147,24 @@ def local_pipe(pair):
     nothing_left(pair, pair.src)
 
 
+@scenario("exclaim-hooks enable xl: from then on xl uses the hook by itself; disable puts Xen's own back", nodes=2, **BOTH)
+def enabled_for_xl(pair):
+    guest = pair.guest(spread={1: 9000, 0: "*"})
+    nodes = guest.counts(pair.src)["nodes"]
+    measure_plain(pair)
+    for host in pair.hosts:
+        host.run("exclaim-hooks enable xl")
+    done = pair.migrate(guest)
+    said = [host.run("exclaim-hooks status; exclaim-hooks disable xl; exclaim-hooks idle").out for host in pair.hosts]
+    pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
+    for host, text in zip(pair.hosts, said):
+        pair.check(f"in place ({host.flavour.helper}), the real one beside it" in text, f"{host.name}: status said {text}")
+        host.run(f"test ! -L {host.flavour.helper} && test ! -e {host.flavour.helper}.real")
+    arrived_as(pair, guest, nodes, "same")
+    goes_on(pair, guest, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
+
+
 @scenario("policy observe changes nothing and reports", nodes=2, **BOTH)
 def observe(pair):
     guest = pair.guest(spread={1: "*"})
