@@ -12,6 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import booted  # noqa: E402
 import image  # noqa: E402
 import qemu  # noqa: E402
 from cache import RigError  # noqa: E402
@@ -21,6 +22,7 @@ from pair import Failed, Pair  # noqa: E402
 NODES = (qemu.Node(1536), qemu.Node(1536))
 # Uneven on purpose, and mostly on node 1: nothing that Xen or libxl would choose by itself.
 SPREAD = {1: 13000, 0: "*"}
+HVM_SPREAD = {1: 19000, 0: "*"}
 
 
 class Steps:
@@ -61,9 +63,13 @@ def run(pair, step):
         info = host.info()
         free = ", ".join(f"node {node}: {pages} pages free" for node, pages in host.node_free().items())
         step(f"{host.name} runs Xen {info['xen_version']}; {free}")
-    guest = pair.guest(vcpus=2, spread=SPREAD)
+    if pair.src.shape.hvm:
+        step("booting an HVM guest with QEMU" + ("" if booted.is_saved(pair.src) else ": once, it is saved for later runs"))
+        guest = booted.hvm_guest(pair, spread=HVM_SPREAD)
+    else:
+        guest = pair.guest(vcpus=2, spread=SPREAD)
     source = guest.counts(pair.src)
-    step(f"the guest runs on src: {guest.wait_tick(pair.src)[0] + 1} ticks so far")
+    step(f"the guest runs on src: {guest.ticks(pair.src)[-1][0] + 1} ticks so far")
     done = pair.migrate(guest, src_helper=HOOK, dst_helper=HOOK, timeout=300)
     pair.check(done.ok, f"xl migrate ended with {done.src_rc}, {done.dst_rc}:\n{done.src_out}{done.dst_out}")
     last = pair.check_ticks(guest, pair.src, pair.dst)
@@ -83,6 +89,7 @@ def run(pair, step):
 def main():
     p = argparse.ArgumentParser(prog="tests/demo", description=__doc__)
     p.add_argument("--xen", default="4.17,4.17", metavar="SRC,DST", help="4.17, 4.20 or a folder with an installed Xen, for each side (%(default)s)")
+    p.add_argument("--hvm", action="store_true", help="an HVM guest with QEMU instead of a PVH guest; with Debian's Xens")
     p.add_argument("--stage", required=True, help=argparse.SUPPRESS)
     args = p.parse_args()
     sides = args.xen.split(",")
@@ -95,7 +102,7 @@ def main():
     try:
         step("preparing packages and images (downloaded once)")
         flavours = [image.flavour(side) for side in sides]
-        pair = Pair(flavours, (qemu.Shape(NODES),) * 2, logs, image.overlay(args.stage), step)
+        pair = Pair(flavours, (qemu.Shape(NODES, hvm=args.hvm),) * 2, logs, image.overlay(args.stage), step)
         rc = run(pair, step)
     except (RigError, Failed) as e:
         print(f"demo: {e}", file=sys.stderr)

@@ -17,8 +17,10 @@ KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off clearcpuid=tsc lpj=5000000 
 
 @dataclasses.dataclass
 class Guest:
-    """spread: {node: pages}, filled in this order; the last node takes all that is over, its number is not read; None: as xl places it.
-    type: "pvh" or "pv"; extra: further lines of xl's configuration; options: of the guest's kernel, walk=MIB starts dom0/walk.c."""
+    """spread: {node: pages}, or a list of such pairs, filled in this order; the last node takes all that is over, its number is not read;
+    "NODE/NODE/PAGES": so many on one node, so many on the other, and so on, by their frames' numbers; None: as xl places it.
+    type: "pvh", "pv" or "hvm"; extra: further lines of xl's configuration; options: of the guest's kernel, walk=MIB starts dom0/walk.c
+    (an HVM guest's are on its disk); since: the first of its ticks that the hosts of today have seen."""
     name: str = "guest"
     mib: int = MIB
     type: str = "pvh"
@@ -27,26 +29,38 @@ class Guest:
     uuid: str = ""
     extra: str = ""
     options: str = ""
+    since: int = 0
 
     def __post_init__(self):
         self.uuid = self.uuid or str(uuids.uuid4())
 
     def config(self):
-        # tsc_mode: RDTSCP is not emulated under nested SVM, a PVH guest would crash.
-        return (f'name="{self.name}"\nuuid="{self.uuid}"\ntype="{self.type}"\nmemory={self.mib}\nvcpus={self.vcpus}\n'
+        # tsc_mode: RDTSCP is not emulated under nested SVM, a PVH guest would crash. ahci: SeaBIOS reads an IDE disk word by word. No
+        # serial port: a trap for each character.
+        boot = ('disk=["format=raw,vdev=hda,access=rw,backendtype=qdisk,target=/rig/guest/disk"]\n'
+                'hdtype="ahci"\nvga="stdvga"\nvnc=0\nserial="none"\n' if self.type == "hvm" else
                 'kernel="/rig/guest/kernel"\nramdisk="/rig/guest/initrd"\n'
-                f'extra="{KERNEL_OPTIONS} {self.options}"\n'
+                f'extra="{KERNEL_OPTIONS} {self.options}"\n')
+        return (f'name="{self.name}"\nuuid="{self.uuid}"\ntype="{self.type}"\nmemory={self.mib}\nvcpus={self.vcpus}\n{boot}'
                 f'tsc_mode="native"\non_crash="preserve"\non_reboot="preserve"\n{self.extra}\n')
 
-    def create(self, host, timeout=60):
-        """Start it on a host; wait_tick() waits for it to run."""
+    def _quotas(self):
+        if isinstance(self.spread, str):
+            return self.spread
+        quotas = [f"{node}:{pages}" for node, pages in (self.spread.items() if isinstance(self.spread, dict) else self.spread)]
+        return ",".join(quotas[:-1] + [quotas[-1].split(":")[0] + ":*"])
+
+    def create(self, host, saved=None, timeout=60):
+        """Start it on a host; wait_tick() waits for it to run. saved: a file there with a guest's saved stream, packed, to be restored
+        instead of booted."""
         host.put(self.config().encode(), f"/etc/xen/{self.name}.cfg")
         preload = ""
         if self.spread:
-            quotas = [f"{node}:{pages}" for node, pages in self.spread.items()]
-            quotas[-1] = quotas[-1].split(":")[0] + ":*"
-            preload = f"RIG_SPREAD={','.join(quotas)} LD_PRELOAD=/rig/lib/spread.so "
-        host.run(f"{preload}xl create /etc/xen/{self.name}.cfg", timeout)
+            preload = f"RIG_SPREAD={self._quotas()} LD_PRELOAD=/rig/lib/spread.so "
+        if saved:
+            host.run(f"zcat {saved} | {preload}xl restore /etc/xen/{self.name}.cfg /proc/self/fd/0", timeout)
+        else:
+            host.run(f"{preload}xl create /etc/xen/{self.name}.cfg", timeout)
         return self
 
     def domid(self, host):
@@ -55,11 +69,25 @@ class Guest:
         return int(done.out) if done.rc == 0 else None
 
     def counts(self, host):
-        """Its pages per node there: {"total": n, "nodes": {node: pages}}."""
+        """Its pages per node there: {"total": n, "nodes": {node: pages}}, by key u. Where Xen's own counters do not add up to what it has
+        (XenServer 9's keep pages that a guest gave back), by its frames."""
         domid, counts = self.domid(host), host.counts()
         if domid not in counts:
             raise RigError(f"{host.name}: no domain {self.name}")
-        return counts[domid]
+        count = counts[domid]
+        if sum(count["nodes"].values()) != count["total"] and self.type != "pv":
+            nodes = {}
+            for _, pages, node in self.frames(host):
+                nodes[node] = nodes.get(node, 0) + pages
+            return {"total": count["total"], "nodes": nodes}
+        return count
+
+    def frames(self, host):
+        """[(first frame, frames, node)], ascending: where each of its frames lies, read by dom0/frames.c. host needs two vCPUs for dom0."""
+        ranges = " ".join(f"{start}:{pages}:{node}" for node, (start, pages) in
+                          sorted(host.node_ranges().items(), key=lambda item: -item[1][0]))
+        out = host.run(f'frames "$LIBXENCTRL" {self.domid(host)} {ranges}', timeout=120).out
+        return [tuple(map(int, line.split())) for line in out.splitlines()]
 
     def regions(self, host):
         """Of its memory there, by Xen's own p2m: regions of 2 MiB that are whole, that are in part, and pages."""

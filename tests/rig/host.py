@@ -7,6 +7,7 @@ import shlex
 import socket
 import time
 
+import device_model
 import qemu
 import truth
 from cache import RigError
@@ -32,14 +33,17 @@ class Host:
         self.console = self.folder / f"{name}.console"
         self.address = f"10.0.0.{number + 1}" if link else "127.0.0.1"
         self._overlay, self._link = overlay, link
-        self.process = self.channel = None
+        self.process = self.channel = self._ranges = None
 
     def _initrd(self):
         """The base with the overlay behind it, in a file without a name: nothing to clean up."""
-        if not self._overlay:
+        parts = [self._overlay] if self._overlay else []
+        if self.shape.hvm:
+            parts.append(device_model.overlay(self.flavour).read_bytes())
+        if not parts:
             return open(self.flavour.base, "rb")
         file = open(os.memfd_create("initrd"), "w+b")
-        file.write(self.flavour.base.read_bytes() + self._overlay)
+        file.write(self.flavour.base.read_bytes() + b"".join(parts))
         file.flush()
         return file
 
@@ -117,6 +121,12 @@ class Host:
     def node_free(self):
         """{node: free pages} from key u; claimed pages count as free."""
         return truth.node_free(self._key_u())
+
+    def node_ranges(self):
+        """{node: (first machine frame, frames)} from key u; asked once."""
+        if self._ranges is None:
+            self._ranges = truth.node_ranges(self._key_u())
+        return self._ranges
 
     def info(self):
         """xl info as a dictionary of strings."""

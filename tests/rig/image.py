@@ -42,7 +42,7 @@ def _program(root, name):
     return None
 
 
-def _merged(path):
+def merged(path):
     """Images have a merged /usr."""
     path = str(path).lstrip("/")
     return "usr/" + path if re.match(r"(s?bin|lib|lib64)/", path) else path
@@ -62,7 +62,7 @@ def _skeleton(archive):
 def _add_libraries(archive, hits):
     for root, path in hits:
         real = (root / path).resolve()
-        name = _merged(path)
+        name = merged(path)
         if name not in archive:
             archive.file(name, real, 0o755)
 
@@ -149,22 +149,22 @@ def _base(root, trees, kernel):
     have = [p for p in programs.values() if p]
     folders = []
     for path in have:
-        archive.file(_merged(path), (root / path).resolve(), 0o755)
-        if f"/{_merged(path.parent)}" not in folders:
-            folders.append(f"/{_merged(path.parent)}")
+        archive.file(merged(path), (root / path).resolve(), 0o755)
+        if f"/{merged(path.parent)}" not in folders:
+            folders.append(f"/{merged(path.parent)}")
     # Without libgcc_s, which no program names, xl aborts in pthread_cancel. libresolv is libc's own, and libcurl wants it.
     libraries = elf.Libraries(trees)
     hits, missing = libraries.closure([root / p for p in have], ["libgcc_s.so.1", "libresolv.so.2"])
     if missing:
         raise RigError(f"{root}: no tree has {', '.join(missing)}")
     _add_libraries(archive, sorted(hits))
-    libxenctrl = next("/" + _merged(p) for _, p in hits if "/libxenctrl.so." in p)
-    loader = next(_merged(p) for _, p in hits if "/ld-linux" in p)
+    libxenctrl = next("/" + merged(p) for _, p in hits if "/libxenctrl.so." in p)
+    loader = next(merged(p) for _, p in hits if "/ld-linux" in p)
     if loader != "usr/lib64/ld-linux-x86-64.so.2":
         archive.link("usr/lib64/ld-linux-x86-64.so.2", f"/{loader}")
     archive.file("usr/sbin/ldconfig", pathlib.Path("/sbin/ldconfig"), 0o755)
     archive.text("etc/ld.so.conf", "".join(f"{d}\n" for d in dict.fromkeys(
-        "/" + _merged(f) for f in elf.LIBRARY_DIRS if any(_merged(p).startswith(_merged(f) + "/") for _, p in hits))) + "/usr/local/lib\n")
+        "/" + merged(f) for f in elf.LIBRARY_DIRS if any(merged(p).startswith(merged(f) + "/") for _, p in hits))) + "/usr/local/lib\n")
     modules = _modules(kernel)
     for name, path in modules.items():
         archive.file(f"rig/modules/{name}.ko", path)
@@ -173,10 +173,11 @@ def _base(root, trees, kernel):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c", "-static"), 0o755)
     for name in ("pages", "bare", "regions", "emu-manager", "xenguest"):
         archive.file(f"rig/bin/{name}", compiled(f"{name}.c"), 0o755)
+    archive.file("rig/bin/frames", compiled("frames.c", "-pthread"), 0o755)
     archive.file("rig/bin/xenops", compiled("xenops.c xenops_manager.c xenops_stream.c domain.c"), 0o755)
     # Programs that are started with nothing but PATH find the libraries there, and emu-manager its xenguest where real ones look.
     for name in ("libxenctrl", "libxenguest"):
-        archive.link(f"rig/lib/{name}.so", next("/" + _merged(p) for _, p in hits if f"/{name}.so." in p))
+        archive.link(f"rig/lib/{name}.so", next("/" + merged(p) for _, p in hits if f"/{name}.so." in p))
     archive.link("usr/libexec/xen/bin/xenguest", "/rig/bin/xenguest")
     archive.file("rig/lib/spread.so", compiled("spread.c", "-shared", "-fPIC"), 0o755)
     archive.text("rig/env", f'PATH={":".join(["/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/rig/bin", *folders])}\n'
@@ -203,7 +204,7 @@ def flavour(name):
     base = cache.make_file(cache.root() / "built" / f"dom0-{_content_key(root)}.cpio", lambda tmp: tmp.write_bytes(_base(root, trees, kernel)))
     helper = str(_program(root, "libxl-save-helper"))
     return Flavour(name=name if name in packages.XEN else root.name, hypervisor=decompressed(_hypervisor(root)),
-                   kernel=decompressed(next(iter(kernel.glob("boot/vmlinuz-*")))), base=base, helper="/" + _merged(helper))
+                   kernel=decompressed(next(iter(kernel.glob("boot/vmlinuz-*")))), base=base, helper="/" + merged(helper))
 
 
 def overlay(stage):
@@ -213,7 +214,7 @@ def overlay(stage):
     if not stage.is_dir():
         raise RigError(f"{stage}: no such folder; --stage wants what DESTDIR was at install")
     for path in sorted(stage.rglob("*")):
-        name = _merged(path.relative_to(stage))
+        name = merged(path.relative_to(stage))
         if path.is_symlink():
             archive.link(name, str(path.readlink()))
         elif path.is_file():

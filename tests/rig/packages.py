@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import subprocess
+import urllib.parse
 
 import cache
 from cache import RigError
@@ -20,6 +21,9 @@ XEN = {
     "4.17": ("bookworm", ["xen-hypervisor-4.17-amd64", "xen-utils-4.17", "libxenmisc4.17", "libext2fs2"] + LIBRARIES),
     "4.20": ("trixie", ["xen-hypervisor-4.20-amd64", "xen-utils-4.20", "libxenmisc4.20", "libext2fs2t64"] + LIBRARIES),
 }
+DEVICE_MODEL = "qemu-system-xen"
+# Of what it depends on: no data that nobody reads, 20 MB of languages' names among them.
+DEVICE_MODEL_PARTS = re.compile(r"lib|qemu-system|seabios")
 KERNEL_RELEASE = "bookworm"
 
 
@@ -107,6 +111,17 @@ class Apt:
             last = (done.stderr.strip() or "no message").splitlines()[-1]
             raise RigError(f"apt-get download for {self.release} failed: {last}")
 
+    def closure(self, name):
+        """The package and all it depends on, as a machine with nothing installed would get them."""
+        for attempt in (1, 2):
+            out = self.call("apt-get", "-q", "-y", "--no-install-recommends", "--print-uris", "install", name).stdout
+            names = re.findall(r"^'\S*/([^/_']+)_[^']*' ", out, re.M)
+            if names:
+                return [urllib.parse.unquote(n) for n in names]
+            if attempt == 1:
+                self.update()
+        raise RigError(f"{self.release}: nothing to be downloaded for {name}")
+
     def kernel_package(self, meta):
         """The package behind a metapackage such as linux-image-amd64."""
         for attempt in (1, 2):
@@ -119,17 +134,21 @@ class Apt:
         raise RigError(f"{self.release}: {meta} depends on no kernel image")
 
 
+def _unpack(apt, names, tmp):
+    debs = tmp / ".debs"
+    debs.mkdir()
+    apt.download(names, debs)
+    for deb in sorted(debs.iterdir()):
+        subprocess.run(["dpkg-deb", "-x", deb, tmp], check=True, timeout=300)
+        deb.unlink()
+    debs.rmdir()
+
+
 def unpacked(label, release, names):
     """Folder in the cache with these packages unpacked over each other; a metapackage's name stands for the kernel behind it."""
     def fill(tmp):
         apt = Apt(release)
-        debs = tmp / ".debs"
-        debs.mkdir()
-        apt.download([apt.kernel_package(n) if n.startswith("linux-image") else n for n in names], debs)
-        for deb in sorted(debs.iterdir()):
-            subprocess.run(["dpkg-deb", "-x", deb, tmp], check=True, timeout=300)
-            deb.unlink()
-        debs.rmdir()
+        _unpack(apt, [apt.kernel_package(n) if n.startswith("linux-image") else n for n in names], tmp)
     path = cache.root() / "packages" / f"{label}-{cache.digest(release, *names)}"
     if path.exists():
         return path
@@ -140,6 +159,20 @@ def unpacked(label, release, names):
 def xen(version):
     release, names = XEN[version]
     return unpacked(f"xen-{version}", release, names)
+
+
+def device_model(version):
+    """QEMU as that Xen's device model, with its firmware and libraries."""
+    release = XEN[version][0]
+    path = cache.root() / "packages" / f"device-model-{version}-{cache.digest(release, DEVICE_MODEL, DEVICE_MODEL_PARTS.pattern)}"
+
+    def fill(tmp):
+        apt = Apt(release)
+        _unpack(apt, [n for n in apt.closure(DEVICE_MODEL) if DEVICE_MODEL_PARTS.match(n)], tmp)
+    if path.exists():
+        return path
+    with cache.lock():
+        return cache.make_dir(path, fill)
 
 
 def kernel():

@@ -12,10 +12,11 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """A host's NUMA nodes, distances between any two different ones are equal; and its dom0's vCPUs."""
+    """A host's NUMA nodes, distances between any two different ones are equal; its dom0's vCPUs; whether dom0 has what HVM guests need."""
     nodes: tuple = (Node(1536), Node(1536))
     distance: int = 21
     dom0_vcpus: int = 2
+    hvm: bool = False
 
     @property
     def mib(self):

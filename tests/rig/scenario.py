@@ -19,17 +19,19 @@ class Scenario:
     stage: bool     # it needs the project's programs in dom0
     seconds: int
     dom0_vcpus: int
+    hvm: bool       # it has HVM guests
+    tries: int = 5  # where a guest died of the emulator, faults.py
 
 
-def scenario(about, nodes=None, xen=lambda src, dst: True, stage=False, seconds=180, dom0_vcpus=None):
+def scenario(about, nodes=None, xen=lambda src, dst: True, stage=False, seconds=180, dom0_vcpus=None, hvm=False):
     """Register a function; its name with dashes is the scenario's. nodes: 2, 4 or (source's, destination's). dom0_vcpus: of both hosts; two
-    where the project counts, which reads a guest's frames out of the tables of dom0's other vCPU, one where nobody does: it is cheaper."""
+    where the project counts, which reads a guest's frames out of the tables of dom0's other vCPU, one where nobody does: it is cheaper. hvm: HVM guests run there, on hosts of their own."""
     def register(function):
         name = function.__name__.replace("_", "-")
         if name in ALL:
             raise ValueError(f"two scenarios are called {name}")
         pair = (nodes, nodes) if isinstance(nodes, int) else nodes
-        ALL[name] = Scenario(name, about, function, pair, xen, stage, seconds, dom0_vcpus or (2 if stage else 1))
+        ALL[name] = Scenario(name, about, function, pair, xen, stage, seconds, dom0_vcpus or (2 if stage else 1), hvm)
         return function
     return register
 

@@ -34,6 +34,13 @@ def node_free(lines):
     return {int(m.group(1)): int(m.group(2)) for line in lines if (m := _FREE.match(line))}
 
 
+def node_ranges(lines):
+    """{node: (first machine frame, frames)}; a node's frames that another one's lie between are counted, so of two that hold a frame the one
+    that starts later has it."""
+    found = (re.match(r"NODE(\d+) start->(\d+) size->(\d+)", line) for line in lines)
+    return {int(m.group(1)): (int(m.group(2)), int(m.group(3))) for m in found if m}
+
+
 def xl_info(text):
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
 

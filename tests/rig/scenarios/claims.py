@@ -3,7 +3,7 @@
 import json
 
 from bare import bare
-from exclaim import strongest
+from exclaim import has_host_claims, strongest
 from scenario import scenario
 
 VERBS = {"stage": True, "seconds": 240}
@@ -17,6 +17,7 @@ def exclaim(host, words):
 def mem_claim(pair):
     """tools/tests/mem-claim/test-mem-claim.c, on both hosts; then a release in the middle."""
     for host in pair.hosts:
+        has_host_claims(pair, host)
         pair.check(host.outstanding_claims() == 0, f"{host.name}: claims before the test")
         with bare(host, 4096) as domain:
             pair.check(host.outstanding_claims() == 0, f"{host.name}: a new domain claims something")
@@ -39,6 +40,7 @@ def mem_claim(pair):
 def peer_cases(pair):
     """A1-4, A1-6, I1-9 and I2-1 of the claim sets' own test program, as far as they are about claims on the host."""
     host = pair.dst
+    has_host_claims(pair, host)
     free, spare = host.pages()[1], 4096
     with bare(host, 2 * free) as first, bare(host, 2 * free) as second:
         exclaim(host, f"claim {first.domid} --pages {free // 2}")  # A1-4
@@ -60,6 +62,7 @@ def peer_cases(pair):
 @scenario("a claim that cannot be kept is refused in numbers", nodes=2, **VERBS)
 def claim_refused(pair):
     host = pair.dst
+    has_host_claims(pair, host)
     free = sum(host.node_free().values())
     with bare(host, 2 * free) as domain:
         done = host.run(f"exclaim claim {domain.domid} --pages {free + 100000}", check=False)

@@ -1,52 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What goes wrong on the way: deaths and forgeries."""
-import time
 import uuid
 
-from exclaim import HOOK, configure, goes_on, last_report, measure_plain, migrate, nothing_left
+from exclaim import HOOK, configure, dies_halfway, goes_on, last_report, measure_plain, migrate, nothing_left
 from forge import prefix
 from scenario import scenario
 
 BOTH = {"stage": True, "seconds": 300}
 
 
-def _wait(pair, host, command, words, seconds=60):
-    """Until a shell command on the host succeeds."""
-    deadline = time.monotonic() + seconds
-    while host.run(command, check=False).rc:
-        pair.check(time.monotonic() < deadline, f"{host.name}: not within {seconds} s: {words}")
-        time.sleep(0.1)
-
-
-def _killed(pair, victim):
-    """The restore is killed when some of its pages are placed; victim: the program's path."""
-    guest = pair.guest(spread={1: "*"})
-    before = guest.counts(pair.src)
-    measure_plain(pair)
-    # A death in the middle: as soon as pages have been placed.
-    killer = pair.dst.spawn("while ! exclaim status --format=prom | grep -q '^exclaim_placed_bytes [1-9][0-9][0-9][0-9][0-9][0-9]'; do usleep 50000; done;"
-                            f"kill -9 $(ps -o pid,args | awk '$2 == \"{victim}\" {{ print $1; exit }}')")
-    done = migrate(pair, guest)
-    pair.check(killer.wait(30) == 0, f"nothing was killed: {killer.out} {killer.err}")
-    pair.check(not done.ok, "the migration went through")
-    _wait(pair, pair.dst, "! xl list | grep -q incoming", "the half-restored domain goes")
-    nothing_left(pair, pair.dst)
-    nothing_left(pair, pair.src)
-    pair.check(guest.counts(pair.src) == before, "the guest on the source is not what it was")
-    goes_on(pair, guest, pair.src)
-    return guest
-
-
 @scenario("the real helper is killed half-way: nothing is left, the guest stays", nodes=2, **BOTH)
 def helper_killed(pair):
-    guest = _killed(pair, pair.dst.flavour.helper)
+    guest = pair.guest(spread={1: "*"})
+    measure_plain(pair)
+    dies_halfway(pair, guest, pair.dst.flavour.helper)
     report = last_report(pair, pair.dst, guest, "destination")
     pair.check(report["outcome"] == "failed", f"report says {report}")
 
 
 @scenario("our hook is killed half-way: the real helper dies with it, nothing is left", nodes=2, **BOTH)
 def hook_killed(pair):
-    _killed(pair, HOOK)
+    guest = pair.guest(spread={1: "*"})
+    measure_plain(pair)
+    dies_halfway(pair, guest, HOOK)
 
 
 @scenario("a forged record with another VM's uuid is not used", nodes=2, **BOTH)

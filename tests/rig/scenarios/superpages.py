@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Whole regions of 2 MiB come back whole, or page by page where that cannot be; never a page more or less."""
-import time
-
+from ballooning import balloon
 from bare import bare
 from exclaim import arrived_as, configure, goes_on, kept_large, migrate, nothing_left
 from scenario import scenario
@@ -12,18 +11,12 @@ BOTH = {"nodes": 2, "stage": True, "seconds": 300}
 @scenario("a ballooned guest with holes comes back with its exact pages, what is whole stays whole", **BOTH)
 def ballooned(pair):
     guest = pair.guest(mib=160, spread={1: 20000, 0: "*"})
-    full = guest.counts(pair.src)["total"]
-    pair.src.run(f"xl mem-set {guest.name} 130")
-    deadline, total = time.monotonic() + 60, None
-    while (now := guest.counts(pair.src)["total"]) == full or now != total:  # until the balloon rests
-        pair.check(time.monotonic() < deadline, f"the balloon did not come to rest: {now} pages of {full}")
-        total = now
-        time.sleep(1)
+    given = balloon(pair, guest, 130)
     before, (whole, broken, _) = guest.counts(pair.src)["nodes"], guest.regions(pair.src)
-    pair.check(broken, f"no region has a hole: {whole} whole of {total} pages")
+    pair.check(broken, f"no region has a hole: {whole} whole, {given} pages given back")
     done = migrate(pair, guest)
     pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
-    pair.note(f"{full - total} pages ballooned away, {broken} regions with holes")
+    pair.note(f"{given} pages ballooned away, {broken} regions with holes")
     kept_large(pair, arrived_as(pair, guest, before, "same"), whole, min(whole, sum(pages // 512 for pages in before.values())))
     goes_on(pair, guest, pair.src, pair.dst)
     nothing_left(pair, pair.dst)
