@@ -58,6 +58,7 @@ enum exclaim_misfit_why {
     EXCLAIM_MISFIT_AGILITY,  /* it may not run there: pool->vm[].why_not_agile */
     EXCLAIM_MISFIT_OLDER,    /* the host is older than the one it is on */
     EXCLAIM_MISFIT_PINNED,   /* pinned, and the same node numbers have no room */
+    EXCLAIM_MISFIT_NO_NODE,  /* pinned, and the host has no node of that number: src_node */
     EXCLAIM_MISFIT_HOST,     /* the host is too small for all of it */
     EXCLAIM_MISFIT_NODES,    /* more parts than the host has nodes */
     EXCLAIM_MISFIT_NODE,     /* a part fits no node that is left for it */
@@ -139,8 +140,9 @@ bool exclaim_plan_complete(const struct exclaim_plan_proof *proof);
 
 /*
  * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: parts of at least N pages need 2
- * places of that size, there are 1"; "within 1: ..." with a gap to the bound; "infeasible: ..." or
- * "infeasible, within 1: ..." where it is proven that some VM cannot leave.
+ * places of that size, there are 1"; "within 1: ..." with a gap to the bound; "infeasible: ..."
+ * where it is proven that some VM cannot leave, with "; of what is possible up to 1 may be missing"
+ * at its end if the search has not settled that.
  */
 void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size);
@@ -268,6 +270,7 @@ enum exclaim_change_kind {
     EXCLAIM_CHANGE_HOST_ROOM, /* @pages more on @host */
     EXCLAIM_CHANGE_MOVE,      /* VM @other, with @pages there, away from @host, to @other_host */
     EXCLAIM_CHANGE_BALLOON,   /* the VM itself down by @pages */
+    EXCLAIM_CHANGE_ENABLE,    /* enable @host, which takes no VMs now */
     EXCLAIM_CHANGE_SPLIT,     /* give up its shape: it fits merged or split */
 };
 
@@ -279,6 +282,8 @@ struct exclaim_change {
     uint64_t pages;
     uint32_t other, other_host; /* EXCLAIM_CHANGE_MOVE */
 };
+
+const char *exclaim_change_kind_name(enum exclaim_change_kind kind); /* "move", "split", ... */
 
 void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_change *change,
                          char *text, size_t size);

@@ -13,7 +13,7 @@ static void add_host(const struct state *s, const struct assignment *a, uint32_t
     struct pack_host *h = &p->host[host];
 
     *h = (struct pack_host){ .first = *nodes,
-                             .left = now->left,
+                             .left = now->left > 0 ? now->left : 0,
                              .spare = INT64_MAX,
                              .rank = a->rank ? a->rank[host] : 0,
                              .target = a->target[host],
@@ -23,7 +23,7 @@ static void add_host(const struct state *s, const struct assignment *a, uint32_t
     }
     if (!h->known) {
         p->node[*nodes] = (struct pack_node){
-            .left = now->left, .host = host, .id = EXCLAIM_NO_NODE, .head = PACK_NONE
+            .left = h->left, .host = host, .id = EXCLAIM_NO_NODE, .head = PACK_NONE
         };
         h->nr = 1;
     }

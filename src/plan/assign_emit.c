@@ -93,18 +93,23 @@ static void best_misfit(const struct state *s, const struct pack *p, const struc
                         struct exclaim_misfit *best)
 {
     struct exclaim_misfit misfit;
-    bool any = false;
+    bool any = false, leaves = !p->whole_parts;
 
     *best = (struct exclaim_misfit){ .why = EXCLAIM_MISFIT_DISABLED,
                                      .vm = item->vm,
                                      .host = EXCLAIM_NO_HOST,
                                      .src_node = EXCLAIM_NO_NODE,
                                      .node = EXCLAIM_NO_NODE };
+    /* Where some host could take it in pieces, it is the shape that lacks something. */
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        leaves &= !p->host[h].target || state_forbids(s, item->vm, h) != EXCLAIM_FITS ||
+                  p->host[h].left < item->total + item->arrival;
+    }
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
         if (!p->host[h].target) {
             continue;
         }
-        assign_misfit(s, p, item, h, &misfit);
+        assign_misfit(s, p, item, h, leaves, &misfit);
         if (!any || (misfit.need && (!best->need || misfit.short_by < best->short_by))) {
             *best = misfit;
             any = true;
@@ -120,12 +125,17 @@ static int emit_stay(const struct state *s, struct draft *d, const struct pack *
     if (!stay) {
         return -1;
     }
-    if (!item->alone) {
-        *stay = *alone;
-        return 0;
+    *stay = *alone;
+    if (item->alone || (!item->pinned &&
+                        (stay->why == EXCLAIM_MISFIT_NODE || stay->why == EXCLAIM_MISFIT_NODES))) {
+        struct exclaim_misfit now;
+
+        best_misfit(s, p, item, &now);
+        if (item->alone || now.why == EXCLAIM_MISFIT_HOST) {
+            *stay = now;
+            stay->why = EXCLAIM_MISFIT_TOGETHER;
+        }
     }
-    best_misfit(s, p, item, stay);
-    stay->why = EXCLAIM_MISFIT_TOGETHER;
     return 0;
 }
 

@@ -18,8 +18,7 @@ static void node_numbers(const struct state *s, const struct pack *p, uint32_t n
     misfit->need = (uint64_t)need;
     misfit->claimed = (uint64_t)promised;
     misfit->free = positive(n->left + promised);
-    misfit->short_by =
-        (uint64_t)need - (positive(n->left) < (uint64_t)need ? positive(n->left) : (uint64_t)need);
+    misfit->short_by = positive(need - n->left);
 }
 
 /* The nodes of the host, most left first. */
@@ -56,9 +55,9 @@ static void node_misfit(const struct state *s, const struct pack *p, const struc
         }
         misfit->src_node = part->src;
         if (node == PACK_NONE) {
-            misfit->why = item->pinned ? EXCLAIM_MISFIT_PINNED : EXCLAIM_MISFIT_NODES;
+            misfit->why = item->pinned ? EXCLAIM_MISFIT_NO_NODE : EXCLAIM_MISFIT_NODES;
             misfit->node = EXCLAIM_NO_NODE;
-            misfit->need = misfit->short_by = (uint64_t)need;
+            misfit->need = misfit->short_by = item->pinned ? 0 : (uint64_t)need;
             misfit->free = misfit->claimed = 0;
             return;
         }
@@ -79,14 +78,16 @@ static void node_misfit(const struct state *s, const struct pack *p, const struc
     }
 }
 
+/* @leaves: whether it can leave at all is asked, its shape aside, so the host's total goes first.
+ */
 void assign_misfit(const struct state *s, const struct pack *p, const struct pack_item *item,
-                   uint32_t host, struct exclaim_misfit *misfit)
+                   uint32_t host, bool leaves, struct exclaim_misfit *misfit)
 {
     const struct exclaim_pool_host *to = &s->pool->host[host];
     const struct pack_host *h = &p->host[host];
     const int64_t total = item->total + item->arrival;
     uint32_t where[EXCLAIM_NODES_MAX];
-    int64_t slack;
+    int64_t slack, left;
 
     *misfit = (struct exclaim_misfit){ .why = state_forbids(s, item->vm, host),
                                        .vm = item->vm,
@@ -109,15 +110,18 @@ void assign_misfit(const struct state *s, const struct pack *p, const struct pac
     } else {
         misfit->why = EXCLAIM_MISFIT_UNKNOWN;
     }
-    /* Both may be too small: what lacks more says what is needed. */
-    if (h->left < total && misfit->short_by < (uint64_t)total - positive(h->left)) {
+    /* Both may be too small: what lacks more says what is needed.  What the host is beyond its
+     * promises already is not in h->left, which ends at 0. */
+    left = h->left + (s->host[host].left < 0 ? s->host[host].left : 0);
+    if (left < total && (leaves ? misfit->short_by != (uint64_t)(total - left)
+                                : misfit->short_by < (uint64_t)(total - left))) {
         const uint64_t promised = to->host_claimed + to->headroom;
 
         misfit->why = EXCLAIM_MISFIT_HOST;
         misfit->src_node = misfit->node = EXCLAIM_NO_NODE;
         misfit->need = (uint64_t)total;
-        misfit->free = positive(h->left) + promised;
+        misfit->free = positive(left + (int64_t)promised);
         misfit->claimed = promised;
-        misfit->short_by = (uint64_t)total - positive(h->left);
+        misfit->short_by = (uint64_t)(total - left);
     }
 }

@@ -31,7 +31,7 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
     const uint64_t slack = room->slack, headroom = room->headroom;
     struct exclaim_match match;
 
-    assign_misfit(s, p, item, cell->host, &cell->misfit);
+    assign_misfit(s, p, item, cell->host, false, &cell->misfit);
     if (state_forbids(s, cell->vm, cell->host) != EXCLAIM_FITS) {
         return;
     }
@@ -210,6 +210,22 @@ static bool is_all(struct pack *p, const struct pack_item *item,
     return fits;
 }
 
+/* A host that would take it if it were enabled; PACK_NONE. */
+static uint32_t closed_that_fits(const struct state *s, const struct pack *p, uint32_t vm)
+{
+    uint32_t found = PACK_NONE;
+
+    for (uint32_t h = 0; h < p->nr_hosts && found == PACK_NONE; h++) {
+        if (!p->host[h].target || s->host[h].enabled || s->pool->host[h].dead) {
+            continue;
+        }
+        s->host[h].enabled = true;
+        found = fits_there(s, p, vm, h) ? h : PACK_NONE;
+        s->host[h].enabled = false;
+    }
+    return found;
+}
+
 /* From the mildest to the one that gives up the shape. */
 static int changes_of(struct preflight *f, const struct state *s, struct pack *p, uint32_t index)
 {
@@ -224,7 +240,7 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
         pack_take(p, index);
     }
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
-        assign_misfit(s, p, item, h, &misfit);
+        assign_misfit(s, p, item, h, false, &misfit);
         if (misfit.need && misfit.short_by && (!best.need || misfit.short_by < best.short_by) &&
             is_all(p, item, &misfit)) {
             best = misfit;
@@ -251,6 +267,13 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
         c.other = EXCLAIM_NO_VM;
         c.other_host = EXCLAIM_NO_HOST;
         c.kind = best.node == EXCLAIM_NO_NODE ? EXCLAIM_CHANGE_HOST_ROOM : EXCLAIM_CHANGE_NODE_ROOM;
+        r |= add_change(f, &c);
+    }
+    c.host = closed_that_fits(s, p, item->vm);
+    if (c.host != PACK_NONE) {
+        c.kind = EXCLAIM_CHANGE_ENABLE;
+        c.node = EXCLAIM_NO_NODE;
+        c.pages = 0;
         r |= add_change(f, &c);
     }
     if (flows != PACK_NONE) {

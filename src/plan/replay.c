@@ -32,7 +32,7 @@ static int64_t host_total(const struct exclaim_pool_host *h)
 {
     const uint64_t promised = h->host_claimed + h->headroom;
 
-    return h->host_free > promised ? (int64_t)(h->host_free - promised) : 0;
+    return (int64_t)h->host_free - (int64_t)promised;
 }
 
 struct exclaim_replay *exclaim_replay_open(const struct exclaim_pool *pool,

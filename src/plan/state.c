@@ -20,11 +20,11 @@ static void load_host(const struct exclaim_pool *pool, uint32_t index, struct st
 
     host->known = h->free_source != EXCLAIM_FROM_NOWHERE && h->nr_nodes && h->online;
     host->enabled = h->enabled;
-    host->left = h->host_free > promised ? (int64_t)(h->host_free - promised) : 0;
+    /* Not cut off at 0, here and below: what is promised beyond it is given back first. */
+    host->left = (int64_t)h->host_free - (int64_t)promised;
     host->head = EXCLAIM_NO_VM;
     for (uint32_t n = 0; n < h->nr_nodes && host->known; n++) {
         if (h->online >> n & 1) {
-            /* Not cut off at 0: what is promised beyond a node is given back first. */
             host->node[n] = (int64_t)h->free[n] - (int64_t)h->claimed[n] - (int64_t)h->slack;
         }
     }

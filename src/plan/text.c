@@ -31,6 +31,8 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
         return "unknown";
     case EXCLAIM_MISFIT_COUNT:
         return "count";
+    case EXCLAIM_MISFIT_NO_NODE:
+        return "no-node";
     case EXCLAIM_MISFIT_DEAD:
         return "dead";
     case EXCLAIM_MISFIT_TOGETHER:
@@ -132,6 +134,10 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
         snprintf(text, size, "VM %s: %sneeds %" PRIu64 " pages, host %s has no node left for it",
                  vm, part, misfit->need, host);
         return;
+    case EXCLAIM_MISFIT_NO_NODE:
+        snprintf(text, size, "VM %s: host %s has no node %u, and it is pinned", vm, host,
+                 misfit->src_node);
+        return;
     case EXCLAIM_MISFIT_PINNED:
     case EXCLAIM_MISFIT_HOST:
     case EXCLAIM_MISFIT_NODE:
@@ -194,14 +200,15 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
     case EXCLAIM_REASON_HOSTS:
         snprintf(text, size,
                  ": %" PRIu64 " VMs of at least %" PRIu64
-                 " pages do not all find room on the hosts: need %" PRIu64 ", there is %" PRIu64,
+                 " pages do not all find room on the hosts: need %" PRIu64
+                 " places of that size, there are %" PRIu64,
                  why->count, why->pages, why->need, why->room);
         return;
     case EXCLAIM_REASON_PARTS:
         snprintf(text, size,
                  ": %" PRIu64 " VMs with %" PRIu32 " parts of at least %" PRIu64
                  " pages do not all find as many nodes of one host: need %" PRIu64
-                 ", there is %" PRIu64,
+                 " such places, there are %" PRIu64,
                  why->count, why->parts, why->pages, why->need, why->room);
         return;
     case EXCLAIM_REASON_SEARCHED:
@@ -220,23 +227,45 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
     const uint64_t leave = proof->leave.bound - proof->leave.reached;
     const uint64_t keep = proof->keep.bound - proof->keep.reached;
     const uint64_t apart = proof->apart.reached - proof->apart.bound;
-    char verdict[64], why[400], broken[64] = "";
+    char verdict[64], why[400], broken[64] = "", gap[64] = "";
+    const bool all = proof->leave.bound == proof->nr_vms;
 
     reason_text(pool, proof->leave.reached < proof->nr_vms ? &proof->why_leave : &proof->why_keep,
                 why, sizeof(why));
     if (exclaim_plan_optimal(proof)) {
-        snprintf(verdict, sizeof(verdict), "%s",
-                 proof->leave.bound < proof->nr_vms ? "infeasible" : "optimal");
+        snprintf(verdict, sizeof(verdict), "%s", all ? "optimal" : "infeasible");
+    } else if (all) {
+        snprintf(verdict, sizeof(verdict), "within %" PRIu64, leave + keep + apart);
     } else {
-        snprintf(verdict, sizeof(verdict), "%swithin %" PRIu64,
-                 proof->leave.bound < proof->nr_vms ? "infeasible, " : "", leave + keep + apart);
+        snprintf(verdict, sizeof(verdict), "infeasible");
+        snprintf(gap, sizeof(gap), "; of what is possible up to %" PRIu64 " may be missing",
+                 leave + keep + apart);
     }
     if (proof->apart.reached) {
         snprintf(broken, sizeof(broken), ", %" PRIu64 " apart rules broken", proof->apart.reached);
     }
     snprintf(text, size,
-             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s", verdict,
-             proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why);
+             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s%s",
+             verdict, proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why, gap);
+}
+
+const char *exclaim_change_kind_name(enum exclaim_change_kind kind)
+{
+    switch (kind) {
+    case EXCLAIM_CHANGE_NODE_ROOM:
+        return "node-room";
+    case EXCLAIM_CHANGE_HOST_ROOM:
+        return "host-room";
+    case EXCLAIM_CHANGE_MOVE:
+        return "move";
+    case EXCLAIM_CHANGE_BALLOON:
+        return "balloon";
+    case EXCLAIM_CHANGE_ENABLE:
+        return "enable";
+    case EXCLAIM_CHANGE_SPLIT:
+        break;
+    }
+    return "split";
 }
 
 void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_change *change,
@@ -251,6 +280,10 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     case EXCLAIM_CHANGE_HOST_ROOM:
         snprintf(text, size, "VM %s keeps its shape with %" PRIu64 " pages more on %s", vm,
                  change->pages, place);
+        return;
+    case EXCLAIM_CHANGE_ENABLE:
+        snprintf(text, size, "VM %s keeps its shape on host %s if that is enabled", vm,
+                 host_name(pool, change->host));
         return;
     case EXCLAIM_CHANGE_MOVE:
         snprintf(text, size,

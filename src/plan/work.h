@@ -116,7 +116,7 @@ int assign_step(struct state *s, struct draft *d, const struct assignment *a, ui
 
 /* Why @item does not keep its shape on @host, as @p is now. */
 void assign_misfit(const struct state *s, const struct pack *p, const struct pack_item *item,
-                   uint32_t host, struct exclaim_misfit *misfit);
+                   uint32_t host, bool leaves, struct exclaim_misfit *misfit);
 
 enum exclaim_match_shape plan_shape(const struct exclaim_part *part, uint32_t nr);
 enum exclaim_guarantee plan_guarantee(const struct exclaim_pool_host *host, bool known,

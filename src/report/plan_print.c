@@ -116,6 +116,12 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
                    exclaim_pool_host_name(pool, h), age);
         }
     }
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (!pool->host[h].enabled && pool->host[h].closed && *pool->host[h].closed) {
+            printf("note: host %s takes no VMs: %s\n", exclaim_pool_host_name(pool, h),
+                   pool->host[h].closed);
+        }
+    }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
         if (!pool->vm[v].exact) {
             first = inexact ? first : v;

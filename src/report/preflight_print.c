@@ -102,6 +102,7 @@ static void json_changes(const struct preflight *p, json_object *o)
         json_object *item = exclaim_json_item(list);
 
         exclaim_change_text(pool, c, text, sizeof(text));
+        exclaim_json_str(item, "kind", exclaim_change_kind_name(c->kind));
         exclaim_json_str(item, "text", text);
         exclaim_json_vm(item, "vm", pool, c->vm);
         exclaim_json_host(item, "host", pool, c->host);

@@ -175,9 +175,10 @@ static void parts_that_share_a_host_are_counted(void **state)
     gen_vm(pool, 0, 2, PAGES(700, 600), 0);
     gen_vm(pool, 1, 2, PAGES(1900, 0), 0);
     plan = evacuate(pool, NULL);
-    assert_text(pool, plan,
-                "optimal: 2 of 2 VMs leave, 1 keep their shape: 2 VMs with 2 parts of at least "
-                "600 pages do not all find as many nodes of one host: need 2, there is 1");
+    assert_text(
+        pool, plan,
+        "optimal: 2 of 2 VMs leave, 1 keep their shape: 2 VMs with 2 parts of at least "
+        "600 pages do not all find as many nodes of one host: need 2 such places, there are 1");
     done(pool, plan);
 }
 
@@ -195,9 +196,10 @@ static void no_node_takes_two_parts_of_a_vm(void **state)
     }
     gen_vm(pool, 1, 3, PAGES(0, 4300, 4300), 0);
     plan = evacuate(pool, &(struct exclaim_plan_options){ .whole_parts = true });
-    assert_text(pool, plan,
-                "infeasible: 2 of 3 VMs leave, 2 keep their shape: 3 VMs with 3 parts of at least "
-                "300 pages do not all find as many nodes of one host: need 3, there is 2");
+    assert_text(
+        pool, plan,
+        "infeasible: 2 of 3 VMs leave, 2 keep their shape: 3 VMs with 3 parts of at least "
+        "300 pages do not all find as many nodes of one host: need 3 such places, there are 2");
     done(pool, plan);
 }
 

@@ -35,6 +35,13 @@ class Rules:
         self.versions(vm, host)
         self.boot_here(vm, host)
         self.host_operation(host)
+        self.source(vm)
+
+    def source(self, vm):
+        """message_forwarding.ml, forward_vm_op: the source carries the call out"""
+        host = self.db.record("VM", vm)["resident_on"]
+        if not self.db.record("host_metrics", self.db.record("host", host)["metrics"])["live"]:
+            raise Failure("HOST_OFFLINE", host)
 
     # --- cpuid_helpers.ml, assert_vm_is_compatible ---
 
