@@ -226,6 +226,13 @@ int exclaim_plan_place(const struct exclaim_pool *pool, const uint32_t *vm, uint
                        const struct exclaim_plan_options *opt, struct exclaim_plan **plan,
                        struct exclaim_error *err);
 
+/*
+ * Whether no host could ever take @vm, whatever its room and its version; then *misfit says why of
+ * one of them, or that its own host is not live.
+ */
+bool exclaim_plan_immovable(const struct exclaim_pool *pool, uint32_t vm,
+                            struct exclaim_misfit *misfit);
+
 /* --- rolling upgrade --- */
 
 enum exclaim_plan_back {
@@ -237,11 +244,16 @@ enum exclaim_plan_back {
 struct exclaim_rolling_options {
     struct exclaim_plan_options plan;
     enum exclaim_plan_back back;
-    /* The hosts to upgrade in their order; NULL: all, the coordinator first, then as in the pool.
-     * XAPI wants the coordinator first. */
+    /* The hosts to upgrade in their order; NULL: all that are not as new as the newest already
+     * (exclaim_pool_newest()), the coordinator first, then as in the pool.  XAPI wants the
+     * coordinator first. */
     const uint32_t *order;
     uint32_t nr_order;
 };
+
+/* Whether @host is among those that such a plan upgrades. */
+bool exclaim_plan_upgrades(const struct exclaim_pool *pool, const uint32_t *order,
+                           uint32_t nr_order, uint32_t host);
 
 /*
  * The whole upgrade: each host in turn is emptied, comes back empty, enabled and newer than all

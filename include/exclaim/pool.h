@@ -87,7 +87,8 @@ struct exclaim_pool_vm {
     const char *uuid;
     const char *name;
     const char *ref;
-    uint32_t host; /* where it runs; EXCLAIM_NO_HOST: nowhere */
+    uint32_t host;     /* where it runs; EXCLAIM_NO_HOST: nowhere */
+    uint32_t left_out; /* 1 + where it runs, though it is left out of all planning; 0: it is not */
 
     /* The count: pages per node of its host.  nr_nodes 0: only the total is known, and the VM is
      * planned as one part. */
@@ -163,6 +164,17 @@ int exclaim_pool_targets(const struct exclaim_pool *pool, const char *const *to,
 /* All VMs on those hosts; free() *vm, which has room for all VMs of the pool. */
 int exclaim_pool_vms_on(const struct exclaim_pool *pool, const uint32_t *host, uint32_t nr_hosts,
                         uint32_t **vm, uint32_t *nr, struct exclaim_error *err);
+
+/*
+ * Takes the VMs named out of all planning: as if they ran nowhere, while their memory stays taken.
+ * @must: a name that is none of a VM's is USAGE, else it is passed over.
+ */
+int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, uint32_t nr,
+                           bool must, struct exclaim_error *err);
+
+/* In a pool of several versions: whether no other host is newer, so that it need not be upgraded.
+ */
+bool exclaim_pool_newest(const struct exclaim_pool *pool, uint32_t host);
 
 /* Gives back what the pool's pointers show and zeroes *pool, which stays the caller's.  A pool
  * whose `memory` is NULL owns nothing. */

@@ -22,6 +22,7 @@ enum cli_option {
     CLI_BACK = 1 << 11,     /* --back each|end|none */
     CLI_HTML = 1 << 12,     /* --html FILE */
     CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
+    CLI_LEAVE = 1 << 15,    /* --skip-vm VM, --shutdown-vm VM, several times */
     CLI_SNAPSHOT = 1 << 14, /* --snapshot without a value: write one */
 };
 
@@ -43,7 +44,7 @@ struct cli {
     uint32_t nr_nodes; /* highest node named plus 1 */
     uint64_t node_pages[EXCLAIM_NODES_MAX];
     const char *format;
-    struct cli_list snapshots, vms, hosts, to;
+    struct cli_list snapshots, vms, hosts, to, skip, shutdown;
     const char *xapi, *user, *password_file, *cacert;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;

@@ -153,6 +153,8 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
         .disable = cli->disable,
         .to = cli->to.name,
         .nr_to = cli->to.nr,
+        .out = { cli->skip.name, cli->shutdown.name },
+        .nr_out = { cli->skip.nr, cli->shutdown.nr },
     };
     cli_plan_options(cli, &e->opt.plan);
     e->sink = (struct evac_sink){ .tell = evac_teller_tell, .arg = &teller };

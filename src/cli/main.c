@@ -8,6 +8,10 @@
 #include "options.h"
 
 /* Where the pool comes from, and what may be drawn of the result. */
+#define LEAVE_HELP                                                                                 \
+    "--skip-vm VM       leave this VM out: whoever empties its host sees to it\n"                  \
+    "--shutdown-vm VM   leave it out: it will be shut down; exclaim does not do that\n"
+
 #define PLAN_HELP                                                                                  \
     "--html FILE        the result as one page for a browser\n"                                    \
     "--snapshot FILE    a host's part of the pool, by exclaim host --snapshot; once per host\n"    \
@@ -106,9 +110,11 @@ static const struct cli_verb verbs[] = {
             "--host HOST        all VMs of this host\n"
             "--vm VM            this VM, by uuid or name\n"
             "--to HOST          where they might go; else every other host\n"
-            "--guarantee NAME   the least that counts: none, host (the default), node, node-set\n"
+            "--guarantee NAME   the least that counts: none, host (the default), node, "
+            "node-set\n" LEAVE_HELP
             "--hold             keep it true by claims: not possible, says why, exit 4\n" PLAN_HELP,
-        .options = CLI_POOL | CLI_VM | CLI_HOST | CLI_TO | CLI_GUARANTEE | CLI_HOLD | CLI_HTML,
+        .options =
+            CLI_POOL | CLI_VM | CLI_HOST | CLI_TO | CLI_GUARANTEE | CLI_HOLD | CLI_HTML | CLI_LEAVE,
         .run = verb_preflight,
     },
     {
@@ -117,11 +123,12 @@ static const struct cli_verb verbs[] = {
         .summary = "a proven plan to empty hosts, or for a whole rolling upgrade",
         .detail =
             "--to HOST          evacuate: where VMs may go; else every other host\n"
-            "--host HOST        rolling: the hosts in their order; else all, coordinator first\n"
+            "--host HOST        rolling: the hosts in their order; else all that are older than\n"
+            "                   the newest, coordinator first\n" LEAVE_HELP
             "--back WHEN        rolling: VMs return as soon as their host is back (each), once\n"
             "                   all are done (end), or not at all (none)\n"
             "--max-moves N      at once out of a host and into a host (2)\n" PLAN_HELP,
-        .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML,
+        .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML | CLI_LEAVE,
         .min_args = 1,
         .max_args = CLI_ARGS_MAX,
         .run = verb_plan,
@@ -135,13 +142,13 @@ static const struct cli_verb verbs[] = {
             "--partial          start although some VMs cannot leave\n"
             "--disable          first keep XAPI from starting VMs on these hosts; they stay so\n"
             "--to HOST          where VMs may go; else every other host\n"
-            "--max-moves N      at once out of a host and into a host (2)\n"
+            "--max-moves N      at once out of a host and into a host (2)\n" LEAVE_HELP
             "--events FILE      one JSON line per event, appended\n"
             "--resume FILE      go on with the evacuation that this file of events tells "
             "of\n" PLAN_HELP
             "\n\n^C starts no further move and waits for those that run; again: cancels them; a\n"
             "third time: leaves them to XAPI.",
-        .options = CLI_POOL | CLI_TO | CLI_MOVES | CLI_HTML | CLI_APPLY,
+        .options = CLI_POOL | CLI_TO | CLI_MOVES | CLI_HTML | CLI_APPLY | CLI_LEAVE,
         .max_args = CLI_ARGS_MAX,
         .run = verb_evacuate,
     },

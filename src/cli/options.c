@@ -32,6 +32,8 @@ static const struct own_option {
     { "vm", CLI_VM, KIND_LIST, offsetof(struct cli, vms) },
     { "host", CLI_HOST, KIND_LIST, offsetof(struct cli, hosts) },
     { "to", CLI_TO, KIND_LIST, offsetof(struct cli, to) },
+    { "skip-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, skip) },
+    { "shutdown-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, shutdown) },
     { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
     { "hold", CLI_HOLD, KIND_FLAG, offsetof(struct cli, hold) },
     { "max-moves", CLI_MOVES, KIND_COUNT, offsetof(struct cli, max_moves) },
@@ -213,6 +215,8 @@ int cli_parse(const struct cli_verb *verb, struct cli *cli, int argc, char **arg
 void cli_free(struct cli *cli)
 {
     free(cli->snapshots.name);
+    free(cli->skip.name);
+    free(cli->shutdown.name);
     free(cli->vms.name);
     free(cli->hosts.name);
     free(cli->to.name);

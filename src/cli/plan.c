@@ -14,18 +14,46 @@
 #include "../report/print.h"
 #include "../evacuate/evacuate.h"
 
-static void print_json(const struct cli_pool *from, const struct exclaim_plan *plan,
-                       const char *kind)
+static void json_rolling(json_object *o, const struct exclaim_pool *pool, const uint32_t *order,
+                         uint32_t nr_order)
+{
+    json_object *list = exclaim_json_array(o, "skipped_hosts");
+    struct exclaim_misfit misfit;
+
+    for (uint32_t h = 0; h < pool->nr_hosts && !order; h++) {
+        if (exclaim_pool_newest(pool, h)) {
+            exclaim_json_host(exclaim_json_item(list), "host", pool, h);
+        }
+    }
+    list = exclaim_json_array(o, "blockers");
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (exclaim_plan_upgrades(pool, order, nr_order, pool->vm[v].host) &&
+            exclaim_plan_immovable(pool, v, &misfit)) {
+            json_object *item = exclaim_json_item(list);
+
+            exclaim_json_vm(item, "vm", pool, v);
+            exclaim_json_host(item, "host", pool, pool->vm[v].host);
+            exclaim_json_misfit(item, pool, &misfit);
+        }
+    }
+}
+
+static void print_json(const struct cli *cli, const struct cli_pool *from,
+                       const struct exclaim_plan *plan, bool rolling, const uint32_t *order)
 {
     json_object *o = exclaim_json_schema("plan");
 
-    exclaim_json_str(o, "kind", kind);
+    exclaim_json_str(o, "kind", rolling ? "rolling" : "evacuate");
     json_object_object_add(o, "time_unix_ms", json_object_new_int64(from->time_unix_ms));
     exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
     exclaim_json_bool(o, "blocked", plan->blocked);
     exclaim_json_u64(o, "moves", plan->nr_moves);
     exclaim_json_u64(o, "waves", plan->nr_waves);
     exclaim_json_u64(o, "strays", plan->nr_strays);
+    if (rolling) {
+        json_rolling(o, &from->pool, order, cli->hosts.nr);
+    }
+    exclaim_json_left_out(o, &from->pool);
     exclaim_json_hosts(o, &from->pool);
     exclaim_json_steps(o, &from->pool, plan);
     exclaim_json_print(o);
@@ -55,9 +83,17 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
 }
 
 static int print_text(const struct cli *cli, const struct cli_pool *from,
-                      const struct exclaim_plan *plan, bool rolling, struct exclaim_error *err)
+                      const struct exclaim_plan *plan, bool rolling, const uint32_t *order,
+                      struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = &from->pool;
+
+    for (uint32_t h = 0; rolling && !order && h < pool->nr_hosts; h++) {
+        if (exclaim_pool_newest(pool, h)) {
+            printf("skipped: host %s is as new as the newest already\n",
+                   exclaim_pool_host_name(pool, h));
+        }
+    }
 
     for (uint32_t s = 0; s < plan->nr_steps; s++) {
         const struct exclaim_plan_step *step = &plan->step[s];
@@ -76,6 +112,7 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
     }
     if (rolling) {
         printf("\n");
+        print_blockers(pool, order, cli->hosts.nr);
         print_rolling_end(pool, plan);
     } else {
         print_own_match(pool, plan, cli->config.stray_pages);
@@ -93,11 +130,11 @@ static int plan_evacuate(struct cli *cli, const struct cli_pool *from, const uin
     return evac_plan(&from->pool, &opt, host, nr_hosts, plan, err);
 }
 
-static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exclaim_plan **plan,
-                        struct exclaim_error *err)
+/* @order is what --host names, NULL without; free() it. */
+static int plan_rolling(struct cli *cli, const struct cli_pool *from, uint32_t **order,
+                        struct exclaim_plan **plan, struct exclaim_error *err)
 {
     struct exclaim_rolling_options opt = { .back = EXCLAIM_BACK_EACH };
-    uint32_t *order = NULL;
     int rc;
 
     if (cli->back && !strcmp(cli->back, "end")) {
@@ -110,17 +147,16 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, struct exc
     }
     cli_plan_options(cli, &opt.plan);
     if (cli->hosts.nr) {
-        if (exclaim_pool_find_hosts(&from->pool, cli->hosts.name, cli->hosts.nr, &order, err)) {
+        if (exclaim_pool_find_hosts(&from->pool, cli->hosts.name, cli->hosts.nr, order, err)) {
             return -1;
         }
-        opt.order = order;
+        opt.order = *order;
         opt.nr_order = cli->hosts.nr;
     }
     rc = exclaim_plan_rolling(&from->pool, &opt, plan, err);
     if (!rc && exclaim_plan_check(&from->pool, *plan, &opt.plan, err)) {
         rc = exclaim_error_wrap(err, "the plan does not hold");
     }
-    free(order);
     return rc;
 }
 
@@ -143,7 +179,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         return -1;
     }
     if (rolling) {
-        if (plan_rolling(cli, &from, &plan, err)) {
+        if (plan_rolling(cli, &from, &host, &plan, err)) {
             goto out;
         }
     } else if (exclaim_pool_find_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts,
@@ -157,8 +193,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         goto out;
     }
     if (cli->json) {
-        print_json(&from, plan, rolling ? "rolling" : "evacuate");
-    } else if (print_text(cli, &from, plan, rolling, err)) {
+        print_json(cli, &from, plan, rolling, host);
+    } else if (print_text(cli, &from, plan, rolling, host, err)) {
         goto out;
     }
     rc = exclaim_plan_fits(plan) ? 0 : 3;

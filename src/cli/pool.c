@@ -50,6 +50,15 @@ static int open_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct
     return rc;
 }
 
+/* What --skip-vm and --shutdown-vm name is out of all planning. */
+static int leave_out(const struct cli *cli, struct exclaim_pool *pool, struct exclaim_error *err)
+{
+    return exclaim_pool_leave_out(pool, cli->skip.name, cli->skip.nr, true, err) ||
+                   exclaim_pool_leave_out(pool, cli->shutdown.name, cli->shutdown.nr, true, err)
+               ? -1
+               : 0;
+}
+
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err)
 {
@@ -60,12 +69,21 @@ int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cl
                                 "--snapshot reads files, --xapi a server: give one of them");
         }
         from->time_unix_ms = exclaim_now_unix_ms();
-        return exclaim_pool_read(cli->snapshots.name, cli->snapshots.nr, &from->pool, err);
+        if (exclaim_pool_read(cli->snapshots.name, cli->snapshots.nr, &from->pool, err)) {
+            return -1;
+        }
+        goto out;
     }
     if (open_xapi(cli, stop, arg, from, err)) {
         return -1;
     }
     if (cli_pool_again(from, err)) {
+        cli_pool_close(from);
+        return -1;
+    }
+
+out:
+    if (leave_out(cli, &from->pool, err)) {
         cli_pool_close(from);
         return -1;
     }

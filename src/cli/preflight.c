@@ -72,7 +72,11 @@ static int who_and_where(struct cli *cli, struct preflight *p, struct exclaim_er
             p->vm[p->nr_vms++] = vm; /* there is room for all VMs of the pool */
         }
     }
-    if (!cli->hosts.nr && all_on_one(pool, p, &alone)) {
+    if (cli->hosts.nr == pool->nr_hosts && pool->nr_hosts > 1) {
+        /* Of all hosts: each VM may go to any but its own. */
+        rc = exclaim_pool_targets(pool, cli->to.name, cli->to.nr, NULL, 0, &p->host, &p->nr_hosts,
+                                  err);
+    } else if (!cli->hosts.nr && all_on_one(pool, p, &alone)) {
         rc = exclaim_pool_targets(pool, cli->to.name, cli->to.nr, &alone, 1, &p->host, &p->nr_hosts,
                                   err);
     } else {

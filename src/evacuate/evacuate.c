@@ -61,6 +61,11 @@ int evac_look(struct evac *e, struct exclaim_error *err)
     }
     exclaim_pool_free(e->pool);
     *e->pool = fresh;
+    for (int i = 0; i < 2; i++) {
+        if (exclaim_pool_leave_out(e->pool, e->opt.out[i], e->opt.nr_out[i], false, err)) {
+            return -1;
+        }
+    }
     return apply_bans(e, err);
 }
 
@@ -270,6 +275,9 @@ static int ask_residents(struct evac *e, struct exclaim_error *err)
         if (exclaim_xapi_residents(e->xapi, e->pool->host[host].ref, &nr, first, sizeof(first),
                                    err)) {
             return exclaim_error_wrap(err, "host %s", exclaim_pool_host_name(e->pool, host));
+        }
+        for (uint32_t v = 0; v < e->pool->nr_vms; v++) {
+            nr -= nr && e->pool->vm[v].left_out == host + 1;
         }
         e->left += nr;
         if (nr) {

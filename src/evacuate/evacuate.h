@@ -64,10 +64,12 @@ struct evac_flight {
 struct evac_options {
     struct exclaim_plan_options plan; /* whole_parts follows policy */
     enum exclaim_policy policy;
-    uint32_t max_moves; /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
-    bool partial;       /* begin though some VMs cannot leave as they should */
-    bool disable;       /* hosts are disabled first, and stay so */
-    const char **to;    /* hosts by name; owned by the caller, or by evac->kept_to */
+    uint32_t max_moves;  /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
+    bool partial;        /* begin though some VMs cannot leave as they should */
+    bool disable;        /* hosts are disabled first, and stay so */
+    const char **out[2]; /* VMs that are left out, by name; the caller's */
+    uint32_t nr_out[2];
+    const char **to; /* hosts by name; owned by the caller, or by evac->kept_to */
     uint32_t nr_to;
 };
 

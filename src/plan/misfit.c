@@ -125,3 +125,31 @@ void assign_misfit(const struct state *s, const struct pack *p, const struct pac
         misfit->short_by = (uint64_t)(total - left);
     }
 }
+
+bool exclaim_plan_immovable(const struct exclaim_pool *pool, uint32_t vm,
+                            struct exclaim_misfit *misfit)
+{
+    const struct exclaim_pool_vm *v = &pool->vm[vm];
+
+    *misfit = (struct exclaim_misfit){ .why = EXCLAIM_MISFIT_DEAD,
+                                       .vm = vm,
+                                       .host = EXCLAIM_NO_HOST,
+                                       .src_node = EXCLAIM_NO_NODE,
+                                       .node = EXCLAIM_NO_NODE };
+    if (v->host >= pool->nr_hosts) {
+        return false;
+    }
+    if (pool->host[v->host].dead) {
+        return true;
+    }
+    misfit->why = EXCLAIM_MISFIT_AGILITY;
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (h != v->host && exclaim_pool_may_run(v, h)) {
+            return false;
+        }
+        if (h != v->host && misfit->host == EXCLAIM_NO_HOST) {
+            misfit->host = h;
+        }
+    }
+    return misfit->host != EXCLAIM_NO_HOST;
+}

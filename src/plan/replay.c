@@ -55,6 +55,7 @@ struct exclaim_replay *exclaim_replay_open(const struct exclaim_pool *pool,
         const struct exclaim_pool_host *from = &pool->host[h];
 
         r->host[h].enabled = from->enabled;
+        r->host[h].upgraded = exclaim_pool_newest(pool, h);
         r->host[h].total = host_total(from);
         r->host[h].known = from->free_source != EXCLAIM_FROM_NOWHERE && from->online;
         for (uint32_t n = 0; n < from->nr_nodes; n++) {

@@ -25,7 +25,7 @@ static int set_order(const struct exclaim_pool *pool, const struct exclaim_rolli
     }
     for (int coordinator = 1; coordinator >= 0; coordinator--) {
         for (uint32_t h = 0; h < pool->nr_hosts; h++) {
-            if (pool->host[h].coordinator == coordinator) {
+            if (pool->host[h].coordinator == coordinator && !exclaim_pool_newest(pool, h)) {
                 r->order[r->nr_order++] = h;
             }
         }
@@ -125,6 +125,9 @@ int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_r
     }
     r->back = opt->back;
     if (state_open(&r->s, pool, &opt->plan, err) == 0) {
+        for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+            r->s.host[h].upgraded = exclaim_pool_newest(pool, h);
+        }
         if (set_order(pool, opt, r, err) || all_steps(r, err)) {
             draft_close(&r->d);
         } else {
@@ -139,4 +142,15 @@ int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_r
     }
     free(r);
     return ret;
+}
+
+bool exclaim_plan_upgrades(const struct exclaim_pool *pool, const uint32_t *order,
+                           uint32_t nr_order, uint32_t host)
+{
+    for (uint32_t i = 0; order && i < nr_order; i++) {
+        if (order[i] == host) {
+            return true;
+        }
+    }
+    return !order && host < pool->nr_hosts && !exclaim_pool_newest(pool, host);
 }

@@ -163,3 +163,35 @@ int exclaim_pool_vms_on(const struct exclaim_pool *pool, const uint32_t *host, u
     }
     return 0;
 }
+
+int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, uint32_t nr,
+                           bool must, struct exclaim_error *err)
+{
+    for (uint32_t i = 0; i < nr; i++) {
+        uint32_t v;
+
+        if (exclaim_pool_find_vm(pool, name[i], &v, must ? err : NULL)) {
+            if (must) {
+                return -1;
+            }
+        } else if (pool->vm[v].host != EXCLAIM_NO_HOST) {
+            pool->vm[v].left_out = 1 + pool->vm[v].host;
+            pool->vm[v].host = EXCLAIM_NO_HOST;
+        }
+    }
+    return 0;
+}
+
+bool exclaim_pool_newest(const struct exclaim_pool *pool, uint32_t host)
+{
+    const struct exclaim_host_version *mine = &pool->host[host].version;
+    bool older = false;
+
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (exclaim_host_version_older(mine, &pool->host[h].version)) {
+            return false;
+        }
+        older |= exclaim_host_version_older(&pool->host[h].version, mine);
+    }
+    return older;
+}

@@ -83,6 +83,22 @@ void exclaim_json_hosts(json_object *o, const struct exclaim_pool *pool)
     }
 }
 
+void exclaim_json_left_out(json_object *o, const struct exclaim_pool *pool)
+{
+    json_object *list = NULL;
+
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (pool->vm[v].left_out) {
+            json_object *item;
+
+            list = list ? list : exclaim_json_array(o, "left_out");
+            item = exclaim_json_item(list);
+            exclaim_json_vm(item, "vm", pool, v);
+            exclaim_json_host(item, "host", pool, pool->vm[v].left_out - 1);
+        }
+    }
+}
+
 /* As XAPI says it: code, needed and available bytes as texts. */
 static void xapi_error(json_object *o, const struct exclaim_misfit *misfit)
 {

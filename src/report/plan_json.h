@@ -19,6 +19,9 @@ void exclaim_json_hosts(json_object *o, const struct exclaim_pool *pool);
 void exclaim_json_misfit(json_object *o, const struct exclaim_pool *pool,
                          const struct exclaim_misfit *misfit);
 
+/* "left_out": VMs that are out of all planning, if there are any. */
+void exclaim_json_left_out(json_object *o, const struct exclaim_pool *pool);
+
 /* "optimal", "complete", "verdict", the goals. */
 void exclaim_json_proof(json_object *o, const struct exclaim_pool *pool,
                         const struct exclaim_plan_proof *proof);

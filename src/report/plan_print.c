@@ -123,6 +123,10 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
         }
     }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (pool->vm[v].left_out) {
+            printf("note: VM %s is left out, and stays on host %s\n", exclaim_pool_vm_name(pool, v),
+                   exclaim_pool_host_name(pool, pool->vm[v].left_out - 1));
+        }
         if (!pool->vm[v].exact) {
             first = inexact ? first : v;
             inexact++;
@@ -131,5 +135,20 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
     if (inexact) {
         printf("note: %" PRIu32 " VMs are not counted exactly, %s among them: %s\n", inexact,
                exclaim_pool_vm_name(pool, first), pool->vm[first].why);
+    }
+}
+
+void print_blockers(const struct exclaim_pool *pool, const uint32_t *order, uint32_t nr_order)
+{
+    struct exclaim_misfit misfit;
+    char text[LINE];
+
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (exclaim_plan_upgrades(pool, order, nr_order, pool->vm[v].host) &&
+            exclaim_plan_immovable(pool, v, &misfit)) {
+            exclaim_misfit_text(pool, &misfit, text, sizeof(text));
+            printf("in the way on host %s: %s\n", exclaim_pool_host_name(pool, pool->vm[v].host),
+                   text);
+        }
     }
 }

@@ -17,6 +17,10 @@ int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *
 void print_own_match(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                      uint64_t stray_pages);
 
+/* A rolling upgrade: every VM of the hosts to be upgraded (@order, NULL: all that are not the
+ * newest) that no host can take. */
+void print_blockers(const struct exclaim_pool *pool, const uint32_t *order, uint32_t nr_order);
+
 /* What is not known of the pool, and what is old @now (unix ms). */
 void print_gaps(const struct exclaim_pool *pool, int64_t now);
 

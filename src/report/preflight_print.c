@@ -132,6 +132,7 @@ void preflight_print_json(const struct preflight *p)
         exclaim_json_bool(hold, "held", false);
         exclaim_json_str(hold, "why", p->not_held);
     }
+    exclaim_json_left_out(o, p->pool);
     exclaim_json_hosts(o, p->pool);
     list = exclaim_json_array(o, "vms");
     for (uint32_t i = 0; i < p->nr_vms; i++) {

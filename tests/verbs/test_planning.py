@@ -179,6 +179,67 @@ class Plan(Case):
             self.assertIn("blocked: ", page(sim.file("page.html")))
 
 
+    def test_rolling_again_after_the_first_host(self):
+        new, old = {"xen": "4.17.6-1", "platform": "3.4.1", "xapi": "26.2.0"}, {"xen": "4.17.5-9", "platform": "3.4.0", "xapi": "25.33.1"}
+        pool = state([host("coord", 32 * GIB, **new), host("m1", 32 * GIB, **old), host("m2", 32 * GIB, **old)],
+                     [vm("a", "coord", GIB), vm("b", "m1", GIB), vm("c", "m2", GIB)])
+        with Sim(pool) as sim:
+            said = sim.run("plan", "rolling")
+            self.assertEqual(said.code, 0, said.out)
+            self.assertIn("skipped: host coord is as new as the newest already", said.out)
+            told = sim.run("plan", "rolling", "--json").json
+            self.assertEqual([h["host"]["name"] for h in told["skipped_hosts"]], ["coord"])
+            self.assertEqual([s["host"]["name"] for s in told["steps"] if s["kind"] == "evacuate"], ["m1", "m2"])
+            self.assertEqual(told["strays"], 0)
+
+    def test_rolling_names_all_that_is_in_the_way(self):
+        pool = state([host("coord", 32 * GIB), host("m1", 32 * GIB), host("m2", 32 * GIB)],
+                     [vm("web", "coord", GIB), vm("gpu1", "coord", GIB, pci=True), vm("gpu2", "m1", GIB, pci=True), vm("still", "m2", GIB, state="Paused")])
+        with Sim(pool) as sim:
+            said = sim.run("plan", "rolling")
+            self.assertEqual(said.code, 3, said.out)
+            for where, name, why in (("coord", "gpu1", "a PCI device"), ("m1", "gpu2", "a PCI device"), ("m2", "still", "it is paused")):
+                self.assertRegex(said.out, f"in the way on host {where}: VM {name} may not run on host [a-z0-9]+: {why}")
+            self.assertEqual([b["vm"]["name"] for b in sim.run("plan", "rolling", "--json").json["blockers"]], ["gpu1", "gpu2", "still"])
+            checked = sim.run("preflight", "--host", "coord", "--host", "m1", "--host", "m2")
+            self.assertEqual((checked.code, checked.err), (3, ""), checked.out)
+            self.assertNotIn("already", checked.out)
+            some = ("--skip-vm", "gpu1", "--shutdown-vm", "gpu2", "--skip-vm", "still")
+            told = sim.run("plan", "rolling", "--json", *some)
+            self.assertEqual((told.code, told.json["blockers"]), (0, []), told.out)
+            self.assertEqual(sorted((v["vm"]["name"], v["host"]["name"]) for v in told.json["left_out"]), [("gpu1", "coord"), ("gpu2", "m1"), ("still", "m2")])
+            self.assertIn("note: VM gpu1 is left out, and stays on host coord", sim.run("plan", "rolling", *some).out)
+            self.one_line(sim.run("plan", "rolling", "--skip-vm", "nobody"), 2)
+            done = sim.run("evacuate", "coord", "--apply", "--skip-vm", "gpu1")
+            self.assertEqual((done.code, done.err), (0, ""), done.out)
+            self.assertEqual((sim.where()["gpu1"], sim.where()["web"] != "coord"), ("coord", True))
+
+    def test_numbers_of_a_host_below_its_headroom(self):
+        with Sim(state([host("a", 8 * GIB), host("b", 2000)], [vm("v", "a", GIB)])) as sim:
+            told = sim.run("preflight", "--host", "a", "--json").json["vms"][0]
+            need = told["total_pages"] + told["arrival_pages"]
+            misfit = told["on"][0]["misfit"]
+            self.assertEqual((misfit["need_pages"], misfit["free_pages"], misfit["short_by_pages"]), (need, 2000, need + 16384 - 2000))
+        with Sim(state([host("a", 8 * GIB), host("b", 2000 + misfit["short_by_pages"])], [vm("v", "a", GIB)])) as sim:
+            self.assertEqual(sim.run("preflight", "--host", "a").code, 0, "what it said would do does not")
+
+    def test_closed_hosts_are_hints(self):
+        pool = state([host("a", 32 * GIB, 32 * GIB), host("b", 32 * GIB, 32 * GIB, enabled=False), host("c", 3 * GIB, 3 * GIB)],
+                     [vm("app", "a", 4 * GIB, 0), vm("web", "a", 0, 2 * GIB)])
+        with Sim(pool) as sim:
+            said = sim.run("plan", "evacuate", "a")
+            self.assertRegex(said.out, "stays: VM app: .* host c .* short by 29320 with the others")
+            self.assertIn("note: host b takes no VMs: it is disabled", said.out)
+            self.assertRegex(said.out, "need [0-9]+ places of that size, there are [0-9]+")
+            changes = sim.run("preflight", "--host", "a", "--json").json["changes"]
+            self.assertIn(("enable", "b"), [(c["kind"], c["host"]["name"]) for c in changes])
+            self.assertTrue(all(c["kind"] in ("node-room", "host-room", "move", "balloon", "enable", "split") for c in changes))
+
+    def test_a_pin_to_a_node_that_is_not_there(self):
+        with Sim(state([host("a", 8 * GIB, 8 * GIB), host("b", 32 * GIB)], [vm("lic", "a", 0, GIB, mask="24-27")])) as sim:
+            self.assertIn("VM lic: host b has no node 1, and it is pinned", sim.run("plan", "evacuate", "a").out)
+
+
 class Files(Case):
     def write(self, sim):
         """Parts as exclaim host --snapshot writes them, from the simulated plugin."""
@@ -214,7 +275,7 @@ class Broken(Case):
     def test_names(self):
         with Sim(ROOMY) as sim:
             for arguments in (("plan", "evacuate", "nobody"), ("plan", "evacuate", "a", "a"), ("preflight", "--vm", "nobody"),
-                              ("preflight", "--host", "a", "--to", "nobody"), ("preflight", "--host", "a", "--host", "b", "--host", "c"),
+                              ("preflight", "--host", "a", "--to", "nobody"), ("preflight", "--host", "a", "--to", "b", "--to", "b"),
                               ("evacuate", "nobody"), ("plan", "evacuate", "a", "b", "c")):
                 with self.subTest(arguments):
                     result = sim.run(*arguments)
