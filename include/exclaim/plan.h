@@ -282,6 +282,8 @@ enum exclaim_change_kind {
     EXCLAIM_CHANGE_HOST_ROOM, /* @pages more on @host */
     EXCLAIM_CHANGE_MOVE,      /* VM @other, with @pages there, away from @host, to @other_host */
     EXCLAIM_CHANGE_BALLOON,   /* the VM itself down by @pages */
+    EXCLAIM_CHANGE_GIVE,      /* VMs on @host give @pages back, as XAPI lets them; @other can give
+                               * most, and all of them enough */
     EXCLAIM_CHANGE_ENABLE,    /* enable @host, which takes no VMs now */
     EXCLAIM_CHANGE_SPLIT,     /* give up its shape: it fits merged or split */
 };

@@ -100,6 +100,7 @@ struct exclaim_pool_vm {
     const char *why; /* not exact: why not, one line; "" if it is */
 
     uint64_t max_pages;
+    uint64_t min_pages; /* XAPI lets it give memory back down to this; 0: not known */
     uint32_t vcpus;
     uint64_t paging_pool_bytes; /* 0: not known, estimated from vCPUs */
     uint64_t arrival_pages;     /* beyond its own, see exclaim_arrival_pages() */
@@ -118,6 +119,7 @@ struct exclaim_pool_vm {
 
 struct exclaim_pool {
     const char *name;
+    bool ha; /* XAPI's high availability is on */
     uint32_t nr_hosts;
     struct exclaim_pool_host *host;
     uint32_t nr_vms;
@@ -175,6 +177,12 @@ int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, u
 /* In a pool of several versions: whether no other host is newer, so that it need not be upgraded.
  */
 bool exclaim_pool_newest(const struct exclaim_pool *pool, uint32_t host);
+
+/* Pages that the VMs on @host can give back when XAPI asks them to (squeezed, down to their dynamic
+ * minimum), and the one that can give most, EXCLAIM_POOL_VMS if none can.  @node: no more than they
+ * have on it, UINT32_MAX: of the host. */
+uint64_t exclaim_pool_givable(const struct exclaim_pool *pool, uint32_t host, uint32_t node,
+                              uint32_t *most);
 
 /* Gives back what the pool's pointers show and zeroes *pool, which stays the caller's.  A pool
  * whose `memory` is NULL owns nothing. */

@@ -110,7 +110,8 @@ static void best_misfit(const struct state *s, const struct pack *p, const struc
             continue;
         }
         assign_misfit(s, p, item, h, leaves, &misfit);
-        if (!any || best->why == EXCLAIM_MISFIT_SELF || (misfit.need && (!best->need || misfit.short_by < best->short_by))) {
+        if (!any || best->why == EXCLAIM_MISFIT_SELF ||
+            (misfit.need && (!best->need || misfit.short_by < best->short_by))) {
             *best = misfit;
             any = true;
         }

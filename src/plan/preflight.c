@@ -179,35 +179,52 @@ static bool find_move(const struct state *s, const struct pack *p,
     return found;
 }
 
-/* Whether @item lacks nothing but what @misfit says: another of its parts may lack something too.
- */
-static bool is_all(struct pack *p, const struct pack_item *item,
-                   const struct exclaim_misfit *misfit)
+/* Whether @item fits with so much more on the host and, unless PACK_NONE, on one of its nodes. */
+static bool fits_with(struct pack *p, const struct pack_item *item, uint32_t host, uint32_t node,
+                      int64_t more)
 {
-    struct pack_host *h = &p->host[misfit->host];
+    struct pack_host *h = &p->host[host];
     const struct pack_host was = *h;
-    const int64_t more = (int64_t)misfit->short_by;
-    uint32_t where[EXCLAIM_NODES_MAX], node = PACK_NONE;
+    uint32_t where[EXCLAIM_NODES_MAX];
     int64_t slack;
     bool fits;
 
     h->left += more;
+    if (node != PACK_NONE) {
+        p->node[node].left += more;
+    }
     h->spare = INT64_MAX;
     for (uint32_t n = h->first; n < h->first + h->nr; n++) {
-        if (p->node[n].id == misfit->node) {
-            node = n;
-            p->node[n].left += more;
-        }
         if (p->node[n].parts && p->node[n].left < h->spare) {
             h->spare = p->node[n].left;
         }
     }
-    fits = pack_fit(p, item, misfit->host, where, &slack);
+    fits = pack_fit(p, item, host, where, &slack);
     if (node != PACK_NONE) {
         p->node[node].left -= more;
     }
     *h = was;
     return fits;
+}
+
+/* Whether @item lacks nothing but what @misfit says: another of its parts may lack something too.
+ * What a host lacks may have to be on a certain node, which @misfit then names. */
+static bool is_all(struct pack *p, const struct pack_item *item, struct exclaim_misfit *misfit)
+{
+    const struct pack_host *h = &p->host[misfit->host];
+    const int64_t more = (int64_t)misfit->short_by;
+
+    if (misfit->node == EXCLAIM_NO_NODE && fits_with(p, item, misfit->host, PACK_NONE, more)) {
+        return true;
+    }
+    for (uint32_t n = h->first; n < h->first + h->nr; n++) {
+        if ((misfit->node == EXCLAIM_NO_NODE || p->node[n].id == misfit->node) &&
+            fits_with(p, item, misfit->host, n, more)) {
+            misfit->node = h->nr > 1 ? p->node[n].id : misfit->node;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A host that would take it if it were enabled; PACK_NONE. */
@@ -259,6 +276,11 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
             c.kind = EXCLAIM_CHANGE_BALLOON;
             r |= add_change(f, &c);
         }
+        if (exclaim_pool_givable(s->pool, best.host, best.node, &c.other) >= best.short_by) {
+            c.kind = EXCLAIM_CHANGE_GIVE;
+            r |= add_change(f, &c);
+        }
+        c.other = EXCLAIM_NO_VM;
         c.kind = EXCLAIM_CHANGE_MOVE;
         if (find_move(s, p, &best, &c)) {
             r |= add_change(f, &c);

@@ -221,6 +221,38 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
     text[0] = 0;
 }
 
+/* What is proven is proven of memory as it is; VMs may give some back when XAPI asks. */
+static const char *infeasible(const struct exclaim_pool *pool,
+                              const struct exclaim_plan_proof *proof, char *give, size_t size)
+{
+    const struct exclaim_misfit *misfit = &proof->why_leave.misfit;
+    uint64_t most = 0, sum = 0;
+    uint32_t who = 0;
+
+    if (proof->why_leave.kind == EXCLAIM_REASON_ALONE && !misfit->short_by) {
+        return "infeasible"; /* not for lack of memory */
+    }
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        uint32_t vm;
+        uint64_t pages = exclaim_pool_givable(pool, h, UINT32_MAX, &vm);
+
+        if (!pool->host[h].enabled || !pages ||
+            (proof->why_leave.kind == EXCLAIM_REASON_ALONE && h != misfit->host)) {
+            continue;
+        }
+        sum += pages;
+        who = pages > most ? vm : who;
+        most = pages > most ? pages : most;
+    }
+    if (!sum) {
+        return "infeasible";
+    }
+    snprintf(give, size,
+             "; VMs there can give back %" PRIu64 " pages when XAPI asks, VM %s among them", sum,
+             vm_name(pool, who));
+    return "infeasible as memory is now";
+}
+
 void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size)
 {
@@ -229,15 +261,17 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
     const uint64_t apart = proof->apart.reached - proof->apart.bound;
     char verdict[64], why[400], broken[64] = "", gap[64] = "";
     const bool all = proof->leave.bound == proof->nr_vms;
+    char give[160] = "";
 
     reason_text(pool, proof->leave.reached < proof->nr_vms ? &proof->why_leave : &proof->why_keep,
                 why, sizeof(why));
     if (exclaim_plan_optimal(proof)) {
-        snprintf(verdict, sizeof(verdict), "%s", all ? "optimal" : "infeasible");
+        snprintf(verdict, sizeof(verdict), "%s",
+                 all ? "optimal" : infeasible(pool, proof, give, sizeof(give)));
     } else if (all) {
         snprintf(verdict, sizeof(verdict), "within %" PRIu64, leave + keep + apart);
     } else {
-        snprintf(verdict, sizeof(verdict), "infeasible");
+        snprintf(verdict, sizeof(verdict), "%s", infeasible(pool, proof, give, sizeof(give)));
         snprintf(gap, sizeof(gap), "; of what is possible up to %" PRIu64 " may be missing",
                  leave + keep + apart);
     }
@@ -245,8 +279,9 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
         snprintf(broken, sizeof(broken), ", %" PRIu64 " apart rules broken", proof->apart.reached);
     }
     snprintf(text, size,
-             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s%s",
-             verdict, proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why, gap);
+             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s%s%s",
+             verdict, proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why, gap,
+             give);
 }
 
 const char *exclaim_change_kind_name(enum exclaim_change_kind kind)
@@ -260,6 +295,8 @@ const char *exclaim_change_kind_name(enum exclaim_change_kind kind)
         return "move";
     case EXCLAIM_CHANGE_BALLOON:
         return "balloon";
+    case EXCLAIM_CHANGE_GIVE:
+        return "give-back";
     case EXCLAIM_CHANGE_ENABLE:
         return "enable";
     case EXCLAIM_CHANGE_SPLIT:
@@ -280,6 +317,14 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     case EXCLAIM_CHANGE_HOST_ROOM:
         snprintf(text, size, "VM %s keeps its shape with %" PRIu64 " pages more on %s", vm,
                  change->pages, place);
+        return;
+    case EXCLAIM_CHANGE_GIVE:
+        snprintf(text, size,
+                 "VM %s keeps its shape on host %s once VMs there have given back %" PRIu64
+                 " pages of %s, which XAPI asks of them; most can give VM %s",
+                 vm, host_name(pool, change->host), change->pages,
+                 change->node == EXCLAIM_NO_NODE ? "the host" : place,
+                 vm_name(pool, change->other));
         return;
     case EXCLAIM_CHANGE_ENABLE:
         snprintf(text, size, "VM %s keeps its shape on host %s if that is enabled", vm,

@@ -195,3 +195,38 @@ bool exclaim_pool_newest(const struct exclaim_pool *pool, uint32_t host)
     }
     return older;
 }
+
+/* What a domain has beyond its target without being able to give it: less is not worth a word. */
+#define GIVES_LEAST 4096u
+
+static uint64_t givable(const struct exclaim_pool_vm *vm, uint32_t node)
+{
+    uint64_t pages = vm->min_pages && vm->total_pages > vm->min_pages + GIVES_LEAST
+                         ? vm->total_pages - vm->min_pages
+                         : 0;
+
+    if (node != UINT32_MAX && pages) {
+        uint64_t there = node < vm->nr_nodes ? vm->pages[node] : 0;
+
+        pages = there < pages ? there : pages;
+    }
+    return pages;
+}
+
+uint64_t exclaim_pool_givable(const struct exclaim_pool *pool, uint32_t host, uint32_t node,
+                              uint32_t *most)
+{
+    uint64_t sum = 0, best = 0;
+
+    *most = EXCLAIM_POOL_VMS;
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        uint64_t pages = pool->vm[v].host == host ? givable(&pool->vm[v], node) : 0;
+
+        sum += pages;
+        if (pages > best) {
+            best = pages;
+            *most = v;
+        }
+    }
+    return sum;
+}

@@ -104,6 +104,10 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
 {
     uint32_t inexact = 0, first = 0;
 
+    if (pool->ha) {
+        printf("note: HA is on: XAPI refuses a move that its failover plan would not survive\n");
+    }
+
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         char age[32];
 
@@ -126,6 +130,11 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
         if (pool->vm[v].left_out) {
             printf("note: VM %s is left out, and stays on host %s\n", exclaim_pool_vm_name(pool, v),
                    exclaim_pool_host_name(pool, pool->vm[v].left_out - 1));
+        }
+        if (pool->vm[v].max_pages && pool->vm[v].total_pages > pool->vm[v].max_pages) {
+            printf("note: VM %s has %" PRIu64 " pages, over its limit of %" PRIu64
+                   ": it may be refused where it goes\n",
+                   exclaim_pool_vm_name(pool, v), pool->vm[v].total_pages, pool->vm[v].max_pages);
         }
         if (!pool->vm[v].exact) {
             first = inexact ? first : v;

@@ -110,8 +110,10 @@ static void json_changes(const struct preflight *p, json_object *o)
             exclaim_json_u64(item, "node", c->node);
         }
         exclaim_json_u64(item, "pages", c->pages);
-        if (c->kind == EXCLAIM_CHANGE_MOVE) {
+        if (c->kind == EXCLAIM_CHANGE_MOVE || c->kind == EXCLAIM_CHANGE_GIVE) {
             exclaim_json_vm(item, "other", pool, c->other);
+        }
+        if (c->kind == EXCLAIM_CHANGE_MOVE) {
             exclaim_json_host(item, "other_host", pool, c->other_host);
         }
     }

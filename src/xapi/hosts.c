@@ -110,6 +110,7 @@ int db_hosts(struct database *db, struct exclaim_error *err)
         (void)pool_ref;
         master = db_text(pool_record, "master");
         pool->name = text(pool, pool_record, "name_label");
+        pool->ha = db_true(pool_record, "ha_enabled");
     }
     pool->host = pool_alloc(pool, (size_t)nr, sizeof(*pool->host));
     if (!pool->host || !pool->name) {

@@ -69,6 +69,7 @@ static int memory(struct database *db, json_object *record, struct exclaim_pool_
     struct jread r = { .err = err };
     uint64_t smax = jread_u64(&r, record, "memory_static_max", BYTES_MAX, 0);
     uint64_t target = jread_u64(&r, record, "memory_target", BYTES_MAX, 0);
+    uint64_t least = jread_u64(&r, record, "memory_dynamic_min", BYTES_MAX, 0);
     uint64_t actual = jread_u64(&r, metrics, "memory_actual", BYTES_MAX, 0);
     uint64_t vcpus = jread_u64(&r, record, "VCPUs_max", 8192, 0);
     uint64_t running = jread_u64(&r, metrics, "VCPUs_number", 8192, 0);
@@ -85,6 +86,8 @@ static int memory(struct database *db, json_object *record, struct exclaim_pool_
         vm->total_pages = (target + model_shim_bytes(type, target)) >> EXCLAIM_PAGE_SHIFT;
         vm->pages_source = EXCLAIM_FROM_ESTIMATE;
     }
+    /* A pv-in-pvh domain starts with its static maximum, whatever it has (memory_check.ml). */
+    vm->min_pages = strcmp(type, "pv_in_pvh") ? least >> EXCLAIM_PAGE_SHIFT : 0;
     vm->max_pages = (smax + MIB + model_shim_bytes(type, smax)) >> EXCLAIM_PAGE_SHIFT;
     vm->vcpus = (uint32_t)(running > vcpus ? running : vcpus);
     /* What the destination's xenopsd will give it, whatever it has where it runs. */

@@ -233,7 +233,21 @@ class Plan(Case):
             self.assertRegex(said.out, "need [0-9]+ places of that size, there are [0-9]+")
             changes = sim.run("preflight", "--host", "a", "--json").json["changes"]
             self.assertIn(("enable", "b"), [(c["kind"], c["host"]["name"]) for c in changes])
-            self.assertTrue(all(c["kind"] in ("node-room", "host-room", "move", "balloon", "enable", "split") for c in changes))
+            self.assertTrue(all(c["kind"] in ("node-room", "host-room", "move", "balloon", "give-back", "enable", "split") for c in changes))
+
+    def test_memory_that_vms_can_give_back(self):
+        pool = state([host("a", 8 * GIB), host("b", 8 * GIB)], [vm("v", "a", 4 * GIB), vm("db", "b", 6 * GIB, min=GIB), vm("web", "b", GIB)])
+        with Sim(pool) as sim:
+            said = sim.run("plan", "evacuate", "a")
+            self.assertEqual(said.code, 3, said.out)
+            self.assertIn("infeasible as memory is now: ", said.out)
+            self.assertIn(f"VMs there can give back {5 * GIB} pages when XAPI asks, VM db among them", said.out)
+            change = next(c for c in sim.run("preflight", "--host", "a", "--json").json["changes"] if c["kind"] == "give-back")
+            self.assertEqual((change["host"]["name"], change["other"]["name"]), ("b", "db"))
+
+    def test_ha_is_said(self):
+        with Sim({**ROOMY, "ha": True}) as sim:
+            self.assertIn("note: HA is on", sim.run("plan", "evacuate", "a").out)
 
     def test_a_pin_to_a_node_that_is_not_there(self):
         with Sim(state([host("a", 8 * GIB, 8 * GIB), host("b", 32 * GIB)], [vm("lic", "a", 0, GIB, mask="24-27")])) as sim:

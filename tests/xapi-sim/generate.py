@@ -2,7 +2,7 @@
 """A pool as a state file. usage: generate.py [--hosts N] [--vms N] [--nodes N] [--seed N] [--fill PERCENT]
 
 The state file is JSON; everything but names may be left out (pool.py has the defaults):
-  {"name", "password", "pages_per_second",
+  {"name", "password", "pages_per_second", "ha",
    "hosts": [{"name", "address", "nodes": [pages of each], "xen", "platform", "xapi", "enabled", "live", "plugin",
               "cpus", "vendor", "features": as XAPI writes them, "hvm", "operations": {task: name}}],
    "storage": [{"name", "hosts": [names]}],
@@ -10,7 +10,7 @@ The state file is JSON; everything but names may be left out (pool.py has the de
    "gpus": [{"name", "host", "size", "moves": its vGPUs may be migrated}], "groups": [{"name", "placement"}],
    "vms": [{"name", "host", "nodes": [pages on each], "vcpus", "type", "storage": [names], "networks": [names], "group",
             "mask", "pci", "usb", "vgpu": [size, name of a GPU], "cached": disks reset on boot, "nomigrate", "nested", "blocked": why,
-            "features", "vendor", "platform_version", "unrestricted", "operations": {task: name}, "state"}]}
+            "features", "vendor", "platform_version", "unrestricted", "min": pages of its dynamic minimum, "operations": {task: name}, "state"}]}
 Pages are of 4 KiB.
 """
 import argparse

@@ -53,7 +53,7 @@ class Pool:
         self.db.add("pool", self._ref("pool", ""), {
             "uuid": self._uuid("pool", ""), "name_label": self.state.get("name", "pool"), "name_description": "",
             "master": self._ref("host", hosts[0]["name"]), "other_config": {}, "default_SR": NULL, "tags": [],
-            "restrictions": {}, "ha_enabled": False, "allowed_operations": [], "current_operations": {}})
+            "restrictions": {}, "ha_enabled": self.state.get("ha", False), "allowed_operations": [], "current_operations": {}})
         for host in hosts:
             name, ref = host["name"], self._ref("host", host["name"])
             metrics = self._ref("host_metrics", name)
@@ -160,7 +160,7 @@ class Pool:
             "scheduled_to_be_resident_on": NULL, "affinity": NULL, "is_a_template": False, "is_a_snapshot": False,
             "is_control_domain": False, "metrics": metrics, "guest_metrics": NULL, "domain_type": vm.get("type", "hvm"),
             "memory_static_max": str(-(-pages // 256) * MIB), "memory_static_min": "0", "memory_dynamic_max": size,
-            "memory_dynamic_min": size, "memory_target": size, "memory_overhead": str(OVERHEAD_PAGES * PAGE),
+            "memory_dynamic_min": str(vm.get("min", pages) * PAGE), "memory_target": size, "memory_overhead": str(OVERHEAD_PAGES * PAGE),
             "VCPUs_max": str(self.vcpus[ref]), "VCPUs_at_startup": str(self.vcpus[ref]),
             "VCPUs_params": {"mask": vm["mask"]} if "mask" in vm else {}, "HVM_shadow_multiplier": 1.0,
             "VBDs": [self._disk(vm, sr) for sr in vm.get("storage", [])],
