@@ -123,6 +123,38 @@ void exclaim_layout_add(struct exclaim_layout_build *b, uint64_t first, uint64_t
 /* No more comes.  False if it did not fit.  The layout's bytes are those of the builder. */
 bool exclaim_layout_end(struct exclaim_layout_build *b, struct exclaim_layout *layout);
 
+/* --- with a count --- */
+
+/* Takes a layout down while a domain is counted: give how.runs the sink. */
+struct exclaim_layout_collect {
+    struct exclaim_run_sink sink;
+    struct exclaim_layout_build build;
+    void *bytes; /* NULL: no memory for it */
+};
+
+/* The sink points into *c, which must stay where it is. */
+void exclaim_layout_collect_open(struct exclaim_layout_collect *c);
+void exclaim_layout_collect_close(struct exclaim_layout_collect *c);
+
+/* The layout that goes with @count, the result of that count; good until the collect is closed.
+ * UNSUPPORTED: there is none, for the reason in the text. */
+int exclaim_layout_collected(struct exclaim_layout_collect *c, const struct exclaim_count *count,
+                             struct exclaim_layout *layout, struct exclaim_error *err);
+
+/* Compares a domain, while it is counted, with the layout that it had. */
+struct exclaim_layout_compare {
+    struct exclaim_run_sink sink;
+    struct exclaim_layout_finder finder;
+    uint64_t homes[EXCLAIM_NODES_MAX]; /* bit d of homes[s]: node d is as good as s was */
+    uint64_t kept, moved;              /* pages on such a node, and on another */
+    uint64_t unlisted;                 /* pages that the layout does not have */
+};
+
+/* @layout must have been checked, and its bytes and *c stay where they are.  Homes are the caller's
+ * to set. */
+void exclaim_layout_compare_open(struct exclaim_layout_compare *c,
+                                 const struct exclaim_layout *layout);
+
 /* --- travelling --- */
 
 /*
@@ -155,5 +187,9 @@ struct exclaim_share {
 /* @match as shares, in its order; how many.  They add up to match->pages on every node. */
 uint32_t exclaim_layout_shares(const struct exclaim_match *match, const struct exclaim_count *count,
                                struct exclaim_share share[EXCLAIM_SHARES_MAX]);
+
+/* Bit d of homes[s] for each node d that is matched to source node s. */
+void exclaim_layout_homes(const struct exclaim_share *share, uint32_t nr,
+                          uint64_t homes[EXCLAIM_NODES_MAX]);
 
 #endif

@@ -67,6 +67,9 @@ struct exclaim_report {
         uint64_t moved_pages; /* put elsewhere: of stray pages, or for want of memory */
         uint64_t split;       /* whole runs of pages that lie on several nodes */
         char why[256];        /* why not */
+        bool have_got;        /* read back frame by frame, while the guest ran */
+        uint64_t got_kept_pages, got_moved_pages;
+        uint64_t got_unlisted_pages; /* of frames that the layout does not have */
     } layout;
     uint64_t populate_calls;
     uint64_t populate_us; /* spent in them */

@@ -24,6 +24,7 @@ enum cli_option {
     CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
     CLI_LEAVE = 1 << 15,    /* --skip-vm VM, --shutdown-vm VM, several times */
     CLI_SNAPSHOT = 1 << 14, /* --snapshot without a value: write one */
+    CLI_LAYOUT = 1 << 15,   /* --layout */
 };
 
 /* As many positional arguments as a verb may take. */
@@ -48,7 +49,7 @@ struct cli {
     const char *xapi, *user, *password_file, *cacert;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
-    bool snapshot, hold, apply, partial, disable;
+    bool snapshot, hold, apply, partial, disable, layout;
     const char *arg; /* the first positional argument, NULL if none */
     char **args;
     int nr_args;

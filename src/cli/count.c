@@ -5,15 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <exclaim/layout.h>
 #include <exclaim/record.h>
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/layout_print.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
-static void print_json(const struct exclaim_domain *dom, const struct exclaim_count *count)
+/* @layout: NULL if it was not asked for. */
+static void print_json(const struct exclaim_domain *dom, const struct exclaim_count *count,
+                       const struct exclaim_layout *layout)
 {
     json_object *o = exclaim_json_schema("count");
     char uuid[EXCLAIM_UUID_TEXT];
@@ -25,7 +29,7 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
     exclaim_json_u64(o, "max_pages", dom->max_pages);
     exclaim_json_u64(o, "outstanding_pages", dom->outstanding_pages);
     exclaim_json_count(o, count);
-    exclaim_json_print(o);
+    layout_print_object(o, layout);
 }
 
 static int print_table(const struct exclaim_domain *dom, const struct exclaim_count *count,
@@ -57,8 +61,8 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
 
 /* The same reservation that the source's hook would send, without the stream around it. */
 static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
-                        const struct exclaim_count *count, const char *path,
-                        struct exclaim_error *err)
+                        const struct exclaim_count *count, const struct exclaim_layout *layout,
+                        const char *why, const char *path, struct exclaim_error *err)
 {
     static struct exclaim_reservation res;
     uint8_t buf[EXCLAIM_PREFIX_MAX];
@@ -69,8 +73,11 @@ static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
     int fd;
 
     if (hv->ops->caps(hv, &caps, err) ||
-        exclaim_reservation_build(hv, &caps, dom, count, &res, err) ||
-        exclaim_prefix_encode(&res, dom->hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV, caps.xen_major,
+        exclaim_reservation_build(hv, &caps, dom, count, &res, err)) {
+        return -1;
+    }
+    exclaim_layout_pack(layout, why, &res);
+    if (exclaim_prefix_encode(&res, dom->hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV, caps.xen_major,
                               caps.xen_minor, buf, sizeof(buf), &len, err)) {
         return -1;
     }
@@ -89,33 +96,52 @@ static int write_record(struct exclaim_hv *hv, const struct exclaim_domain *dom,
 
 int verb_count(struct cli *cli, struct exclaim_error *err)
 {
+    struct exclaim_layout_collect collect;
+    struct exclaim_error no_layout = { 0 };
+    struct exclaim_layout layout = { 0 };
     struct exclaim_domain dom;
     struct exclaim_count_how how;
     struct exclaim_count count;
     struct exclaim_hv *hv;
-    int rc = 0;
+    int rc = -1;
 
     if (cli_open(cli, &hv, &dom, err)) {
         return -1;
     }
+    exclaim_layout_collect_open(&collect);
     how = exclaim_count_how(&cli->config);
+    how.runs = cli->layout || cli->record ? &collect.sink : NULL;
     if (hv->ops->count(hv, dom.domid, &how, &count, err)) {
-        rc = -1;
         goto out;
     }
+    if (how.runs) {
+        exclaim_layout_collected(&collect, &count, &layout, &no_layout);
+    }
+    rc = 0;
     if (cli->json) {
-        print_json(&dom, &count);
+        print_json(&dom, &count, cli->layout && layout.len ? &layout : NULL);
     } else if (count.exact || count.extra_pages) {
         rc = print_table(&dom, &count, err);
+        if (!rc && cli->layout && layout.len) {
+            layout_print_text(&layout);
+        }
+    }
+    if (rc) {
+        goto out;
     }
     if (!count.exact && !count.extra_pages) {
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "domain %" PRIu32 " not counted exactly: %s",
                           dom.domid, count.why);
     } else if (cli->record) {
-        rc = write_record(hv, &dom, &count, cli->record, err);
+        rc = write_record(hv, &dom, &count, &layout, no_layout.text, cli->record, err);
+    }
+    if (!rc && cli->layout && !layout.len) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "domain %" PRIu32 " has no layout: %s",
+                          dom.domid, no_layout.text);
     }
 
 out:
+    exclaim_layout_collect_close(&collect);
     hv->ops->close(hv);
     return rc;
 }

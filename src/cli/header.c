@@ -2,14 +2,19 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <stdlib.h>
+
+#include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../report/layout_print.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
 
-static void print_json(const struct exclaim_reservation *res)
+static void print_json(const struct exclaim_reservation *res, const struct exclaim_layout *layout,
+                       const char *why)
 {
     json_object *o = exclaim_json_schema("header"), *rows = NULL;
     char uuid[EXCLAIM_UUID_TEXT];
@@ -38,7 +43,10 @@ static void print_json(const struct exclaim_reservation *res)
             json_object_array_add(row, json_object_new_uint64(res->distance[i][j]));
         }
     }
-    exclaim_json_print(o);
+    if (!layout->len) {
+        exclaim_json_str(exclaim_json_child(o, "layout"), "why", why);
+    }
+    layout_print_object(o, layout->len ? layout : NULL);
 }
 
 static int print_table(const struct exclaim_reservation *res, struct exclaim_error *err)
@@ -74,14 +82,30 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
 
 int verb_header(struct cli *cli, struct exclaim_error *err)
 {
+    struct exclaim_error no_layout = { 0 };
+    struct exclaim_layout layout = { 0 };
     struct exclaim_reservation res;
+    void *runs;
+    int rc = 0;
 
     if (cli_read_record(cli->arg, &res, err)) {
         return -1;
     }
-    if (cli->json) {
-        print_json(&res);
-        return 0;
+    runs = malloc(EXCLAIM_LAYOUT_MAX);
+    if (!runs) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "layout");
     }
-    return print_table(&res, err);
+    exclaim_layout_unpack(&res, runs, &layout, &no_layout);
+    if (cli->json) {
+        print_json(&res, &layout, no_layout.text);
+    } else {
+        rc = print_table(&res, err);
+        if (!rc && layout.len) {
+            layout_print_text(&layout);
+        } else if (!rc) {
+            printf("\nno layout: %s\n", no_layout.text);
+        }
+    }
+    free(runs);
+    return rc;
 }

@@ -27,11 +27,11 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "count",
-        .usage = "VM [--record FILE]",
+        .usage = "VM [--layout] [--record FILE]",
         .summary = "exact pages per node of a running domain",
-        .detail = "With --record the reservation is written to FILE as well, for match, claim and\n"
-                  "verify.",
-        .options = CLI_RECORD,
+        .detail = "With --layout it shows which frames lie on which node, too.  With --record the\n"
+                  "reservation is written to FILE as well, for match, claim and verify.",
+        .options = CLI_RECORD | CLI_LAYOUT,
         .min_args = 1,
         .max_args = 1,
         .run = verb_count,

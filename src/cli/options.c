@@ -20,6 +20,7 @@ static const struct own_option {
     { "json", 0, KIND_FLAG, offsetof(struct cli, json) },
     { "help", 0, KIND_HELP, 0 },
     { "record", CLI_RECORD, KIND_TEXT, offsetof(struct cli, record) },
+    { "layout", CLI_LAYOUT, KIND_FLAG, offsetof(struct cli, layout) },
     { "pages", CLI_PAGES, KIND_PAGES, 0 },
     { "node", CLI_NODE, KIND_NODE, 0 },
     { "format", CLI_FORMAT, KIND_TEXT, offsetof(struct cli, format) },

@@ -3,6 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <stdlib.h>
+
+#include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
@@ -98,8 +101,17 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want,
     return 0;
 }
 
+/* The layout that is wanted, and what is found of it. */
+struct wanted_layout {
+    void *runs;
+    struct exclaim_layout layout;
+    struct exclaim_layout_compare compare;
+    struct exclaim_error why; /* why nothing can be said of it; an empty text if something can */
+};
+
 static void print_json(const struct exclaim_domain *dom, const struct exclaim_count *count,
-                       const uint64_t *want, bool exact, const struct placed *p)
+                       const uint64_t *want, bool exact, const struct placed *p,
+                       const struct wanted_layout *l)
 {
     json_object *o = exclaim_json_schema("verify"), *placed, *time;
 
@@ -108,6 +120,17 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
     exclaim_json_count(exclaim_json_child(o, "got"), count);
     exclaim_json_bool(o, "exact", exact && count->exact);
     exclaim_json_bool(o, "same", exact);
+    if (l) {
+        json_object *layout = exclaim_json_child(o, "layout");
+
+        if (l->why.text[0]) {
+            exclaim_json_str(layout, "why", l->why.text);
+        } else {
+            exclaim_json_u64(layout, "kept_pages", l->compare.kept);
+            exclaim_json_u64(layout, "moved_pages", l->compare.moved);
+            exclaim_json_u64(layout, "unlisted_pages", l->compare.unlisted);
+        }
+    }
     if (p->report && json_object_object_get_ex(p->report, "placed", &placed) &&
         json_object_object_get_ex(p->report, "time_unix_ms", &time)) {
         json_object_object_add(o, "placed", json_object_get(placed));
@@ -116,7 +139,47 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
     exclaim_json_print(o);
 }
 
-static int wanted(struct cli *cli, uint64_t *want, struct exclaim_error *err)
+/* The nodes of @res keep their numbers here: a layout is compared as it is. */
+static struct wanted_layout *want_layout(const struct exclaim_reservation *res)
+{
+    struct wanted_layout *l = calloc(1, sizeof(*l));
+
+    if (!l) {
+        return NULL;
+    }
+    l->runs = malloc(EXCLAIM_LAYOUT_MAX);
+    if (!l->runs) {
+        exclaim_fail(&l->why, EXCLAIM_ERR_SYSTEM, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
+    } else if (!exclaim_layout_unpack(res, l->runs, &l->layout, &l->why)) {
+        exclaim_layout_compare_open(&l->compare, &l->layout);
+        for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+            l->compare.homes[n] = 1ull << n;
+        }
+    }
+    return l;
+}
+
+static void free_layout(struct wanted_layout *l)
+{
+    if (l) {
+        free(l->runs);
+        free(l);
+    }
+}
+
+static void print_layout(const struct wanted_layout *l)
+{
+    if (l->why.text[0]) {
+        printf("layout not compared: %s\n", l->why.text);
+    } else {
+        printf("layout: %" PRIu64 " pages on their node, %" PRIu64 " on another, %" PRIu64
+               " of frames that it does not have\n",
+               l->compare.kept, l->compare.moved, l->compare.unlisted);
+    }
+}
+
+static int wanted(struct cli *cli, uint64_t *want, struct wanted_layout **layout,
+                  struct exclaim_error *err)
 {
     struct exclaim_reservation res;
 
@@ -135,6 +198,7 @@ static int wanted(struct cli *cli, uint64_t *want, struct exclaim_error *err)
                             cli->record, res.count.why);
     }
     memcpy(want, res.count.pages, sizeof(res.count.pages));
+    *layout = want_layout(&res);
     return 0;
 }
 
@@ -145,14 +209,17 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     struct exclaim_count_how how;
     struct exclaim_count count;
     struct placed placed = { .dom = &dom };
+    struct wanted_layout *layout = NULL;
     struct exclaim_hv *hv;
     bool same;
     int rc = -1;
 
-    if (wanted(cli, want, err) || cli_open(cli, &hv, &dom, err)) {
+    if (wanted(cli, want, &layout, err) || cli_open(cli, &hv, &dom, err)) {
+        free_layout(layout);
         return -1;
     }
     how = exclaim_count_how(&cli->config);
+    how.runs = layout && layout->layout.len ? &layout->compare.sink : NULL;
     if (hv->ops->count(hv, dom.domid, &how, &count, err)) {
         goto out;
     }
@@ -161,20 +228,28 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
                      dom.domid, count.why);
         goto out;
     }
+    if (how.runs && !(count.exact && count.method == EXCLAIM_COUNT_MAPPED)) {
+        exclaim_fail(&layout->why, EXCLAIM_ERR_UNSUPPORTED, 0,
+                     "counted by %s, which tells no frames of pages",
+                     exclaim_count_method_name(count.method));
+    }
     exclaim_uuid_format(dom.uuid, placed.uuid);
     /* A file that cannot be read is no reason to say nothing of the pages. */
     (void)cli_reports(cli->config.report_file, find_placed, &placed, NULL);
     same = !memcmp(want, count.pages, sizeof(count.pages));
     if (cli->json) {
-        print_json(&dom, &count, want, same, &placed);
+        print_json(&dom, &count, want, same, &placed, layout);
     } else if (print_table(&count, want, &placed, err)) {
         goto out;
+    } else if (layout) {
+        print_layout(layout);
     }
     rc = same ? 0
               : exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
                              "domain %" PRIu32 " does not lie as it should", dom.domid);
 
 out:
+    free_layout(layout);
     json_object_put(placed.report);
     hv->ops->close(hv);
     return rc;

@@ -23,14 +23,9 @@ void frames_open(struct frames *f, const struct exclaim_layout *layout,
 {
     exclaim_layout_find_open(&f->finder, layout);
     memset(f->placed, 0, sizeof(f->placed));
-    memset(f->homes, 0, sizeof(f->homes));
     f->nr_shares = nr;
-    for (uint32_t i = 0; i < nr; i++) {
-        f->share[i] = share[i];
-        if (share[i].src < EXCLAIM_NODES_MAX) {
-            f->homes[share[i].src] |= 1ull << share[i].dst;
-        }
-    }
+    memcpy(f->share, share, nr * sizeof(share[0]));
+    exclaim_layout_homes(share, nr, f->homes);
 }
 
 static uint64_t left_of(const struct work *w, uint32_t i)

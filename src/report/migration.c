@@ -146,6 +146,11 @@ static void add_layout(struct jwrite *w, const struct exclaim_report *r)
         jwrite_u64(w, "kept_pages", r->layout.kept_pages);
         jwrite_u64(w, "moved_pages", r->layout.moved_pages);
     }
+    if (r->layout.have_got) {
+        jwrite_u64(w, "got_kept_pages", r->layout.got_kept_pages);
+        jwrite_u64(w, "got_moved_pages", r->layout.got_moved_pages);
+        jwrite_u64(w, "got_unlisted_pages", r->layout.got_unlisted_pages);
+    }
     if (why[0]) {
         jwrite_str(w, "why", why);
     }

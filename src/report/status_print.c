@@ -51,8 +51,8 @@ static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
 
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "DOMID", "UUID",  "GUARANTEE", ">PLACED",
-                                        ">OF",   ">2MIB", ">PID",      NULL };
+    static const char *const head[] = { "DOMID", "UUID",  "GUARANTEE", ">PLACED", ">OF",
+                                        ">2MIB", ">KEPT", ">MOVED",    ">PID",    NULL };
     uint32_t nr = 0, nr_unseen = 0;
     struct table t;
 
@@ -78,6 +78,13 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%" PRIu64, placed);
         table_cell(&t, "%" PRIu64, target);
         table_cell(&t, "%" PRIu64, sum_2m(e));
+        if (atomic_load(&e->by_frame)) {
+            table_cell(&t, "%" PRIu64, atomic_load(&e->kept));
+            table_cell(&t, "%" PRIu64, atomic_load(&e->moved));
+        } else {
+            table_cell(&t, "-");
+            table_cell(&t, "-");
+        }
         table_cell(&t, "%" PRId32, e->pid);
     }
     printf("migrations in flight: %" PRIu32 "\n", nr);
@@ -93,9 +100,10 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
 
 static int print_reports(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "ROLE", "OUTCOME",    "GUARANTEE", "EXACT", "DOMID",
-                                        "NOW",  ">DEVIATION", "UUID",      "WHY",   NULL };
-    json_object *o;
+    static const char *const head[] = { "ROLE",   "OUTCOME", "GUARANTEE",  "EXACT",
+                                        "DOMID",  "NOW",     ">DEVIATION", ">KEPT",
+                                        ">MOVED", "UUID",    "WHY",        NULL };
+    json_object *o, *layout;
     struct table t;
 
     if (!st->nr_reports) {
@@ -115,6 +123,11 @@ static int print_reports(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%s", text_of(o, "domid"));
         table_cell(&t, "%s", text_of(o, "domain"));
         table_cell(&t, "%s", text_of(o, "deviation_pages"));
+        if (!json_object_object_get_ex(o, "layout", &layout)) {
+            layout = o; /* which has none of these */
+        }
+        table_cell(&t, "%s", text_of(layout, "kept_pages"));
+        table_cell(&t, "%s", text_of(layout, "moved_pages"));
         table_cell(&t, "%s", text_of(o, "uuid"));
         table_cell(&t, "%s", *error ? error : text_of(o, "why"));
     }
@@ -172,6 +185,12 @@ void status_print_json(const struct status *st)
         exclaim_json_nodes(item, "target", EXCLAIM_NODES_MAX, e->target);
         exclaim_json_nodes(item, "placed", EXCLAIM_NODES_MAX, placed);
         exclaim_json_extents(item, "extents", EXCLAIM_NODES_MAX, extents);
+        if (atomic_load(&e->by_frame)) {
+            json_object *layout = exclaim_json_child(item, "layout");
+
+            exclaim_json_u64(layout, "kept_pages", atomic_load(&e->kept));
+            exclaim_json_u64(layout, "moved_pages", atomic_load(&e->moved));
+        }
         exclaim_json_u64(item, "started_unix_ms", e->started_ms);
         exclaim_json_bool(item, "process_seen", !unseen);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ int table_init(struct table *t, const char *const *head)
         return -1;
     }
     while (head[t->columns]) {
+        assert(t->columns < TABLE_COLUMNS);
         snprintf(t->cell[0][t->columns], TABLE_CELL, "%s", head[t->columns]);
         t->columns++;
     }

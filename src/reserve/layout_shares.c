@@ -32,3 +32,14 @@ uint32_t exclaim_layout_shares(const struct exclaim_match *match, const struct e
     }
     return nr;
 }
+
+void exclaim_layout_homes(const struct exclaim_share *share, uint32_t nr,
+                          uint64_t homes[EXCLAIM_NODES_MAX])
+{
+    memset(homes, 0, EXCLAIM_NODES_MAX * sizeof(homes[0]));
+    for (uint32_t i = 0; i < nr; i++) {
+        if (share[i].src < EXCLAIM_NODES_MAX) {
+            homes[share[i].src] |= 1ull << share[i].dst;
+        }
+    }
+}

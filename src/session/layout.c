@@ -54,3 +54,32 @@ void session_read_layout(struct exclaim_session *s, const struct exclaim_ledger_
                  "the placing process did not read it");
     }
 }
+
+int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
+                         struct exclaim_error *err)
+{
+    struct exclaim_count_how how = exclaim_count_how(&s->config);
+    struct exclaim_layout_compare *compare = malloc(sizeof(*compare));
+    void *runs = malloc(EXCLAIM_LAYOUT_MAX);
+    struct exclaim_share share[EXCLAIM_SHARES_MAX];
+    struct exclaim_layout layout;
+    int rc;
+
+    if (compare && runs && !exclaim_layout_unpack(&s->report.res, runs, &layout, NULL)) {
+        const uint32_t nr = exclaim_layout_shares(&s->report.match, &s->report.res.count, share);
+
+        exclaim_layout_compare_open(compare, &layout);
+        exclaim_layout_homes(share, nr, compare->homes);
+        how.runs = &compare->sink;
+    }
+    rc = s->hv->ops->count(s->hv, s->dom.domid, &how, count, err);
+    if (!rc && how.runs && count->exact && count->method == EXCLAIM_COUNT_MAPPED) {
+        s->report.layout.have_got = true;
+        s->report.layout.got_kept_pages = compare->kept;
+        s->report.layout.got_moved_pages = compare->moved;
+        s->report.layout.got_unlisted_pages = compare->unlisted;
+    }
+    free(compare);
+    free(runs);
+    return rc;
+}

@@ -13,4 +13,9 @@ void session_hand_layout(struct exclaim_session *s);
 /* What the placing process made of it, from its entry. */
 void session_read_layout(struct exclaim_session *s, const struct exclaim_ledger_entry *entry);
 
+/* Destination, while the guest runs: counts like ops->count(), and checks in the same pass which of
+ * its pages lie on a node that is matched to their own. */
+int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
+                         struct exclaim_error *err);
+
 #endif

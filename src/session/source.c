@@ -12,17 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <exclaim/layout.h>
 #include <exclaim/record.h>
 
 #include "../toolstack/libxl.h"
 #include "reason.h"
 #include "type.h"
 
-static int build(struct exclaim_session *s, const char *userdata_dir, struct exclaim_error *err)
+static int build(struct exclaim_session *s, const char *userdata_dir,
+                 struct exclaim_layout_collect *collect, struct exclaim_error *err)
 {
-    const struct exclaim_count_how how = exclaim_count_how(&s->config);
+    struct exclaim_count_how how = exclaim_count_how(&s->config);
     struct exclaim_reservation *res = &s->report.res;
-    struct exclaim_error count_err = { 0 };
+    struct exclaim_error count_err = { 0 }, no_layout = { 0 };
+    struct exclaim_layout layout;
     struct exclaim_count count = { 0 };
     int64_t start = exclaim_session_now();
 
@@ -36,16 +39,22 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
         return -1;
     }
 
+    how.runs = &collect->sink;
     if (s->hv->ops->count(s->hv, s->dom.domid, &how, &count, &count_err)) {
         /* The total alone still helps the destination, and the reason helps its operator. */
         memset(&count, 0, sizeof(count));
         count.total_pages = s->dom.total_pages;
         snprintf(count.why, sizeof(count.why), "%.*s", (int)sizeof(count.why) - 1, count_err.text);
     }
-    s->report.ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
     if (exclaim_reservation_build(s->hv, &s->caps, &s->dom, &count, res, err)) {
         return -1;
     }
+    if (exclaim_layout_collected(collect, &count, &layout, &no_layout)) {
+        exclaim_layout_pack(NULL, no_layout.text, res);
+    } else {
+        exclaim_layout_pack(&layout, NULL, res);
+    }
+    s->report.ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
     if (userdata_dir) {
         res->soft_affinity = libxl_soft_affinity(userdata_dir, s->dom.domid, s->dom.uuid);
     }
@@ -58,14 +67,18 @@ static int build(struct exclaim_session *s, const char *userdata_dir, struct exc
 
 int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir)
 {
+    struct exclaim_layout_collect collect;
     struct exclaim_error err = { 0 };
+    int rc;
 
-    if (build(s, userdata_dir, &err)) {
+    exclaim_layout_collect_open(&collect);
+    rc = build(s, userdata_dir, &collect, &err);
+    exclaim_layout_collect_close(&collect);
+    if (rc) {
         s->report.outcome = EXCLAIM_OUTCOME_PASSED;
         session_reason(s, "%s", err.text);
-        return -1;
     }
-    return 0;
+    return rc;
 }
 
 /* Waits until something can be written.  -1 for an error, a time-out or a cancel. */

@@ -26,6 +26,16 @@ static void keep_better(struct exclaim_count *best, const struct exclaim_count *
 
 #define REASONS (sizeof(((struct exclaim_error *)0)->text) / 2)
 
+static bool on_one_node(const struct exclaim_count *count)
+{
+    uint32_t nodes = 0;
+
+    for (uint32_t n = 0; n < count->nr_nodes; n++) {
+        nodes += count->pages[n] != 0;
+    }
+    return nodes <= 1;
+}
+
 /* The ways that need no dump. */
 static void count_quietly(struct exclaim_xen *xen, uint32_t domid,
                           const struct exclaim_count_how *how, struct exclaim_count *count,
@@ -36,6 +46,11 @@ static void count_quietly(struct exclaim_xen *xen, uint32_t domid,
     *count = (struct exclaim_count){ 0 };
     xen_count_hypercall(xen, domid, &one);
     keep_better(count, &one);
+    if (count->exact && how->runs && !on_one_node(count)) {
+        /* Pages per node are known; which frames they are only mapping tells. */
+        xen_count_mapped(xen, domid, how, &one);
+        keep_better(count, &one);
+    }
     if (!count->exact) {
         add_reason(reasons, REASONS, &one);
         xen_count_mapped(xen, domid, how, &one);
