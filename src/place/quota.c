@@ -161,7 +161,9 @@ static long populate_run(struct exclaim_ledger_entry *e, struct quota_run run,
         }
         done += r;
         run.first += (unsigned long)r << shift;
-        run.own += run.own ? r : 0;
+        if (run.own) {
+            run.own += r;
+        }
         run.nr -= (unsigned long)r;
         if (r == 0 && ++in_vain < RETRIES) {
             nanosleep(&pause, NULL);

@@ -29,25 +29,35 @@ bool exclaim_layout_read(const struct exclaim_layout *layout, struct exclaim_lay
     return get(reader, &reader->gfn) && reader->gfn < EXCLAIM_PAGES_MAX;
 }
 
-int exclaim_layout_next(struct exclaim_layout_reader *r, struct exclaim_layout_run *run)
+static bool get_run(struct exclaim_layout_reader *r, struct exclaim_layout_run *run)
 {
     uint64_t head;
 
-    if (r->at == r->end) {
-        return 0;
-    }
     if (!get(r, &head) || head >> 1 >= EXCLAIM_NODES_MAX || !get(r, &run->frames) || !run->frames ||
         run->frames > EXCLAIM_PAGES_MAX - r->gfn) {
-        return -1;
+        return false;
     }
     run->first = r->gfn;
     run->start = (uint32_t)(head >> 1);
     run->unit = run->frames;
     run->nodes = 1ull << run->start;
-    if (head & 1 && (!get(r, &run->unit) || !run->unit || run->unit > run->frames ||
-                     !get(r, &run->nodes) || !(run->nodes >> run->start & 1))) {
+    return !(head & 1) || (get(r, &run->unit) && run->unit && run->unit <= run->frames &&
+                           get(r, &run->nodes) && run->nodes >> run->start & 1);
+}
+
+int exclaim_layout_next(struct exclaim_layout_reader *r, struct exclaim_layout_run *run)
+{
+    const uint8_t *at = r->at;
+    struct exclaim_layout_run next;
+
+    if (at == r->end) {
+        return 0;
+    }
+    if (!get_run(r, &next)) {
+        r->at = at; /* and no further */
         return -1;
     }
+    *run = next;
     r->gfn += run->frames;
     return 1;
 }
