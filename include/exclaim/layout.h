@@ -30,6 +30,11 @@ struct exclaim_layout_run {
     uint64_t unit;   /* frames on one node before the next one's turn; = frames for one node */
 };
 
+static inline bool exclaim_layout_one_node(const struct exclaim_layout_run *run)
+{
+    return !(run->nodes & (run->nodes - 1));
+}
+
 /* The node of frame @gfn, which must be in @run; *same is how many frames from there on have it. */
 uint32_t exclaim_layout_run_node(const struct exclaim_layout_run *run, uint64_t gfn,
                                  uint64_t *same);

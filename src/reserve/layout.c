@@ -76,10 +76,9 @@ static uint32_t turn(uint64_t nodes, uint32_t start, uint64_t k)
 uint32_t exclaim_layout_run_node(const struct exclaim_layout_run *run, uint64_t gfn, uint64_t *same)
 {
     const uint64_t at = gfn - run->first, left = run->frames - at;
-    const uint64_t period = (uint64_t)__builtin_popcountll(run->nodes);
     uint64_t unit;
 
-    if (period == 1) {
+    if (exclaim_layout_one_node(run)) {
         *same = left;
         return run->start;
     }
@@ -88,7 +87,7 @@ uint32_t exclaim_layout_run_node(const struct exclaim_layout_run *run, uint64_t 
     if (*same > left) {
         *same = left;
     }
-    return turn(run->nodes, run->start, unit % period);
+    return turn(run->nodes, run->start, unit % (uint64_t)__builtin_popcountll(run->nodes));
 }
 
 void exclaim_layout_find_open(struct exclaim_layout_finder *f, const struct exclaim_layout *layout)

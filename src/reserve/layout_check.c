@@ -5,19 +5,25 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Adds the run's frames to those of each node. */
+/* Adds the run's frames to those of each node: once around the nodes, as a hostile layout may have
+ * thousands of runs of all of them. */
 static void add_frames(const struct exclaim_layout_run *run, uint64_t frames[EXCLAIM_NODES_MAX])
 {
-    const uint64_t period = (uint64_t)__builtin_popcountll(run->nodes);
-    const uint64_t units = run->frames / run->unit, rest = run->frames % run->unit;
+    uint64_t left, period, units, rest, turns, more;
 
-    for (uint64_t k = 0; k < period; k++) {
-        const uint64_t turns = units / period + (k < units % period);
-
-        uint64_t same;
-
-        frames[exclaim_layout_run_node(run, run->first + k * run->unit, &same)] +=
-            turns * run->unit + (k == units % period ? rest : 0);
+    if (exclaim_layout_one_node(run)) {
+        frames[run->start] += run->frames;
+        return;
+    }
+    period = (uint64_t)__builtin_popcountll(run->nodes);
+    units = run->frames / run->unit;
+    rest = run->frames % run->unit;
+    turns = units / period;
+    more = units % period;
+    left = run->start ? run->nodes >> run->start | run->nodes << (64 - run->start) : run->nodes;
+    for (uint64_t k = 0; left; k++, left &= left - 1) {
+        frames[(run->start + (uint32_t)__builtin_ctzll(left)) % 64] +=
+            (turns + (k < more)) * run->unit + (k == more ? rest : 0);
     }
 }
 
