@@ -236,15 +236,12 @@ static bool domain_lives(const struct exclaim_ledger_entry *e, struct exclaim_hv
     return r < 0 || (r > 0 && dom.domid == e->domid && !memcmp(dom.uuid, e->uuid, sizeof(e->uuid)));
 }
 
-/* The file first: whoever gets the slot next must not find another's. */
+/* The layout first: whoever gets the slot next must not find another's.  Also where the entry knows
+ * of none, as its owner may have died before it said so. */
 static void free_slot(struct exclaim_ledger *l, uint32_t slot)
 {
-    struct exclaim_ledger_entry *e = &l->map->entry[slot];
-
-    if (e->layout) {
-        ledger_layout_remove(l->path, slot);
-    }
-    atomic_store(&e->state, EXCLAIM_ENTRY_FREE);
+    ledger_layout_remove(l->path, slot);
+    atomic_store(&l->map->entry[slot].state, EXCLAIM_ENTRY_FREE);
 }
 
 uint32_t exclaim_ledger_prune(struct exclaim_ledger *l, struct exclaim_hv *hv)

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <exclaim/layout.h>
 #include <exclaim/ledger.h>
 
 #include "base/process.h"
@@ -117,6 +118,37 @@ static void stale_owner(void **state)
 }
 
 /* Killed, but not yet waited for by its toolstack: dead all the same. */
+/* A layout goes with its entry, also one that its owner wrote and did not live to tell of. */
+static void layout_of_the_dead(void **state)
+{
+    static const uint8_t runs[] = { 0, 0, 100 };
+    const struct exclaim_layout layout = { .bytes = runs, .len = sizeof(runs) };
+    const struct exclaim_share share = { 0, 0, 100 };
+    struct exclaim_ledger *l = open_ledger();
+    char name[96];
+    uint32_t slot;
+
+    (void)state;
+    for (int told = 0; told < 2; told++) {
+        pid_t pid = holder(false, true);
+        struct exclaim_error err;
+
+        for (slot = 0; atomic_load(&exclaim_ledger_at(l, slot)->state) == EXCLAIM_ENTRY_FREE;) {
+            slot++;
+        }
+        assert_int_equal(exclaim_ledger_set_layout(l, slot, &layout, &share, 1, &err), 0);
+        exclaim_ledger_at(l, slot)->layout = (uint32_t)told;
+        snprintf(name, sizeof(name), "%s/layout.%u", dir, slot);
+        assert_int_equal(access(name, F_OK), 0);
+        assert_int_equal(exclaim_ledger_prune(l, NULL), 0);
+        assert_int_equal(access(name, F_OK), 0);
+        kill_holder(pid);
+        assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
+        assert_int_equal(access(name, F_OK), -1);
+    }
+    exclaim_ledger_close(l);
+}
+
 static void zombie(void **state)
 {
     struct exclaim_ledger *l = open_ledger();
@@ -447,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removed_while_placing),
         cmocka_unit_test(stale_owner),
+        cmocka_unit_test(layout_of_the_dead),
         cmocka_unit_test(zombie),
         cmocka_unit_test(reused_pid),
         cmocka_unit_test(locked),
