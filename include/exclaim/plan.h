@@ -17,8 +17,8 @@
  * A VM *keeps its shape* if every part of it lies whole on a node of its own of one host
  * (EXCLAIM_MATCH_SAME, EXCLAIM_MATCH_RENUMBERED).
  *
- * Goals, each before the next: 1. VMs that leave; 2. VMs that keep their shape; 3. broken `apart`
- * rules, fewer; then, without proof, stronger guarantees and the tightest fit.
+ * Goals, each before the next: 1. VMs that leave; 2. VMs that keep their shape; 3. pairs of one
+ * `apart` rule on one host, fewer; then, without proof, stronger guarantees and the tightest fit.
  */
 #ifndef EXCLAIM_PLAN_H
 #define EXCLAIM_PLAN_H
@@ -126,7 +126,9 @@ struct exclaim_plan_proof {
     uint64_t nr_vms;                /* that should leave */
     struct exclaim_plan_goal leave; /* VMs; more is better */
     struct exclaim_plan_goal keep;  /* VMs; more is better */
-    struct exclaim_plan_goal apart; /* broken rules; fewer is better */
+    struct exclaim_plan_goal apart; /* pairs of VMs that should be apart and share a host, with
+                                     * those that do not move; fewer is better */
+    uint64_t apart_before;          /* such pairs of VMs that do not move */
     struct exclaim_plan_reason why_leave;
     struct exclaim_plan_reason why_keep;
     uint64_t steps; /* of search */

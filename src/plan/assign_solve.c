@@ -4,10 +4,22 @@
 
 #include "work.h"
 
+/* Steps of branch and price for each of the effort that is left. */
+#define EXACT_EFFORT 6u
+
 static void clear(struct pack *p)
 {
     for (uint32_t i = 0; i < p->nr_items; i++) {
         if (p->item[i].host != PACK_NONE) {
+            pack_take(p, i);
+        }
+    }
+}
+
+static void clear_fluid(struct pack *p)
+{
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        if (p->item[i].fluid) {
             pack_take(p, i);
         }
     }
@@ -24,16 +36,6 @@ static bool quick(struct pack *p, uint32_t *order, uint32_t lost)
         }
     }
     return false;
-}
-
-static uint32_t broken(const struct pack *p)
-{
-    uint32_t nr = 0;
-
-    for (size_t i = 0; i < (size_t)p->nr_groups * p->nr_hosts; i++) {
-        nr += p->members[i] > 1 ? p->members[i] - 1u : 0;
-    }
-    return nr;
 }
 
 /* Those of several parts are few, and are what is lost most often. */
@@ -58,84 +60,167 @@ static uint32_t look_closer(struct pack *p, uint32_t lost, struct exclaim_plan_r
     return more > lost ? more : lost;
 }
 
-/* Returns the losses that cannot be avoided, @lost or more. */
-static uint32_t take_whole(struct pack *p, uint32_t *order, uint32_t lost,
-                           struct exclaim_plan_reason *why)
+/* With the rules first: what keeps all of them and loses no more is as good as it gets. */
+static bool quick_apart(struct pack *p, uint32_t *order, uint32_t lost)
 {
     const uint64_t effort = p->effort;
+    bool done;
 
-    /* With the rules first: what keeps all of them and loses no more is as good as it gets. */
-    if (p->nr_groups) {
-        p->strict_apart = true;
-        if (quick(p, order, lost)) {
-            p->strict_apart = false;
-            return lost;
-        }
+    if (!p->nr_groups) {
+        return false;
+    }
+    p->strict_apart = true;
+    done = quick(p, order, lost);
+    if (!done && p->nr_items > PACK_EXACT_ITEMS) {
         p->effort = p->steps + pack_effort_left(p) / 4;
         pack_eject(p, lost, 0);
         p->effort = effort;
-        p->strict_apart = false;
-        if (pack_placed(p) + lost >= p->nr_items) {
-            return lost;
-        }
+        done = pack_placed(p) + lost >= p->nr_items;
     }
-    if (quick(p, order, lost)) {
-        return lost;
+    p->strict_apart = false;
+    return done;
+}
+
+static void count_goals(const struct pack *p, struct exclaim_plan_proof *proof)
+{
+    proof->leave.reached = proof->keep.reached = 0;
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        const bool placed = p->item[i].host != PACK_NONE;
+
+        proof->leave.reached += placed;
+        proof->keep.reached += placed && p->item[i].counted && !p->item[i].fluid;
     }
-    lost = look_closer(p, lost, why);
-    if (pack_placed(p) + lost >= p->nr_items) {
-        return lost;
+    proof->apart.reached = pack_pairs(p);
+    /* Each that stays may spare some pairs. */
+    proof->apart.bound = pack_bound_apart(p, (uint32_t)(proof->nr_vms - proof->leave.reached));
+    proof->steps = p->steps;
+}
+
+static void ruled_out(const struct pack *p, struct exclaim_plan_reason *why)
+{
+    *why = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_SEARCHED, .count = p->steps };
+}
+
+/* Numbers of nodes as they were, and room for those that cannot be whole. */
+static void settle_down(struct pack *p, uint32_t *order, struct exclaim_plan_proof *proof)
+{
+    pack_polish(p);
+    pack_flow(p, order);
+    count_goals(p, proof);
+}
+
+static bool better(const struct exclaim_plan_proof *a, const struct exclaim_plan_proof *b)
+{
+    if (a->leave.reached != b->leave.reached) {
+        return a->leave.reached > b->leave.reached;
     }
-    /* A small instance leaves something for the proof. */
-    p->effort = p->nr_items <= PACK_EXACT_ITEMS ? p->steps + pack_effort_left(p) / 3 : effort;
-    pack_eject(p, lost, 0);
+    if (a->keep.reached != b->keep.reached) {
+        return a->keep.reached > b->keep.reached;
+    }
+    return a->apart.reached < b->apart.reached;
+}
+
+/* A good start, which branch and price has only to prove. */
+static void start_well(struct pack *p, uint32_t *order, struct exclaim_plan_proof *proof)
+{
+    const uint64_t effort = p->effort;
+    struct exclaim_plan_proof now = *proof;
+    struct pack_saved s;
+
+    if (!pack_save(p, &s)) {
+        return;
+    }
+    clear_fluid(p);
+    p->effort = p->steps + pack_effort_left(p) / 8;
+    pack_eject(p, (uint32_t)(proof->nr_vms - proof->keep.bound), 0);
     p->effort = effort;
-    return lost;
+    settle_down(p, order, &now);
+    if (!better(&now, proof)) {
+        pack_restore(p, &s);
+    }
+    pack_forget(&s);
+}
+
+/* Each goal's bound holds with the goals before it at theirs. */
+static void search_few(struct pack *p, uint32_t *order, struct exclaim_plan_proof *proof)
+{
+    const uint64_t residents = proof->apart_before;
+    struct pack_limit limit = { .leave = (uint32_t)proof->leave.bound,
+                                .keep = (uint32_t)proof->keep.bound };
+
+    settle_down(p, order, proof);
+    if (exclaim_plan_optimal(proof)) {
+        return;
+    }
+    start_well(p, order, proof);
+    pack_exact(p, EXACT_EFFORT * pack_effort_left(p), &limit);
+    count_goals(p, proof);
+    if (limit.leave < proof->leave.bound) {
+        proof->leave.bound = limit.leave;
+        ruled_out(p, &proof->why_leave);
+    }
+    if (proof->leave.reached < limit.leave) {
+        return;
+    }
+    if (limit.keep < proof->keep.bound) {
+        proof->keep.bound = limit.keep;
+        ruled_out(p, &proof->why_keep);
+    }
+    if (proof->keep.reached == limit.keep && residents + limit.pairs > proof->apart.bound) {
+        proof->apart.bound = residents + limit.pairs;
+    }
+}
+
+/* More than branch and price can do. */
+static void search_many(struct pack *p, uint32_t *order, uint32_t stay, uint32_t lost,
+                        struct exclaim_plan_proof *proof)
+{
+    if (pack_placed(p) + lost < p->nr_items) {
+        lost = look_closer(p, lost, &proof->why_keep);
+        pack_eject(p, lost, 0);
+    }
+    settle_down(p, order, proof);
+    if (proof->leave.reached < proof->leave.bound) {
+        pack_fluid(p, stay, lost);
+        count_goals(p, proof);
+    }
+    if (p->nr_items - lost < proof->keep.bound) {
+        proof->keep.bound = p->nr_items - lost;
+    }
 }
 
 void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
 {
     uint32_t *order = calloc(p->nr_items + 1u, sizeof(*order));
-    uint32_t lost, stay, apart, kept = 0, counted = 0, left = 0;
+    uint32_t lost, stay, counted = 0;
 
-    *proof = (struct exclaim_plan_proof){ .nr_vms = p->nr_items };
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        counted += p->item[i].counted;
+    }
+    *proof = (struct exclaim_plan_proof){ .nr_vms = p->nr_items, .apart_before = pack_pairs(p) };
     lost = pack_bound_keep(p, &proof->why_keep);
     stay = pack_bound_leave(p, &proof->why_leave);
-    apart = pack_bound_apart(p);
-    if (order) {
-        lost = take_whole(p, order, lost, &proof->why_keep);
-        if (pack_placed(p) + lost < p->nr_items) {
-            bool exact = p->nr_items <= PACK_EXACT_ITEMS && pack_exact(p, lost);
-            const uint32_t now = p->nr_items - pack_placed(p);
-
-            if (exact && now > lost) {
-                lost = now;
-                proof->why_keep = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_SEARCHED,
-                                                                .count = p->steps };
-            }
-        }
-        pack_polish(p);
-        pack_fluid(p, stay, lost);
-    }
     if (p->whole_parts && lost > stay) {
         stay = lost;
         proof->why_leave = proof->why_keep;
     }
+    proof->leave.bound = p->nr_items - stay;
+    proof->keep.bound = p->nr_items - lost < counted ? p->nr_items - lost : counted;
+    if (order) { /* without memory for it nobody moves */
+        if (!quick_apart(p, order, lost)) {
+            quick(p, order, lost);
+        }
+        if (p->nr_items > PACK_EXACT_ITEMS) {
+            search_many(p, order, stay, lost, proof);
+        } else {
+            search_few(p, order, proof);
+        }
+    }
+    if (p->whole_parts && proof->keep.bound < proof->leave.bound) {
+        proof->leave.bound = proof->keep.bound;
+        proof->why_leave = proof->why_keep;
+    }
     free(order);
-    for (uint32_t i = 0; i < p->nr_items; i++) {
-        counted += p->item[i].counted;
-        kept += p->item[i].counted && p->item[i].host != PACK_NONE && !p->item[i].fluid;
-        left += p->item[i].host != PACK_NONE;
-    }
-    proof->steps = p->steps;
-    proof->leave = (struct exclaim_plan_goal){ left, p->nr_items - stay };
-    proof->keep = (struct exclaim_plan_goal){ kept, p->nr_items - lost };
-    if (proof->keep.bound > counted) {
-        proof->keep.bound = counted;
-    }
-    proof->apart = (struct exclaim_plan_goal){ broken(p), 0 };
-    stay = p->nr_items - left; /* each that stays may keep one rule */
-    proof->apart.bound = apart > stay ? apart - stay : 0;
     if (proof->keep.reached < proof->keep.bound && proof->keep.bound == p->nr_items) {
         proof->why_keep = (struct exclaim_plan_reason){ .kind = EXCLAIM_REASON_LIMIT };
     }
@@ -170,7 +255,7 @@ void pack_polish(struct pack *p)
             was[k] = p->part[item->first + k].node;
         }
         pack_take(p, i);
-        if (item->group && pack_breaks(p, item, host) && pack_insert(p, i)) {
+        if (pack_breaks(p, item, host) && pack_insert(p, i)) {
             continue;
         }
         for (uint32_t k = 0; k < item->nr && fits; k++) {

@@ -159,19 +159,19 @@ void pack_take(struct pack *p, uint32_t index)
 
 struct choice {
     uint32_t host;
-    bool breaks;
+    uint32_t breaks; /* pairs */
     uint32_t rank;
     int64_t slack;
     uint32_t where[EXCLAIM_NODES_MAX];
 };
 
-static bool better(const struct choice *c, bool breaks, uint32_t rank, int64_t slack)
+static bool better(const struct choice *c, uint32_t breaks, uint32_t rank, int64_t slack)
 {
     if (c->host == PACK_NONE) {
         return true;
     }
     if (c->breaks != breaks) {
-        return c->breaks;
+        return breaks < c->breaks;
     }
     return c->rank != rank ? rank < c->rank : slack < c->slack;
 }

@@ -87,10 +87,11 @@ static inline uint32_t *pack_members(const struct pack *p, const struct pack_ite
     return &p->members[(size_t)(item->group - 1) * p->nr_hosts + host];
 }
 
-/* Whether @item on @host would break its rule. */
-static inline bool pack_breaks(const struct pack *p, const struct pack_item *item, uint32_t host)
+/* Pairs that @item on @host would make with others of its rule. */
+static inline uint32_t pack_breaks(const struct pack *p, const struct pack_item *item,
+                                   uint32_t host)
 {
-    return item->group && *pack_members(p, item, host) > 0;
+    return item->group ? *pack_members(p, item, host) : 0;
 }
 
 /* What the nodes of @host can still give to fluid items, or to parts without harm to those, if
@@ -107,7 +108,7 @@ static inline bool pack_host_takes(const struct pack *p, const struct pack_item 
     return h->target && pack_allowed(item, host) && h->left >= item->total + item->arrival &&
            h->spare >= item->loose &&
            (!h->fluid || pack_fluid_room(p, host, item->loose) >= item->total) &&
-           !(p->strict_apart && pack_breaks(p, item, host));
+           !(p->strict_apart && pack_breaks(p, item, host) > 0);
 }
 
 /*
@@ -150,12 +151,20 @@ void pack_eject(struct pack *p, uint32_t lost, uint32_t quota);
 #define PACK_FORCED 24u
 bool pack_force(struct pack *p, uint32_t item, bool may_flow, uint32_t *pool, uint32_t *nr_pool);
 
-/* Every assignment that places more than now.  True: there is none, or it is found and is best. */
-bool pack_exact(struct pack *p, uint32_t lost);
-#define PACK_EXACT_ITEMS 96u /* more are beyond branch and bound */
+/* What nothing can surpass, each goal with the ones before it at theirs. */
+struct pack_limit {
+    uint32_t leave, keep;
+    uint64_t pairs; /* of one `apart` rule on one host, those of residents alone left out */
+};
 
-/* How many of those that have several parts and fit alone must be lost, by search with nobody else
- * around.  Nothing may be placed yet. */
+/* The best assignment, by branch and price, in at most @steps; *limit is what is known to be
+ * impossible to surpass, and may become less.  True: the best is found and proven; else @p is no
+ * worse than it was. */
+bool pack_exact(struct pack *p, uint64_t steps, struct pack_limit *limit);
+#define PACK_EXACT_ITEMS 64u /* more are not tried */
+
+/* How many of those that have several parts and fit alone must be lost, with nobody else around.
+ * Nothing may be placed yet. */
 uint32_t pack_bound_several(struct pack *p);
 
 /* Placed items to nodes of their own number, and off broken rules, where that costs nothing. */
@@ -163,7 +172,10 @@ void pack_polish(struct pack *p);
 
 /* --- those that cannot be whole --- */
 
-/* Hosts for the unplaced, until all but @stay have one and all but @lost are whole. */
+/* Hosts for the unplaced that have room for them, one after the other; fills @order. */
+void pack_flow(struct pack *p, uint32_t *order);
+
+/* The same, until all but @stay have one and all but @lost are whole. */
 void pack_fluid(struct pack *p, uint32_t stay, uint32_t lost);
 
 /* On @host without its shape; whether it has the room. */
@@ -183,10 +195,14 @@ uint32_t pack_flowing(const struct pack *p);
 void pack_alone(struct pack *p);
 
 /* How many items cannot be whole, and how many cannot leave, whatever one does, and why; how many
- * `apart` rules must be broken if all leave.  Of the misfit only the VM is filled in. */
+ * pairs of one `apart` rule share a host at least, if @stay items stay.  Of the misfit only the VM
+ * is filled in. */
 uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why);
 uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why);
-uint32_t pack_bound_apart(const struct pack *p);
+uint64_t pack_bound_apart(const struct pack *p, uint32_t stay);
+
+/* Such pairs now. */
+uint64_t pack_pairs(const struct pack *p);
 
 uint64_t pack_random(struct pack *p);
 

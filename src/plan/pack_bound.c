@@ -16,6 +16,7 @@
  * `apart` and all but the size of a host are left out, which can only make a bound weaker.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "pack.h"
 
@@ -310,32 +311,120 @@ uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why)
     return unfit + lost;
 }
 
-/* Members of a group beyond the hosts that any of them may go to, residents included. */
-uint32_t pack_bound_apart(const struct pack *p)
+static uint64_t pairs_of(uint32_t members)
 {
-    uint32_t broken = 0;
+    return members ? (uint64_t)members * (members - 1) / 2 : 0;
+}
+
+uint64_t pack_pairs(const struct pack *p)
+{
+    uint64_t pairs = 0;
+
+    for (size_t i = 0; i < (size_t)p->nr_groups * p->nr_hosts; i++) {
+        pairs += pairs_of(p->members[i]);
+    }
+    return pairs;
+}
+
+/* Residents, then each that leaves to the host with fewest so far, of those that any of its rule
+ * may go to. */
+uint64_t pack_bound_apart(const struct pack *p, uint32_t stay)
+{
+    uint64_t pairs = 0;
 
     for (uint32_t g = 1; g <= p->nr_groups; g++) {
+        uint32_t members[EXCLAIM_POOL_HOSTS], items = 0;
         uint64_t allowed[HOST_WORDS] = { 0 };
-        uint32_t items = 0, hosts = 0, taken = 0, residents = 0;
 
+        memcpy(members, &p->members[(size_t)(g - 1) * p->nr_hosts], p->nr_hosts * sizeof(*members));
         for (uint32_t i = 0; i < p->nr_items; i++) {
-            if (p->item[i].group == g) {
-                items++;
-                for (uint32_t w = 0; w < HOST_WORDS; w++) {
-                    allowed[w] |= p->item[i].allowed[w];
-                }
+            if (p->item[i].group != g) {
+                continue;
+            }
+            items++;
+            if (p->item[i].host != PACK_NONE) {
+                members[p->item[i].host]--;
+            }
+            for (uint32_t w = 0; w < HOST_WORDS; w++) {
+                allowed[w] |= p->item[i].allowed[w];
             }
         }
         for (uint32_t h = 0; h < p->nr_hosts; h++) {
-            const uint32_t members = p->members[(size_t)(g - 1) * p->nr_hosts + h];
-
-            hosts += p->host[h].target && (allowed[h / 64] >> (h % 64) & 1) && !members;
-            taken += members > 0;
-            residents += members;
+            pairs += pairs_of(members[h]);
         }
-        broken += residents - taken;
-        broken += items > hosts ? items - hosts : 0;
+        for (; items > stay; items--) {
+            uint32_t least = PACK_NONE;
+
+            for (uint32_t h = 0; h < p->nr_hosts; h++) {
+                if (p->host[h].target && (allowed[h / 64] >> (h % 64) & 1) &&
+                    (least == PACK_NONE || members[h] < members[least])) {
+                    least = h;
+                }
+            }
+            if (least == PACK_NONE) {
+                break;
+            }
+            pairs += members[least]++;
+        }
     }
-    return broken;
+    return pairs;
+}
+
+/* Those of several parts that would be whole alone, and nobody else, in @q. */
+static bool only_several(const struct pack *p, struct pack *q)
+{
+    uint32_t parts = 0;
+
+    if (pack_open(q, p->nr_items, p->nr_parts, p->nr_hosts, p->nr_nodes, 0)) {
+        return false;
+    }
+    memcpy(q->host, p->host, p->nr_hosts * sizeof(*q->host));
+    memcpy(q->node, p->node, p->nr_nodes * sizeof(*q->node));
+    q->whole_parts = true;
+    q->nr_items = 0;
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        struct pack_item *item = &q->item[q->nr_items];
+
+        if (!p->item[i].alone || p->item[i].nr < 2) {
+            continue;
+        }
+        *item = p->item[i];
+        item->first = parts;
+        item->group = 0;
+        for (uint32_t k = 0; k < item->nr; k++) {
+            q->part[parts] = p->part[p->item[i].first + k];
+            q->part[parts++].item = q->nr_items;
+        }
+        q->nr_items++;
+    }
+    q->nr_parts = parts;
+    return true;
+}
+
+uint32_t pack_bound_several(struct pack *p)
+{
+    struct exclaim_plan_reason why;
+    uint32_t *order, lost = 0;
+    struct pack q;
+
+    if (!only_several(p, &q)) {
+        return 0;
+    }
+    order = calloc(q.nr_items + 1u, sizeof(*order));
+    if (order && q.nr_items && q.nr_items <= PACK_EXACT_ITEMS) {
+        lost = pack_bound_keep(&q, &why);
+        pack_order(&q, order, false);
+        if (pack_greedy(&q, order) + lost < q.nr_items) {
+            struct pack_limit limit = { .leave = q.nr_items - lost, .keep = q.nr_items - lost };
+
+            q.effort = pack_effort_left(p) / 16;
+            pack_eject(&q, lost, 0);
+            pack_exact(&q, pack_effort_left(p) / 2, &limit);
+            lost = q.nr_items - limit.keep;
+        }
+    }
+    p->steps += q.steps;
+    free(order);
+    pack_close(&q);
+    return lost;
 }

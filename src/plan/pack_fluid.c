@@ -231,6 +231,19 @@ static void by_totals_if_better(struct pack *p, uint32_t *order, uint32_t stay, 
     pack_forget(&s);
 }
 
+void pack_flow(struct pack *p, uint32_t *order)
+{
+    if (p->whole_parts) {
+        return;
+    }
+    pack_order(p, order, true);
+    for (uint32_t i = 0; i < p->nr_items; i++) {
+        if (p->item[order[i]].host == PACK_NONE) {
+            pack_insert_fluid(p, order[i]);
+        }
+    }
+}
+
 void pack_fluid(struct pack *p, uint32_t stay, uint32_t lost)
 {
     uint32_t *order = calloc(p->nr_items + 1u, sizeof(*order));
@@ -240,12 +253,7 @@ void pack_fluid(struct pack *p, uint32_t stay, uint32_t lost)
         free(order);
         return;
     }
-    pack_order(p, order, true);
-    for (uint32_t i = 0; i < p->nr_items; i++) {
-        if (p->item[order[i]].host == PACK_NONE) {
-            pack_insert_fluid(p, order[i]);
-        }
-    }
+    pack_flow(p, order);
     /* More and more of them, if with fewer not all can leave. */
     for (uint32_t more = 0; more < 4 && on_hosts(p) + stay < p->nr_items; more++) {
         p->effort = p->steps + effort / 8;

@@ -259,7 +259,7 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
     const uint64_t leave = proof->leave.bound - proof->leave.reached;
     const uint64_t keep = proof->keep.bound - proof->keep.reached;
     const uint64_t apart = proof->apart.reached - proof->apart.bound;
-    char verdict[64], why[400], broken[64] = "", gap[64] = "";
+    char verdict[64], why[400], broken[112] = "", gap[64] = "";
     const bool all = proof->leave.bound == proof->nr_vms;
     char give[160] = "";
 
@@ -276,7 +276,15 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                  leave + keep + apart);
     }
     if (proof->apart.reached) {
-        snprintf(broken, sizeof(broken), ", %" PRIu64 " apart rules broken", proof->apart.reached);
+        size_t len =
+            (size_t)snprintf(broken, sizeof(broken), ", %" PRIu64 " %s", proof->apart.reached,
+                             proof->apart.reached == 1 ? "pair that should be apart shares a host"
+                                                       : "pairs that should be apart share a host");
+
+        if (proof->apart_before) {
+            snprintf(broken + len, sizeof(broken) - len, " (%" PRIu64 " of VMs that stay)",
+                     proof->apart_before);
+        }
     }
     snprintf(text, size,
              "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s%s%s",

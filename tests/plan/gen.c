@@ -269,3 +269,45 @@ struct exclaim_pool *gen_odd(uint32_t nodes, uint32_t vms, uint64_t seed)
     }
     return pool;
 }
+
+#define TIGHT_NODES 8u
+
+struct exclaim_pool *gen_tight(uint32_t vms, uint64_t seed)
+{
+    const uint32_t hosts = 3 + (uint32_t)gen_below(&seed, 6);
+    const uint32_t from = 1 + (uint32_t)gen_below(&seed, TIGHT_NODES);
+    const uint64_t unit = GEN_GIB / 2;
+    struct exclaim_pool *pool = gen_pool(hosts, vms);
+    uint64_t need = 0, room = 0;
+
+    gen_host(pool, 0, from, 1024 * GEN_GIB);
+    for (uint32_t v = 0; v < vms; v++) {
+        const uint32_t first = (uint32_t)gen_below(&seed, from);
+        uint64_t pages[EXCLAIM_NODES_MAX] = { 0 };
+        uint32_t parts = gen_below(&seed, 3) ? 1 : 2 + (uint32_t)gen_below(&seed, 3);
+
+        parts = parts < from ? parts : from;
+        for (uint32_t k = 0; k < parts; k++) {
+            pages[(first + k) % from] = (1 + gen_below(&seed, 16)) * unit;
+            need += pages[(first + k) % from];
+        }
+        gen_vm(pool, 0, from, pages, gen_below(&seed, 2) ? 0 : 1 + (uint32_t)gen_below(&seed, 8));
+    }
+    for (uint32_t v = 0; v < vms && gen_below(&seed, 4) == 0; v += 2) {
+        pool->vm[v].apart = 1;
+    }
+    need = need * (85 + gen_below(&seed, 31)) / 100;
+    for (uint32_t h = 1; h < hosts; h++) {
+        gen_host(pool, h, 1 + (uint32_t)gen_below(&seed, TIGHT_NODES), 0);
+        room += pool->host[h].nr_nodes;
+    }
+    for (uint32_t h = 1; h < hosts; h++) {
+        struct exclaim_pool_host *host = &pool->host[h];
+
+        for (uint32_t n = 0; n < host->nr_nodes; n++) {
+            host->free[n] = need / room * (50 + gen_below(&seed, 101)) / 100;
+            host->host_free += host->free[n];
+        }
+    }
+    return pool;
+}

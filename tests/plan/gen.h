@@ -43,4 +43,10 @@ struct exclaim_pool *gen_odd(uint32_t nodes, uint32_t vms, uint64_t seed);
 /* Of a VM that may run nowhere but where it is. */
 extern struct exclaim_bar gen_local_disk;
 
+/*
+ * Tight: 3 to 8 hosts of 1 to 8 uneven nodes; host 0 has @vms VMs, a third of them on several
+ * nodes, and the others have about as much room as these need.
+ */
+struct exclaim_pool *gen_tight(uint32_t vms, uint64_t seed);
+
 #endif

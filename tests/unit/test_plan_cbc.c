@@ -94,6 +94,23 @@ static void odd_pools(void **state)
     assert_true(t.compared > 70 && t.infeasible > 10);
 }
 
+/* Where not all can be had: hosts that together have about what is needed, on uneven nodes. */
+static void tight_pools(void **state)
+{
+    struct tally t = { 0 };
+
+    for (uint64_t seed = 0; seed < 36; seed++) {
+        struct exclaim_pool *pool = gen_tight(3 + (uint32_t)(seed % 12), 300000 + seed);
+        const struct exclaim_plan_options opt = { .whole_parts = seed % 5 == 0 };
+        const uint32_t host = 0;
+
+        compare(pool, &host, 1, &opt, *state, &t);
+        gen_free(pool);
+    }
+    print_message("%u compared, %u infeasible, %u proven\n", t.compared, t.infeasible, t.proven);
+    assert_true(t.compared > 30 && t.infeasible > 10 && t.proven == t.compared);
+}
+
 static int open_dir(void **state)
 {
     static char dir[64];
@@ -113,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_pools),
+        cmocka_unit_test(tight_pools),
         cmocka_unit_test(large_pools),
     };
 

@@ -252,7 +252,9 @@ static void effort_that_is_spent_is_spent(void **state)
         pool->vm[gen_vm(pool, 0, 2, PAGES(300, 0), 0)].apart = 7;
     }
     plan = evacuate(pool, &(struct exclaim_plan_options){ .effort = 1 });
-    assert_text(pool, plan, "optimal: 2 of 2 VMs leave, 2 keep their shape, 1 apart rules broken");
+    assert_text(
+        pool, plan,
+        "optimal: 2 of 2 VMs leave, 2 keep their shape, 1 pair that should be apart shares a host");
     done(pool, plan);
 }
 
@@ -348,9 +350,38 @@ static void members_of_a_rule_part(void **state)
         pool->vm[i].apart = 7;
     }
     plan = evacuate(pool, NULL);
-    assert_text(pool, plan, "optimal: 3 of 3 VMs leave, 3 keep their shape, 1 apart rules broken");
+    assert_text(
+        pool, plan,
+        "optimal: 3 of 3 VMs leave, 3 keep their shape, 1 pair that should be apart shares a host");
     assert_true(move_of(plan, 0)->to != move_of(plan, 1)->to ||
                 move_of(plan, 0)->to != move_of(plan, 2)->to);
+    done(pool, plan);
+}
+
+/* More members than hosts: no host has more than it must. */
+static void members_of_a_rule_spread(void **state)
+{
+    struct exclaim_pool *pool = gen_pool(4, 6);
+    uint32_t on[4] = { 0 };
+    struct exclaim_plan *plan;
+
+    (void)state;
+    for (uint32_t h = 0; h < 4; h++) {
+        gen_host(pool, h, 2, 10000 + 1000 * h);
+    }
+    for (uint32_t i = 0; i < 6; i++) {
+        pool->vm[gen_vm(pool, 0, 2, PAGES(300, 0), 0)].apart = 7;
+    }
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan,
+                "optimal: 6 of 6 VMs leave, 6 keep their shape, 3 pairs that should be "
+                "apart share a host");
+    for (uint32_t i = 0; i < plan->nr_moves; i++) {
+        on[plan->move[i].to]++;
+    }
+    for (uint32_t h = 1; h < 4; h++) {
+        assert_int_equal(on[h], 2);
+    }
     done(pool, plan);
 }
 
@@ -477,6 +508,7 @@ int main(void)
         cmocka_unit_test(who_may_not_go_stays),
         cmocka_unit_test(arrival_pages_are_kept_free_on_used_nodes),
         cmocka_unit_test(members_of_a_rule_part),
+        cmocka_unit_test(members_of_a_rule_spread),
         cmocka_unit_test(shape_comes_before_rules),
         cmocka_unit_test(unknown_nodes_promise_nothing),
         cmocka_unit_test(waves_keep_the_limits),

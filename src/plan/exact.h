@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The best assignment there is, for few items: a *pattern* is what one host takes, and a solution
+ * is at most one pattern for each host, in which no item is twice.
+ *
+ * Goals come one after the other: items that leave, items that are whole, pairs of one `apart` rule
+ * on one host.  A goal is not worth anything before its turn, and what was reached before is worth
+ * more than all of it.  Prices are what an item costs a pattern, in EXACT_SCALE parts of a value,
+ * so that a bound computed from them is exact whatever the floating point that proposed them.
+ */
+#ifndef EXCLAIM_PLAN_EXACT_H
+#define EXCLAIM_PLAN_EXACT_H
+
+#include "pack.h"
+
+#define EXACT_ITEMS PACK_EXACT_ITEMS
+#define EXACT_SCALE (1 << 20)
+
+struct pattern {
+    uint64_t whole, fluid; /* items, by bit */
+    int64_t value;
+    uint32_t host;
+};
+
+struct fit_cache;
+
+struct exact {
+    struct pack *p;
+    uint32_t nr;                                    /* items */
+    int64_t leave, keep, pair;                      /* what each is worth in this turn */
+    uint64_t end;                                   /* steps of p that must not be passed */
+    bool spent;                                     /* they were, so nothing is proven any more */
+    uint32_t rank[EXACT_ITEMS * EXCLAIM_NODES_MAX]; /* parts, largest first */
+    uint32_t nr_rank;
+    int64_t weight[EXACT_ITEMS]; /* of its parts */
+    struct fit_cache *cache;     /* by host */
+};
+
+/* Nothing of @p may be placed. */
+bool exact_open(struct exact *x, struct pack *p, uint64_t steps);
+void exact_close(struct exact *x);
+
+struct price {
+    int64_t item[EXACT_ITEMS];
+    int64_t whole; /* of every item that is whole, besides */
+};
+
+/*
+ * The pattern of @host with the most value less prices, of the items in @may.  Returns that,
+ * scaled; at least 0, which is the empty pattern.  With x->spent, or when it took
+ * more than @steps, it is only the best that was seen.
+ */
+int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct price *price,
+                   uint64_t steps, struct pattern *best);
+
+/* Nodes for the whole items of a pattern that exact_best() has found; by part of the pack. */
+void exact_where(struct exact *x, const struct pattern *pattern, uint32_t *where);
+
+int64_t exact_value(const struct exact *x, uint32_t host, uint64_t whole, uint64_t fluid);
+
+/* --- the relaxation: fractions of patterns --- */
+
+struct master {
+    uint32_t nr_items, nr_hosts, rows; /* a row for each, then two: */
+    uint32_t leave, keep;              /* no more leave, and no more are whole */
+    struct pattern *column;
+    bool *banned;
+    double *amount; /* of each column, in the last solution */
+    uint32_t nr, max;
+    double *dual; /* items, then hosts */
+    double *inverse, *basic, *row;
+    uint32_t *basis;
+    uint64_t must; /* items that are worth @bonus more than their columns say */
+    int64_t bonus;
+};
+
+bool master_open(struct master *m, uint32_t nr_items, uint32_t nr_hosts);
+void master_close(struct master *m);
+bool master_add(struct master *m, const struct pattern *pattern);
+
+/* Most value of fractions of the columns that are not banned. */
+void master_solve(struct master *m, uint64_t *steps);
+
+#endif
