@@ -114,6 +114,9 @@ static int check_total(struct exclaim_xen *xen, const xc_domaininfo_t *before, u
     if (errnum) {
         return xen_fail(xen, err, errnum, "reading the claim of domain %u", before->domain);
     }
+    if (now.flags & XEN_DOMINF_dying) { /* since it was checked */
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ESRCH, "domain %u went away", before->domain);
+    }
     grown = now.tot_pages > before->tot_pages ? now.tot_pages - before->tot_pages : 0;
     if (now.outstanding_pages <= total && now.outstanding_pages + grown >= total) {
         return 0;

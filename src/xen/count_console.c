@@ -58,13 +58,14 @@ static int all_pages(struct exclaim_xen *xen, uint64_t *pages)
  */
 static int read_ring(struct exclaim_xen *xen, struct text *text, bool keep, bool *lost)
 {
-    for (;;) {
+    /* Whoever writes as fast as this reads is not waited for. */
+    for (size_t seen = 0; seen < TEXT_MAX; seen += CHUNK) {
         unsigned int nr = (unsigned int)CHUNK;
         uint32_t index = text->index;
 
         if (text->size - text->len < CHUNK) {
             size_t size = text->size ? text->size * 2 : CHUNK * 2;
-            char *data = size <= TEXT_MAX ? realloc(text->data, size) : NULL;
+            char *data = size <= 2 * TEXT_MAX ? realloc(text->data, size) : NULL;
 
             if (!data) {
                 return ENOMEM;
@@ -84,6 +85,7 @@ static int read_ring(struct exclaim_xen *xen, struct text *text, bool keep, bool
             return 0;
         }
     }
+    return EFBIG;
 }
 
 /* A domain to be counted. */
