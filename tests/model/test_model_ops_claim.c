@@ -182,6 +182,89 @@ static void test_sets(void **state)
     }
 }
 
+/* What is beyond the claim's nodes, or not of its kind, is no part of it. */
+static void test_only_what_is_claimed(void **state)
+{
+    struct exclaim_claim claim = {
+        .kind = EXCLAIM_CLAIM_NODE, .nr_nodes = 2, .node_pages = { 101, 0, 77 }, .host_pages = 7
+    };
+    struct model *m = open_one(MODEL_XS9);
+    struct exclaim_error err;
+
+    (void)state;
+    STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), -1);
+    says(&err, EXCLAIM_ERR_NOFIT, ENOMEM, "wants 101 pages: 101 on node 0 with 100 free and 0");
+    assert_null(strstr(err.text, "on node 2"));
+    kit_close(m);
+    for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
+        m = open_one((int)all_sets[i]);
+        claim.kind = EXCLAIM_CLAIM_SET;
+        claim.node_pages[0] = 101;
+        STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), -1);
+        says(&err, EXCLAIM_ERR_NOFIT, ENOMEM, "wants 108 pages: 101 on node 0 with 100 free, host");
+        claim.node_pages[0] = 5;
+        STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), 0);
+        STEP(m, kit_outstanding(m, 1), 12);
+        kit_close(m);
+    }
+}
+
+/* As many entries as there can be, and what they come to. */
+static void test_all_nodes(void **state)
+{
+    struct exclaim_claim claim = { .kind = EXCLAIM_CLAIM_SET,
+                                   .nr_nodes = MODEL_NODES,
+                                   .host_pages = 1 };
+    struct exclaim_error err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
+        struct model *m = kit_open(all_sets[i], MODEL_NODES, PAGES);
+
+        kit_domain(m, 1, 4 * PAGES);
+        for (uint32_t n = 0; n < MODEL_NODES; n++) {
+            claim.node_pages[n] = n + 1 > 60 ? 2 : 1;
+        }
+        STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), 0);
+        STEP(m, kit_outstanding(m, 1), 60 + 4 * 2 + 1);
+        STEP(m, kit_view(m, 1).node_claim[63], 2);
+        STEP(m, kit_view(m, 1).host_claim, 1);
+        kit_close(m);
+    }
+}
+
+/* A Xen that answers with more than it was given room for, and with targets that are no node. */
+static struct xen_lib real;
+
+static int absurd_set(xc_interface *xch, struct xen_domctl *op)
+{
+    int r = real.domctl(xch, op);
+    struct xen_claims_op arg;
+    struct xen_claim_entry *list;
+
+    memcpy(&arg, &op->u, sizeof(arg));
+    if (op->domain == 1 && op->cmd == XEN_DOMCTL_GET_CLAIMS && arg.nr) {
+        list = (struct xen_claim_entry *)(uintptr_t)arg.claims;
+        list[arg.nr] = (struct xen_claim_entry){ .pages = 1000, .target = EXCLAIM_NODES_MAX };
+        arg.nr = UINT32_MAX;
+        memcpy(&op->u, &arg, sizeof(arg));
+    }
+    return r;
+}
+
+static void test_absurd_read_back(void **state)
+{
+    struct model *m = open_one(MODEL_SETS_V8);
+    struct exclaim_error err;
+
+    (void)state;
+    real = xen_of(model_hv(m))->lib;
+    xen_of(model_hv(m))->lib.domctl = absurd_set;
+    STEP(m, claim_set(m, 0, 3, 0, &err), 0);
+    STEP(m, kit_outstanding(m, 1), 3);
+    kit_close(m);
+}
+
 /* How often each call was made for domain 1. */
 struct calls {
     int of[MODEL_OP_ANY];
@@ -471,6 +554,9 @@ int main(void)
         cmocka_unit_test(test_claim_table),
         cmocka_unit_test(test_claim_needs_a_living_domain),
         cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_only_what_is_claimed),
+        cmocka_unit_test(test_all_nodes),
+        cmocka_unit_test(test_absurd_read_back),
         cmocka_unit_test(test_nomem_is_asked_again),
         cmocka_unit_test(test_read_back),
         cmocka_unit_test(test_set_on_other_nodes_is_taken_back),
