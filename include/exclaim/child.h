@@ -77,9 +77,6 @@ int exclaim_child_signals(struct exclaim_error *err);
  * wait status; not again after that. */
 bool exclaim_child_ended(int signals, pid_t pid, int *status);
 
-/* In a process that a hook leaves behind: closes every descriptor from 3 on. */
-void exclaim_close_inherited(void);
-
 /* Ends this process as the child ended: same exit code, same signal. */
 void exclaim_child_mirror(int status) __attribute__((noreturn));
 

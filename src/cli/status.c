@@ -47,15 +47,6 @@ static int find_leftovers(struct status *st, struct exclaim_hv *hv, struct excla
     return r;
 }
 
-const struct exclaim_ledger_entry *status_entry(const struct status *st, uint32_t i, bool *unseen)
-{
-    const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
-    const enum exclaim_ledger_use use = exclaim_ledger_use(e);
-
-    *unseen = use == EXCLAIM_USE_UNKNOWN;
-    return use == EXCLAIM_USE_GONE ? NULL : e;
-}
-
 static void count_ended(struct status *st)
 {
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {

@@ -12,6 +12,15 @@
 #include "print.h"
 #include "table.h"
 
+const struct exclaim_ledger_entry *status_entry(const struct status *st, uint32_t i, bool *unseen)
+{
+    const struct exclaim_ledger_entry *e = exclaim_ledger_at(st->ledger, i);
+    const enum exclaim_ledger_use use = exclaim_ledger_use(e);
+
+    *unseen = use == EXCLAIM_USE_UNKNOWN;
+    return use == EXCLAIM_USE_GONE ? NULL : e;
+}
+
 static const char *text_of(json_object *o, const char *key)
 {
     json_object *value;

@@ -10,6 +10,7 @@
 #include <exclaim/child.h>
 #include <exclaim/log.h>
 
+#include "../base/output.h"
 #include "fault.h"
 #include "layout.h"
 #include "placement.h"
@@ -173,7 +174,7 @@ void exclaim_dest_verify_later(struct exclaim_session *s)
     setsid();
     dup2(STDIN_FILENO, STDOUT_FILENO);
     dup2(STDIN_FILENO, STDERR_FILENO);
-    exclaim_close_inherited();
+    exclaim_close_from(3);
     s->hv = NULL;
     if (exclaim_xen_open(&s->hv, &err)) {
         snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);

@@ -9,19 +9,6 @@
 
 #include "reason.h"
 
-const char *exclaim_placement_name(enum exclaim_placement placement)
-{
-    switch (placement) {
-    case EXCLAIM_PLACEMENT_PRELOAD:
-        return "preload";
-    case EXCLAIM_PLACEMENT_AFFINITY:
-        return "affinity";
-    case EXCLAIM_PLACEMENT_NONE:
-        break;
-    }
-    return "none";
-}
-
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why)
 {
     if (!s->config.place_object[0]) {

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/output.h"
 #include "../reserve/ledger_map.h"
 
 static const int handed_on[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -178,11 +177,6 @@ bool exclaim_child_ended(int signals, pid_t pid, int *status)
         }
     }
     return pid > 0 && waitpid(pid, status, WNOHANG) == pid;
-}
-
-void exclaim_close_inherited(void)
-{
-    exclaim_close_from(3);
 }
 
 void exclaim_child_mirror(int status)

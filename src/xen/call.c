@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Hypercalls with our own layouts, and what their errno values mean. */
+/* Calls that several files make, and what their errno values mean. */
 #include "client.h"
 
 #include <errno.h>
@@ -124,6 +124,36 @@ int xen_domain_info(struct exclaim_xen *xen, uint32_t domid, xc_domaininfo_t *in
     }
     /* The list starts at the first domain with this or a higher id. */
     return nr == 1 && info->domain == domid ? 0 : ESRCH;
+}
+
+int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
+                   uint64_t *online, struct exclaim_error *err)
+{
+    xc_physinfo_t phys = { 0 };
+    unsigned int nodes = EXCLAIM_NODES_MAX;
+
+    /* xc_numainfo cuts off silently at what it was given, so ask for the highest id first. */
+    if (xen->lib.physinfo(xen->xch, &phys) < 0) {
+        return xen_fail(xen, err, errno, "reading the host's physical information");
+    }
+    if (phys.max_node_id >= EXCLAIM_NODES_MAX) {
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                            "this host has node %u, at most node %u is handled", phys.max_node_id,
+                            EXCLAIM_NODES_MAX - 1);
+    }
+    if (xen->lib.numainfo(xen->xch, &nodes, info, NULL) < 0) {
+        return xen_fail(xen, err, errno, "reading the host's nodes");
+    }
+
+    *nr = nodes;
+    *online = 0;
+    for (unsigned int i = 0; i < nodes; i++) {
+        /* An offline id is marked with XEN_INVALID_MEM_SZ in both (xen/common/sysctl.c). */
+        if (info[i].memsize != XEN_INVALID_MEM_SZ || info[i].memfree != XEN_INVALID_MEM_SZ) {
+            *online |= 1ull << i;
+        }
+    }
+    return 0;
 }
 
 int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, const char *fmt, ...)

@@ -76,12 +76,13 @@ int xen_claim_pages(struct exclaim_xen *xen, uint32_t domid, uint64_t pages, uin
 /* ESRCH if there is no such domain. */
 int xen_domain_info(struct exclaim_xen *xen, uint32_t domid, xc_domaininfo_t *info);
 
+/* xc_numainfo: node ids 0 .. *nr - 1, offline ones with memsize XEN_INVALID_MEM_SZ. */
+int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
+                   uint64_t *online, struct exclaim_error *err);
+
 /* As exclaim_fail(), with the kind that @errnum stands for and its meaning in the text. */
 int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-
-/* For libraries that print to stderr unless they are given a logger. */
-xentoollog_logger *xen_quiet(void);
 
 /* --- probe.c, caps.c --- */
 
@@ -118,10 +119,6 @@ bool xen_count_mapped_possible(struct exclaim_xen *xen, char *why, size_t size);
 /* --- host.c --- */
 
 int xen_host(struct exclaim_hv *hv, struct exclaim_host *host, struct exclaim_error *err);
-
-/* xc_numainfo: node ids 0 .. *nr - 1, offline ones with memsize XEN_INVALID_MEM_SZ. */
-int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
-                   uint64_t *online, struct exclaim_error *err);
 
 /* --- claim.c and what claim.h names --- */
 

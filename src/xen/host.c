@@ -4,36 +4,6 @@
 
 #include <errno.h>
 
-int xen_node_sizes(struct exclaim_xen *xen, xc_meminfo_t info[EXCLAIM_NODES_MAX], uint32_t *nr,
-                   uint64_t *online, struct exclaim_error *err)
-{
-    xc_physinfo_t phys = { 0 };
-    unsigned int nodes = EXCLAIM_NODES_MAX;
-
-    /* xc_numainfo cuts off silently at what it was given, so ask for the highest id first. */
-    if (xen->lib.physinfo(xen->xch, &phys) < 0) {
-        return xen_fail(xen, err, errno, "reading the host's physical information");
-    }
-    if (phys.max_node_id >= EXCLAIM_NODES_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "this host has node %u, at most node %u is handled", phys.max_node_id,
-                            EXCLAIM_NODES_MAX - 1);
-    }
-    if (xen->lib.numainfo(xen->xch, &nodes, info, NULL) < 0) {
-        return xen_fail(xen, err, errno, "reading the host's nodes");
-    }
-
-    *nr = nodes;
-    *online = 0;
-    for (unsigned int i = 0; i < nodes; i++) {
-        /* An offline id is marked with XEN_INVALID_MEM_SZ in both (xen/common/sysctl.c). */
-        if (info[i].memsize != XEN_INVALID_MEM_SZ || info[i].memfree != XEN_INVALID_MEM_SZ) {
-            *online |= 1ull << i;
-        }
-    }
-    return 0;
-}
-
 /* The distances come as a square whose side is the number of nodes that were returned. */
 static int fill_distances(struct exclaim_xen *xen, struct exclaim_host *host,
                           struct exclaim_error *err)

@@ -8,23 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *exclaim_count_method_name(enum exclaim_count_method method)
-{
-    switch (method) {
-    case EXCLAIM_COUNT_NONE:
-        break;
-    case EXCLAIM_COUNT_HYPERCALL:
-        return "hypercall";
-    case EXCLAIM_COUNT_P2M:
-        return "p2m";
-    case EXCLAIM_COUNT_CONSOLE:
-        return "console";
-    case EXCLAIM_COUNT_MAPPED:
-        return "mapped";
-    }
-    return "none";
-}
-
 struct exclaim_count_how exclaim_count_how(const struct exclaim_config *config)
 {
     return (struct exclaim_count_how){

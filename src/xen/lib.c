@@ -57,6 +57,34 @@ static const struct symbol foreign_symbols[] = {
     SYMBOL("xenforeignmemory_unmap", unmap, true),
 };
 
+/* libxc prints to stderr unless it is given a logger; our errors say what failed. */
+static void quiet_message(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+                          const char *context, const char *format, va_list al)
+{
+    (void)logger, (void)level, (void)errnoval, (void)context, (void)format, (void)al;
+}
+
+static void quiet_progress(struct xentoollog_logger *logger, const char *context, const char *what,
+                           int percent, unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)what, (void)percent, (void)done, (void)total;
+}
+
+static void quiet_destroy(struct xentoollog_logger *logger)
+{
+    (void)logger;
+}
+
+/* It has no state of its own: libxc only calls it. */
+xentoollog_logger *xen_quiet(void)
+{
+    static xentoollog_logger quiet = { .vmessage = quiet_message,
+                                       .progress = quiet_progress,
+                                       .destroy = quiet_destroy };
+
+    return &quiet;
+}
+
 static int bind_symbols(struct xen_lib *lib, void *handle, const char *soname,
                         const struct symbol *symbols, size_t nr, struct exclaim_error *err)
 {

@@ -62,6 +62,9 @@ struct xen_lib {
     int (*srat)(void *table, size_t size, size_t *len);
 };
 
+/* For libraries that print to stderr unless they are given a logger. */
+xentoollog_logger *xen_quiet(void);
+
 /* Finds the version of the running Xen and loads its libxenctrl.  UNSUPPORTED if there is none. */
 int xen_lib_load(struct xen_lib *lib, xentoollog_logger *logger, struct exclaim_error *err);
 

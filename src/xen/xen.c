@@ -34,34 +34,6 @@ static const struct exclaim_hv_ops xen_ops = {
     .close = xen_close,
 };
 
-/* libxc prints to stderr unless it is given a logger; our errors say what failed. */
-static void quiet_message(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
-                          const char *context, const char *format, va_list al)
-{
-    (void)logger, (void)level, (void)errnoval, (void)context, (void)format, (void)al;
-}
-
-static void quiet_progress(struct xentoollog_logger *logger, const char *context, const char *what,
-                           int percent, unsigned long done, unsigned long total)
-{
-    (void)logger, (void)context, (void)what, (void)percent, (void)done, (void)total;
-}
-
-static void quiet_destroy(struct xentoollog_logger *logger)
-{
-    (void)logger;
-}
-
-/* It has no state of its own: libxc only calls it. */
-xentoollog_logger *xen_quiet(void)
-{
-    static xentoollog_logger quiet = { .vmessage = quiet_message,
-                                       .progress = quiet_progress,
-                                       .destroy = quiet_destroy };
-
-    return &quiet;
-}
-
 /*
  * One call of each kind that everything here stands on.  It tells apart no control domain (EPERM)
  * and a library of another build (EACCES), and compares the one number that also comes unversioned.

@@ -2,7 +2,7 @@
 /* The traps of facts/xen-claims.md section 7 that are about memory, by their numbers. */
 #include "kit.h"
 
-#include "model/place.h"
+#include "place.h"
 
 static struct model *open_two(enum model_generation generation, uint64_t pages)
 {

@@ -2,7 +2,7 @@
 /* Placement by frame against the claim rules of each generation, with nodes that run full. */
 #include "kit.h"
 
-#include "model/place.h"
+#include "place.h"
 #include "place/frames.h"
 
 #define DOMID   1u

@@ -2,7 +2,7 @@
 /* Single pages joined to extents of 2 MiB, against the claim rules of each generation. */
 #include "kit.h"
 
-#include "model/place.h"
+#include "place.h"
 
 #define DOMID   1u
 #define OTHER   2u

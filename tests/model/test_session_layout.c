@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "model/place.h"
+#include "place.h"
 #include "place/frames.h"
 #include "reserve/ledger_map.h"
 #include "session/reserve.h"

@@ -3,8 +3,8 @@
 #ifndef MODEL_PLACE_H
 #define MODEL_PLACE_H
 
-#include "../place/quota.h"
-#include "model.h"
+#include "place/quota.h"
+#include "model/model.h"
 
 struct model_place {
     struct model *m;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Names of enums, as they are written into JSON and records. */
+#include <exclaim/hypervisor.h>
+#include <exclaim/report.h>
+
+const char *exclaim_count_method_name(enum exclaim_count_method method)
+{
+    switch (method) {
+    case EXCLAIM_COUNT_NONE:
+        break;
+    case EXCLAIM_COUNT_HYPERCALL:
+        return "hypercall";
+    case EXCLAIM_COUNT_P2M:
+        return "p2m";
+    case EXCLAIM_COUNT_CONSOLE:
+        return "console";
+    case EXCLAIM_COUNT_MAPPED:
+        return "mapped";
+    }
+    return "none";
+}
+
+const char *exclaim_placement_name(enum exclaim_placement placement)
+{
+    switch (placement) {
+    case EXCLAIM_PLACEMENT_PRELOAD:
+        return "preload";
+    case EXCLAIM_PLACEMENT_AFFINITY:
+        return "affinity";
+    case EXCLAIM_PLACEMENT_NONE:
+        break;
+    }
+    return "none";
+}
