@@ -65,7 +65,7 @@ static int read_ring(struct exclaim_xen *xen, struct text *text, bool keep, bool
 
         if (text->size - text->len < CHUNK) {
             size_t size = text->size ? text->size * 2 : CHUNK * 2;
-            char *data = size <= 2 * TEXT_MAX ? realloc(text->data, size) : NULL;
+            char *data = realloc(text->data, size);
 
             if (!data) {
                 return ENOMEM;
