@@ -429,10 +429,9 @@ static void lib_pause(xc_interface *xch, unsigned int ms)
     }
 }
 
-int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim_error *err)
+void model_lib(struct xen_lib *lib)
 {
-    struct model *m = port->take(port);
-    struct xen_lib lib = {
+    *lib = (struct xen_lib){
         .soname = "model",
         .close = lib_close,
         .version = lib_version,
@@ -457,7 +456,14 @@ int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim
         .store_close = store_close,
         .pause = lib_pause,
     };
+}
 
+int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim_error *err)
+{
+    struct model *m = port->take(port);
+    struct xen_lib lib;
+
+    model_lib(&lib);
     *hv = NULL;
     if (!m) {
         int errnum = errno;
@@ -465,8 +471,7 @@ int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim
         port->close(port);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "the model cannot be had");
     }
-    lib.major = m->rules->major;
-    lib.minor = m->rules->minor;
+    model_version(m, &lib.major, &lib.minor);
     if (m->pool == MODEL_POOL_NO_CALL) {
         lib.get_paging_mempool_size = NULL;
     }

@@ -79,6 +79,12 @@ struct model_port {
     void (*close)(struct model_port *port);
 };
 
+/* The functions that the client calls, with a struct model_port as their handle; without those
+ * that find and open a library. */
+struct xen_lib;
+void model_lib(struct xen_lib *lib);
+void model_version(const struct model *m, uint32_t *major, uint32_t *minor);
+
 /* src/xen over @port; closed through the table, which closes the port. */
 int model_client(struct model_port *port, struct exclaim_hv **hv, struct exclaim_error *err);
 

@@ -76,3 +76,9 @@ const char *model_generation_name(enum model_generation generation)
 {
     return rules[generation].name;
 }
+
+void model_version(const struct model *m, uint32_t *major, uint32_t *minor)
+{
+    *major = m->rules->major;
+    *minor = m->rules->minor;
+}

@@ -180,15 +180,23 @@ static void port_close(struct model_port *port)
     free(port);
 }
 
-int host_open(const char *path, struct exclaim_hv **hv, struct exclaim_error *err)
+struct model_port *host_port(const char *path)
 {
     struct host_port *h = calloc(1, sizeof(*h));
 
-    *hv = NULL;
     if (!h) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "model %s", path);
+        return NULL;
     }
     h->port = (struct model_port){ port_take, port_give, port_close };
     snprintf(h->path, sizeof(h->path), "%s", path);
-    return model_client(&h->port, hv, err);
+    return &h->port;
+}
+
+int host_open(const char *path, struct exclaim_hv **hv, struct exclaim_error *err)
+{
+    struct model_port *port = host_port(path);
+
+    *hv = NULL;
+    return port ? model_client(port, hv, err)
+                : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "model %s", path);
 }

@@ -21,4 +21,7 @@ void host_unlock(const char *path, struct model *m, int lock);
 /* src/xen as this process's client of it. */
 int host_open(const char *path, struct exclaim_hv **hv, struct exclaim_error *err);
 
+/* What a library over it opens: a port for model_lib(); NULL with errno. */
+struct model_port *host_port(const char *path);
+
 #endif
