@@ -120,6 +120,22 @@ static void test_claim_table(void **state)
     }
 }
 
+/* Who asks for no reason gets none. */
+static void test_nobody_asks_why(void **state)
+{
+    const struct exclaim_claim claim = { .kind = EXCLAIM_CLAIM_HOST, .host_pages = 500 };
+
+    (void)state;
+    for (int g = 0; g < MODEL_GENERATIONS; g++) {
+        struct model *m = open_one(g);
+
+        STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, NULL), -1);
+        STEP(m, model_claim_pages(m, 1, 10, 0), 0);
+        STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, NULL), -1);
+        kit_close(m);
+    }
+}
+
 static void test_claim_needs_a_living_domain(void **state)
 {
     struct exclaim_error err;
@@ -552,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claim_table),
+        cmocka_unit_test(test_nobody_asks_why),
         cmocka_unit_test(test_claim_needs_a_living_domain),
         cmocka_unit_test(test_sets),
         cmocka_unit_test(test_only_what_is_claimed),
