@@ -18,10 +18,10 @@ class Skipped(Exception):
 
 
 class Pair:
-    """src and dst are Hosts. step is called with the words of what is being done."""
+    """src and dst are Hosts. step is called with the words of what is being done, say with a line to be shown at once."""
 
-    def __init__(self, flavours, shapes, folder, overlay=None, step=lambda words: None):
-        self.step = step
+    def __init__(self, flavours, shapes, folder, overlay=None, step=lambda words: None, say=print):
+        self.step, self.say = step, say
         self.stage = None  # the project as installed, for scenarios that run its programs here
         self.shapes = shapes
         links = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -49,7 +49,7 @@ class Runner:
         names = ",".join(f.name for f in self.flavours)
         self.progress.step(f"booting two hosts, Xen {names}")
         self.boots += 1
-        self.pair = Pair(self.flavours, shapes, self.logs / f"boot-{self.boots}", self.overlay, self.progress.step)
+        self.pair = Pair(self.flavours, shapes, self.logs / f"boot-{self.boots}", self.overlay, self.progress.step, self.progress.line)
         self.pair.stage = self.stage
         self.failures += 1
         self.pair.start()

@@ -11,6 +11,7 @@ from exclaim import HOOK, configure, last_report, measure_plain, nodes_of, nothi
 from pair import Failed
 
 KILL_EVERY, THREE_EVERY, NEW_EVERY, HVM_EVERY = 5, 10, 4, 3
+SAY_EVERY = 10
 FAILURES = 5  # then it ends
 POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
 # Files of dom0 that others than us keep adding to.
@@ -129,6 +130,9 @@ class Soak:
             pair.check(not grown, f"{host.name}: files that were not there before: {sorted(grown)[:5]}")
         self.living[kind] = (guest, dst if done[guest].ok else src)
 
+    def _words(self, migrations, started):
+        return f"{migrations} migrations in {time.monotonic() - started:.0f} s: " + ", ".join(f"{n} {what}" for what, n in self.tally.items())
+
     def _begin_again(self):
         """After something went wrong: no guest of before."""
         notes = self.pair.notes
@@ -156,9 +160,11 @@ class Soak:
                     self.failures.append(f"migration {number}: {e}")
                     pair.check(len(self.failures) < FAILURES, "\n".join(self.failures))
                 self._begin_again()
+            if number % SAY_EVERY == 0 and number < migrations:
+                pair.say(f"     {self._words(number, started)}; {len(self.failures)} failed")
         self._begin_again()
         pair.check(not self.failures, "\n".join(self.failures))
         for host in pair.hosts:
             now = descriptors(host)
             pair.check(now == open_before[host], f"{host.name}: open descriptors {now}, before {open_before[host]}")
-        pair.note(f"{migrations} migrations in {time.monotonic() - started:.0f} s: " + ", ".join(f"{n} {what}" for what, n in self.tally.items()))
+        pair.note(self._words(migrations, started))
