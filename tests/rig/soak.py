@@ -12,6 +12,7 @@ from pair import Failed
 
 KILL_EVERY, THREE_EVERY, NEW_EVERY, HVM_EVERY = 5, 10, 4, 3
 SAY_EVERY = 10
+POLICIES = ("prefer", "strict")
 FAILURES = 5  # then it ends
 POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
 # Files of dom0 that others than us keep adding to.
@@ -30,6 +31,7 @@ def descriptors(host):
 class Soak:
     def __init__(self, pair, seed):
         self.pair, self.dice = pair, random.Random(seed)
+        self.both = pair.src.flavour.name == pair.dst.flavour.name  # guests go back only between equal Xens
         self.living = {}  # type -> (guest, its host)
         self.made, self.source = 0, pair.src
         self.tally = {"pvh": 0, "hvm": 0, "exact": 0, "not exact": 0, "killed": 0, "three at once": 0, "died in the emulator": 0}
@@ -50,12 +52,11 @@ class Soak:
     def _guest(self, kind):
         """One that lives, or now and then a new one on either host where the Xens are the same, else on the source."""
         guest, host = self.living.pop(kind, (None, None))
-        both = self.pair.src.flavour.name == self.pair.dst.flavour.name
-        if guest and (self.dice.randrange(NEW_EVERY) == 0 or (host is self.pair.dst and not both)):
+        if guest and (self.dice.randrange(NEW_EVERY) == 0 or (host is self.pair.dst and not self.both)):
             guest.destroy(host)
             guest = None
         if not guest:
-            host = self.dice.choice(self.pair.hosts) if both else self.pair.src
+            host = self.dice.choice(self.pair.hosts) if self.both else self.pair.src
             guest = self._new(kind, host)
         return guest, host, self.pair.dst if host is self.pair.src else self.pair.src
 
@@ -96,8 +97,8 @@ class Soak:
         kind = "hvm" if number % HVM_EVERY == 0 else "pvh"
         guest, src, dst = self._guest(kind)
         self.source = src
+        env = configure(dst, policy=self.dice.choice(POLICIES))
         before, files_before = {guest: guest.counts(src)}, {host: files(host) for host in pair.hosts}
-        env = configure(dst, policy=self.dice.choice(("prefer", "strict")))
         hooks = {"src_helper": HOOK, "dst_helper": HOOK, "timeout": 300}
         self.tally[kind] += 1
         if number % THREE_EVERY == 0:
@@ -130,6 +131,18 @@ class Soak:
             pair.check(not grown, f"{host.name}: files that were not there before: {sorted(grown)[:5]}")
         self.living[kind] = (guest, dst if done[guest].ok else src)
 
+    def _warm_up(self):
+        """What a host opens or writes once is there from here on."""
+        pair = self.pair
+        for host in pair.hosts if self.both else [pair.src]:
+            other = pair.dst if host is pair.src else pair.src
+            self._new("hvm", host).destroy(host)
+            for policy in POLICIES:
+                guest = self._new("pvh", host)
+                done = pair.migrate(guest, host, other, src_helper=HOOK, dst_helper=HOOK, env_dst=configure(other, policy=policy), timeout=300)
+                pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}: {done.dst_out[-300:]}")
+                guest.destroy(other)
+
     def _words(self, migrations, started):
         return f"{migrations} migrations in {time.monotonic() - started:.0f} s: " + ", ".join(f"{n} {what}" for what, n in self.tally.items())
 
@@ -144,9 +157,7 @@ class Soak:
     def run(self, migrations):
         pair, started = self.pair, time.monotonic()
         measure_plain(pair)
-        for kind in ("pvh", "hvm"):
-            for host in pair.hosts:
-                self._new(kind, host).destroy(host)  # what dom0 opens once is open from here on
+        self._warm_up()
         open_before = {host: descriptors(host) for host in pair.hosts}
         for number in range(1, migrations + 1):
             pair.step(f"migration {number} of {migrations}, {len(self.failures)} failed")
