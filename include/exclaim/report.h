@@ -48,6 +48,11 @@ struct exclaim_report {
     uint8_t uuid[EXCLAIM_UUID_BYTES];
     bool have_reservation;
     struct exclaim_reservation res; /* source: what was sent; destination: what came */
+    struct {
+        bool told;     /* destination: somebody has noted nodes for this VM */
+        bool taken;    /* and the match is that */
+        char why[256]; /* why not */
+    } planned;
     bool have_match;
     struct exclaim_match match;
     enum exclaim_guarantee guarantee;

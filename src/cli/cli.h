@@ -22,6 +22,7 @@ enum cli_option {
     CLI_BACK = 1 << 11,     /* --back each|end|none */
     CLI_HTML = 1 << 12,     /* --html FILE */
     CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
+    CLI_NOTE = 1 << 16,     /* --note UUID, --seconds N */
     CLI_LEAVE = 1 << 15,    /* --skip-vm VM, --shutdown-vm VM, several times */
     CLI_SNAPSHOT = 1 << 14, /* --snapshot without a value: write one */
     CLI_LAYOUT = 1 << 15,   /* --layout */
@@ -47,6 +48,9 @@ struct cli {
     const char *format;
     struct cli_list snapshots, vms, hosts, to, skip, shutdown;
     const char *xapi, *user, *password_file, *cacert;
+    uint64_t nodes_given; /* bit n: node n was named */
+    const char *note;     /* uuid */
+    uint32_t seconds;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
     bool snapshot, hold, apply, partial, disable, layout;

@@ -57,10 +57,12 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "match",
-        .usage = "[VM] --record FILE",
+        .usage = "[VM] --record FILE | --note UUID --node SOURCE=NODE... [--seconds N]",
         .summary = "which nodes of this host take which part of a reservation",
-        .detail = "With VM, a domain under construction, its hard affinity is a constraint.",
-        .options = CLI_RECORD,
+        .detail = "With VM, a domain under construction, its hard affinity is a constraint.\n"
+                  "--note says where the VM of that uuid should come to lie if it arrives within\n"
+                  "--seconds (600) and it fits there then; nothing is held.",
+        .options = CLI_RECORD | CLI_NODE | CLI_NOTE,
         .max_args = 1,
         .run = verb_match,
     },

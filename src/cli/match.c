@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* match: which nodes take what; and a note of where a VM that is to come should lie. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <exclaim/note.h>
+#include <exclaim/uuid.h>
+
+#include "../base/clock.h"
 #include "../base/json.h"
 #include "../report/print.h"
 #include "../report/table.h"
@@ -58,6 +63,39 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
     return 0;
 }
 
+/* --note: for the hook that receives the VM. */
+static int write_note(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_note note = {
+        .given = cli->nodes_given,
+        .expires_unix_ms =
+            exclaim_now_unix_ms() + (cli->seconds ? cli->seconds : 600u) * INT64_C(1000),
+    };
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    json_object *o;
+
+    if (cli->record || cli->arg || !exclaim_uuid_parse(cli->note, uuid)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--note takes a uuid, and --node SOURCE=NODE for each part");
+    }
+    for (uint32_t n = 0; n < cli->nr_nodes; n++) {
+        note.node[n] = cli->node_pages[n] < EXCLAIM_NODES_MAX ? (uint32_t)cli->node_pages[n]
+                                                              : EXCLAIM_NODES_MAX;
+    }
+    if (exclaim_note_write(cli->config.lock_dir, uuid, &note, err)) {
+        return -1;
+    }
+    if (cli->json) {
+        o = exclaim_json_schema("match");
+        exclaim_json_str(o, "noted", cli->note);
+        json_object_object_add(o, "expires_unix_ms", json_object_new_int64(note.expires_unix_ms));
+        exclaim_json_print(o);
+    } else {
+        printf("noted for VM %s, nothing is held\n", cli->note);
+    }
+    return 0;
+}
+
 int verb_match(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_reservation res;
@@ -67,6 +105,9 @@ int verb_match(struct cli *cli, struct exclaim_error *err)
     struct exclaim_hv *hv;
     int rc = -1;
 
+    if (cli->note) {
+        return write_note(cli, err);
+    }
     if (!cli->record) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--record FILE is needed");
     }

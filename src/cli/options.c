@@ -9,7 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_HELP, KIND_TEXT, KIND_LIST, KIND_PAGES, KIND_NODE, KIND_COUNT };
+#include <exclaim/note.h>
+
+enum kind {
+    KIND_FLAG,
+    KIND_HELP,
+    KIND_TEXT,
+    KIND_LIST,
+    KIND_PAGES,
+    KIND_NODE,
+    KIND_COUNT,
+    KIND_SECONDS
+};
 
 static const struct own_option {
     const char *name;
@@ -33,6 +44,8 @@ static const struct own_option {
     { "vm", CLI_VM, KIND_LIST, offsetof(struct cli, vms) },
     { "host", CLI_HOST, KIND_LIST, offsetof(struct cli, hosts) },
     { "to", CLI_TO, KIND_LIST, offsetof(struct cli, to) },
+    { "note", CLI_NOTE, KIND_TEXT, offsetof(struct cli, note) },
+    { "seconds", CLI_NOTE, KIND_SECONDS, offsetof(struct cli, seconds) },
     { "skip-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, skip) },
     { "shutdown-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, shutdown) },
     { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
@@ -118,18 +131,19 @@ static int parse_node(struct cli *cli, const char *text, struct exclaim_error *e
     if (node >= cli->nr_nodes) {
         cli->nr_nodes = (uint32_t)node + 1;
     }
+    cli->nodes_given |= 1ull << node;
     return parse_pages(end + 1, &cli->node_pages[node], err);
 }
 
-static int parse_count(const char *name, const char *text, uint32_t *count,
+static int parse_count(const char *name, const char *text, uint32_t max, uint32_t *count,
                        struct exclaim_error *err)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
 
-    if (*text < '0' || *text > '9' || *end || n < 1 || n > CLI_COUNT_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s \"%s\" is not a number from 1 to %d",
-                            name, text, CLI_COUNT_MAX);
+    if (*text < '0' || *text > '9' || *end || n < 1 || n > max) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--%s \"%s\" is not a number from 1 to %" PRIu32, name, text, max);
     }
     *count = (uint32_t)n;
     return 0;
@@ -165,7 +179,9 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
     case KIND_LIST:
         return cli_add_name(field, optarg, err);
     case KIND_COUNT:
-        return parse_count(o->name, optarg, field, err);
+        return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
+    case KIND_SECONDS:
+        return parse_count(o->name, optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
     case KIND_NODE:
         return parse_node(cli, optarg, err);
     case KIND_PAGES:

@@ -78,6 +78,14 @@ bool exclaim_report_exact(const struct exclaim_report *report)
 
 static void add_plan(struct jwrite *w, const struct exclaim_report *r)
 {
+    if (r->planned.told) {
+        jwrite_begin(w, "planned", '{');
+        jwrite_bool(w, "taken", r->planned.taken);
+        if (!r->planned.taken) {
+            jwrite_str(w, "why", r->planned.why);
+        }
+        jwrite_end(w, '}');
+    }
     jwrite_begin(w, "match", '{');
     jwrite_str(w, "shape", exclaim_match_shape_name(r->match.shape));
     jwrite_parts(w, "parts", &r->match);

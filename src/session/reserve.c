@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <exclaim/note.h>
+
+#include "../base/clock.h"
 #include "fault.h"
 #include "layout.h"
 #include "placement.h"
@@ -121,6 +124,41 @@ static int match(struct exclaim_session *s, const struct exclaim_room *room, boo
                      : -1;
     }
     return match_cautiously(s, room, opt, err);
+}
+
+/* Where whoever planned the move wants it, if that still fits. */
+static bool match_planned(struct exclaim_session *s, const struct exclaim_room *room)
+{
+    const struct exclaim_match_options opt = { .stray_pages = s->config.stray_pages };
+    struct exclaim_error err = { 0 };
+    struct exclaim_note note;
+    int found =
+        exclaim_note_take(s->config.lock_dir, s->report.uuid, exclaim_now_unix_ms(), &note, &err);
+
+    if (!found) {
+        return false;
+    }
+    s->report.planned.told = true;
+    if (found > 0 &&
+        !exclaim_note_match(&note, &s->report.res, room, &opt, &s->report.match, &err)) {
+        s->report.planned.taken = true;
+        return true;
+    }
+    snprintf(s->report.planned.why, sizeof(s->report.planned.why), "%.250s", err.text);
+    return false;
+}
+
+/* Whether claims that nobody sees may lie where it was planned to several nodes: match() knows what
+ * to do then. */
+static bool planned_blindly(struct exclaim_session *s, const struct exclaim_room *room)
+{
+    if (!room->hidden || s->caps.claim_set || homes_of(&s->report.match) == 1) {
+        return false;
+    }
+    s->report.planned.taken = false;
+    snprintf(s->report.planned.why, sizeof(s->report.planned.why),
+             "claims that this xen does not tell may lie on its nodes");
+    return true;
 }
 
 /* Node affinity keeps one node, not several. */
@@ -243,7 +281,10 @@ int dest_reserve(struct exclaim_session *s)
         return dest_settle(s, "ledger", &err);
     }
     exclaim_fault("LOCKED");
-    rc = look(s, &room, &bound, &err) || match(s, &room, bound, &err) ? -1 : 0;
+    rc = look(s, &room, &bound, &err);
+    if (!rc && (!match_planned(s, &room) || planned_blindly(s, &room))) {
+        rc = match(s, &room, bound, &err);
+    }
     exclaim_fault("MATCHED");
     s->report.ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
     if (rc) {

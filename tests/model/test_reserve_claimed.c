@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <exclaim/note.h>
+
+#include "base/clock.h"
+
 #include "session/reserve.h"
 
 #define DOMID 7u
@@ -26,7 +30,9 @@ static void open_fixture(struct fixture *f, uint64_t on0, uint64_t on1, uint64_t
     assert_non_null(mkdtemp(f->dir));
     f->m = kit_open(MODEL_XS9, 2, NODE);
     kit_domain(f->m, DOMID, 1000);
-    STEP(f->m, model_claim_pages(f->m, DOMID, claimed, MODEL_MEMF_EXACT_NODE(1)), 0);
+    if (claimed) {
+        STEP(f->m, model_claim_pages(f->m, DOMID, claimed, MODEL_MEMF_EXACT_NODE(1)), 0);
+    }
     f->s.hv = model_hv(f->m);
     f->s.place_fd = -1;
     strcpy(f->s.config.lock_dir, f->dir);
@@ -101,6 +107,49 @@ static void too_large(void **unused)
     close_fixture(&f);
 }
 
+static void note(struct fixture *f, uint32_t on0, uint32_t on1)
+{
+    const struct exclaim_note n = { .given = 3,
+                                    .node = { [0] = on0, [1] = on1 },
+                                    .expires_unix_ms = exclaim_now_unix_ms() + 60000 };
+    struct exclaim_error err = { 0 };
+
+    assert_int_equal(exclaim_note_write(f->dir, f->s.report.uuid, &n, &err), 0);
+}
+
+/* Planned nodes are taken while they fit, under the ledger's lock; else it is as without a note. */
+static void planned(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, 200, 100, 0);
+    f.s.past = (struct exclaim_claim_past){ 0 };
+    note(&f, 1, 0);
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_true(f.s.report.planned.told && f.s.report.planned.taken);
+    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_RENUMBERED);
+    assert_int_equal(f.s.report.match.pages[0], 100);
+    assert_int_equal(f.s.report.match.pages[1], 200);
+    close_fixture(&f);
+
+    /* Not even with its own room: the toolstack's claim has bound it to node 1. */
+    open_fixture(&f, 500, 0, 500);
+    note(&f, 0, 1);
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_true(f.s.report.planned.told && !f.s.report.planned.taken);
+    assert_true(f.s.report.planned.why[0] != '\0');
+    assert_int_equal(f.s.report.match.pages[1], 500);
+    close_fixture(&f);
+
+    open_fixture(&f, 200, 100, 0);
+    f.s.past = (struct exclaim_claim_past){ 0 };
+    STEP(f.m, dest_reserve(&f.s), 0);
+    assert_false(f.s.report.planned.told);
+    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_SAME);
+    close_fixture(&f);
+}
+
 /* Whatever keeps us from releasing is said; but a domain that is gone has nothing to release. */
 static void release_fails(void **unused)
 {
@@ -151,11 +200,9 @@ static void strict_without_the_object(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_home),
-        cmocka_unit_test(several_homes),
-        cmocka_unit_test(too_large),
-        cmocka_unit_test(release_fails),
-        cmocka_unit_test(strict_without_the_object),
+        cmocka_unit_test(one_home),      cmocka_unit_test(several_homes),
+        cmocka_unit_test(too_large),     cmocka_unit_test(planned),
+        cmocka_unit_test(release_fails), cmocka_unit_test(strict_without_the_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

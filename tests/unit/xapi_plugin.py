@@ -79,7 +79,16 @@ class Functions(unittest.TestCase):
             ["verify", "--json", "--node", "0=7497", "--node", "1=12999", "--", "7"],
         )
 
+        self.assertEqual(
+            self.argv("note", vm="11111111-2222-3333-4444-555555555555", nodes="0=1,1=0", seconds="600"),
+            ["match", "--json", "--node", "0=1", "--node", "1=0", "--seconds=600", "--note=11111111-2222-3333-4444-555555555555"],
+        )
+
     def test_no_word_becomes_another(self):
+        self.assertEqual(
+            self.argv("note", vm="--record=/etc/shadow", nodes="--policy=strict", seconds="1 --x"),
+            ["match", "--json", "--node", "--policy=strict", "--seconds=1 --x", "--note=--record=/etc/shadow"],
+        )
         for vm in ("--policy=strict", "$(reboot)", "a b;c|d", "ä<&>\"'", "", "-", "--", "x" * 4000):
             self.assertEqual(self.argv("count", vm=vm), ["count", "--json", "--", vm])
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Notes of planned nodes: written for a VM that is to come, taken when it comes. */
+#include <exclaim/note.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <exclaim/uuid.h>
+
+#define PREFIX   "note-"
+#define FIRST    "exclaim-note 1"
+#define TEXT_MAX 2048u /* 64 lines "63 63" and the first one */
+
+static int open_dir(const char *lock_dir, bool make, struct exclaim_error *err)
+{
+    int fd;
+
+    if (make && mkdir(lock_dir, 0700) && errno != EEXIST) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", lock_dir);
+    }
+    fd = open(lock_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", lock_dir);
+}
+
+static void file_name(const uint8_t uuid[EXCLAIM_UUID_BYTES], char name[64])
+{
+    char text[EXCLAIM_UUID_TEXT];
+
+    exclaim_uuid_format(uuid, text);
+    snprintf(name, 64, PREFIX "%s", text);
+}
+
+/* Of VMs that never came. */
+static void remove_old(int dir)
+{
+    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    const struct dirent *entry;
+
+    while (d && (entry = readdir(d)) != NULL) {
+        struct stat st;
+
+        if (!strncmp(entry->d_name, PREFIX, strlen(PREFIX)) &&
+            !fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
+            st.st_mtime + (time_t)EXCLAIM_NOTE_SECONDS_MAX < time(NULL)) {
+            unlinkat(dir, entry->d_name, 0);
+        }
+    }
+    if (d) {
+        closedir(d);
+    } else if (copy >= 0) {
+        close(copy);
+    }
+}
+
+static int check(const struct exclaim_note *note, struct exclaim_error *err)
+{
+    uint64_t taken = 0;
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (!(note->given >> n & 1)) {
+            continue;
+        }
+        if (note->node[n] >= EXCLAIM_NODES_MAX || taken >> note->node[n] & 1) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "node %" PRIu32 " is too high or takes two parts of one VM",
+                                note->node[n]);
+        }
+        taken |= 1ull << note->node[n];
+    }
+    return note->given ? 0 : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "a note of no part");
+}
+
+int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
+                       const struct exclaim_note *note, struct exclaim_error *err)
+{
+    char name[64], fresh[80], text[TEXT_MAX];
+    size_t len;
+    int dir, fd = -1, rc = -1;
+
+    if (check(note, err)) {
+        return -1;
+    }
+    dir = open_dir(lock_dir, true, err);
+    if (dir < 0) {
+        return -1;
+    }
+    remove_old(dir);
+    len = (size_t)snprintf(text, sizeof(text), FIRST " %" PRId64 "\n", note->expires_unix_ms);
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (note->given >> n & 1) {
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%" PRIu32 " %" PRIu32 "\n", n,
+                                    note->node[n]);
+        }
+    }
+    file_name(uuid, name);
+    /* Whole or not at all for whoever takes it meanwhile. */
+    snprintf(fresh, sizeof(fresh), "%s.%ld", name, (long)getpid());
+    fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || write(fd, text, len) != (ssize_t)len || renameat(dir, fresh, dir, name)) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write %s/%s", lock_dir, fresh);
+        unlinkat(dir, fresh, 0);
+    } else {
+        rc = 0;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    close(dir);
+    return rc;
+}
+
+/* Two numbers up to 63, the second of which ends the line; where it ends, NULL if it is not so. */
+static const char *line(const char *text, unsigned long *a, unsigned long *b)
+{
+    char *end;
+
+    if (*text < '0' || *text > '9') {
+        return NULL;
+    }
+    *a = strtoul(text, &end, 10);
+    if (*end != ' ' || end[1] < '0' || end[1] > '9') {
+        return NULL;
+    }
+    *b = strtoul(end + 1, &end, 10);
+    return *end == '\n' && *a < EXCLAIM_NODES_MAX && *b < EXCLAIM_NODES_MAX ? end + 1 : NULL;
+}
+
+static int parse(const char *text, struct exclaim_note *note, struct exclaim_error *err)
+{
+    unsigned long from, to;
+    char *at;
+
+    *note = (struct exclaim_note){ 0 };
+    if (strncmp(text, FIRST " ", strlen(FIRST) + 1) != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it does not begin with \"" FIRST "\"");
+    }
+    errno = 0;
+    note->expires_unix_ms = strtoll(text + strlen(FIRST), &at, 10);
+    if (errno || *at != '\n') {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it has no time");
+    }
+    for (const char *next = at + 1; *next;) {
+        next = line(next, &from, &to);
+        if (!next || note->given >> from & 1) {
+            return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "a line is no pair of nodes");
+        }
+        note->given |= 1ull << from;
+        note->node[from] = (uint32_t)to;
+    }
+    return check(note, err);
+}
+
+int exclaim_note_take(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
+                      int64_t now_unix_ms, struct exclaim_note *note, struct exclaim_error *err)
+{
+    char name[64], text[TEXT_MAX];
+    struct stat st;
+    ssize_t len = -1;
+    int dir = open_dir(lock_dir, false, NULL), fd;
+
+    if (dir < 0) {
+        return 0;
+    }
+    file_name(uuid, name);
+    fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
+        len = read(fd, text, sizeof(text) - 1);
+    }
+    if (fd >= 0) {
+        unlinkat(dir, name, 0);
+        close(fd);
+    }
+    close(dir);
+    if (fd < 0) {
+        return 0;
+    }
+    if (len < 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "note %s: no file of ours", name);
+    }
+    text[len] = '\0';
+    if (parse(text, note, err)) {
+        return exclaim_error_wrap(err, "note %s", name);
+    }
+    /* One that is valid for longer than notes are is none of ours. */
+    return note->expires_unix_ms > now_unix_ms &&
+                   note->expires_unix_ms <= now_unix_ms + EXCLAIM_NOTE_SECONDS_MAX * INT64_C(1000)
+               ? 1
+               : 0;
+}
+
+int exclaim_note_match(const struct exclaim_note *note, const struct exclaim_reservation *res,
+                       const struct exclaim_room *room, const struct exclaim_match_options *opt,
+                       struct exclaim_match *match, struct exclaim_error *err)
+{
+    struct exclaim_match_options whole = *opt;
+    struct exclaim_room seen = *room;
+    bool same = true;
+
+    /* Each source node's number stands for the node that it is to lie on: what the rules of matches
+     * call "same number" is then what was planned. */
+    seen.nr_nodes = EXCLAIM_NODES_MAX;
+    seen.allowed = seen.wary = 0;
+    memset(seen.distance, 0, sizeof(seen.distance));
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        const uint32_t to = note->given >> n & 1 ? note->node[n] : EXCLAIM_NODES_MAX;
+
+        seen.free[n] = seen.claimed[n] = seen.unkept[n] = 0;
+        if (to < room->nr_nodes && room->allowed >> to & 1) {
+            seen.free[n] = room->free[to];
+            seen.claimed[n] = room->claimed[to];
+            seen.unkept[n] = room->unkept[to];
+            seen.allowed |= 1ull << n;
+            seen.wary |= (room->wary >> to & 1) << n;
+        }
+    }
+    whole.whole_parts = true;
+    if (exclaim_match(res, &seen, &whole, match, err)) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < match->nr_parts; i++) {
+        const struct exclaim_part *part = &match->part[i];
+
+        /* Strays go with another part. */
+        if (note->given >> part->src_node & 1 && part->dst_node != part->src_node) {
+            return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
+                                "node %" PRIu32 " was planned for the %" PRIu64
+                                " pages of its part on node %" PRIu32
+                                " and has no room for them any more",
+                                note->node[part->src_node], part->pages, part->src_node);
+        }
+    }
+    memset(match->pages, 0, sizeof(match->pages));
+    match->nr_nodes = room->nr_nodes;
+    for (uint32_t i = 0; i < match->nr_parts; i++) {
+        struct exclaim_part *part = &match->part[i];
+
+        part->dst_node = note->node[part->dst_node];
+        match->pages[part->dst_node] += part->pages;
+        same &= part->src_node == part->dst_node;
+    }
+    match->shape = same ? EXCLAIM_MATCH_SAME : EXCLAIM_MATCH_RENUMBERED;
+    return 0;
+}
