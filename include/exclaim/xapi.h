@@ -99,6 +99,15 @@ int exclaim_xapi_refresh(struct exclaim_xapi *xapi, struct exclaim_pool *pool, u
 int exclaim_xapi_residents(struct exclaim_xapi *xapi, const char *host_ref, uint32_t *nr,
                            char *first, size_t size, struct exclaim_error *err);
 
+/*
+ * Tells the destination where a VM should come to lie: part[].src_node on part[].dst_node, for
+ * @seconds, through its plugin (function `note`).  Nothing is held there.  An error costs nothing
+ * either: a plugin that does not know this, or none.
+ */
+int exclaim_xapi_note(struct exclaim_xapi *xapi, const char *host_ref, const char *vm_uuid,
+                      const struct exclaim_part *part, uint32_t nr_parts, uint32_t seconds,
+                      struct exclaim_error *err);
+
 /* A host's own switch against new VMs (host.disable, host.enable). */
 int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool enable,
                         struct exclaim_error *err);

@@ -37,6 +37,7 @@ struct evac_result {
     int64_t ms;
     bool counted; /* on the destination: the next two are known */
     bool exact;
+    bool planned_nodes; /* exact, and on the very nodes of the plan */
     uint64_t pages, deviation;
     enum exclaim_guarantee guarantee;
     char why[512]; /* FAILED, UNKNOWN; DONE and not counted */
@@ -54,6 +55,7 @@ struct evac_flight {
     uint32_t move; /* of the plan; NO_MOVE: begun by an earlier run */
     int64_t begun_ms;
     uint32_t permille; /* last one told */
+    bool planned;      /* takes[] are the plan's */
     bool want_known;
     uint32_t nr_want; /* pages per node as planned, largest first */
     uint64_t want[EXCLAIM_NODES_MAX];
@@ -137,6 +139,7 @@ struct evac {
     struct evac_flight flight[EXCLAIM_XAPI_TASKS];
     struct exclaim_xapi_task task[EXCLAIM_XAPI_TASKS];
     unsigned int stop_told; /* how many requests to stop were acted on */
+    bool note_told;         /* it was said that a destination takes no notes */
     bool left_alone;        /* flights were left to XAPI */
 };
 

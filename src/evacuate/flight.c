@@ -149,6 +149,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
     };
     if (move != NO_MOVE) {
         expect(f, &plan->move[move]);
+        f->planned = true;
         r->guarantee = plan->move[move].guarantee;
     }
     r->outcome = EVAC_ON_ITS_WAY;
@@ -192,6 +193,10 @@ static void compare(struct evac *e, const struct evac_flight *f)
         r->deviation += f->want[i] > there ? f->want[i] - there : 0;
     }
     r->exact = !r->deviation && nr == f->nr_want;
+    r->planned_nodes = r->exact && f->planned;
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        r->planned_nodes &= f->takes[n] == (n < vm->nr_nodes ? vm->pages[n] : 0);
+    }
 }
 
 int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to, const char *code,

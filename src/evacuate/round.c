@@ -36,6 +36,9 @@ struct round {
  * console dump. */
 #define TARGET_OLD_MS 1000
 
+/* XAPI may let a move wait for others. */
+#define NOTE_SECONDS 1800
+
 /* How often and how far apart a VM is looked at whose migration may have begun. */
 #define LOST_LOOKS   10
 #define LOST_LOOK_MS 500
@@ -268,16 +271,38 @@ static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *tas
     }
 }
 
+/* Tells the destination which nodes are planned; false if it does not take notes. */
+static bool tell_destination(struct round *r, const struct exclaim_plan_move *move)
+{
+    const struct exclaim_pool *pool = r->e->pool;
+    struct exclaim_error err = { 0 };
+
+    if (!move->kept || !move->shape_known || !readable(&pool->host[move->to])) {
+        return false;
+    }
+    if (!exclaim_xapi_note(r->e->xapi, pool->host[move->to].ref, pool->vm[move->vm].uuid,
+                           move->part, move->nr_parts, NOTE_SECONDS, &err)) {
+        return true;
+    }
+    if (!r->e->note_told) {
+        evac_note(r->e, "%s is not told which nodes are planned: %s",
+                  exclaim_pool_host_name(pool, move->to), err.text);
+        r->e->note_told = true;
+    }
+    return false;
+}
+
 static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
 {
     const struct exclaim_plan_move *move = &r->plan->move[m];
     const struct exclaim_pool *pool = r->e->pool;
     struct exclaim_xapi_task task = { 0 };
     struct exclaim_error failed = { 0 };
-    struct evac_event event = { .kind = EVAC_EVENT_START,
-                                .move = move,
-                                .own = r->other_nodes ? &r->match : NULL };
+    struct evac_event event = { .kind = EVAC_EVENT_START, .move = move };
 
+    evac_be_patient(r->e, true);
+    r->other_nodes &= !tell_destination(r, move);
+    event.own = r->other_nodes ? &r->match : NULL;
     /* Told first: what has begun must be recorded even if we die in the call. */
     evac_tell(r->e, &event);
     if (r->e->events_lost) {
@@ -299,6 +324,7 @@ static int begin(struct round *r, uint32_t m, struct exclaim_error *err)
         return -1;
     }
     if (r->other_nodes) {
+        r->e->flight[r->e->nr_flights - 1].planned = false;
         memcpy(r->e->flight[r->e->nr_flights - 1].takes, r->match.pages, sizeof(r->match.pages));
     }
     return 0;

@@ -216,8 +216,8 @@ static void landed_line(struct evac_teller *t, const struct evac *e, const struc
     } else if (!r->counted) {
         line(t, e, "%s: on %s after %" PRId64 " s; %s", r->name, r->to, r->ms / 1000, r->why);
     } else if (r->exact) {
-        line(t, e, "%s: on %s after %" PRId64 " s, exact: %" PRIu64 " pages", r->name, r->to,
-             r->ms / 1000, r->pages);
+        line(t, e, "%s: on %s after %" PRId64 " s, exact: %" PRIu64 " pages%s", r->name, r->to,
+             r->ms / 1000, r->pages, r->planned_nodes ? "" : ", on other nodes than planned");
     } else {
         line(t, e,
              "%s: on %s after %" PRId64 " s, %" PRIu64 " of %" PRIu64 " pages are not as planned",
@@ -239,6 +239,7 @@ static int landed(struct evac_teller *t, const struct evac *e, const struct evac
     json_object_object_add(o, "ms", json_object_new_int64(r->ms));
     if (r->counted && done) {
         exclaim_json_bool(o, "exact", r->exact);
+        exclaim_json_bool(o, "planned_nodes", r->planned_nodes);
         exclaim_json_u64(o, "deviation_pages", r->deviation);
         exclaim_json_nodes(o, "nodes", pool->vm[event->vm].nr_nodes, pool->vm[event->vm].pages);
     }
@@ -352,6 +353,7 @@ static void summary_json(const struct evac *e, const char *outcome)
         json_object_object_add(item, "ms", json_object_new_int64(r->ms));
         if (r->counted) {
             exclaim_json_bool(item, "exact", r->exact);
+            exclaim_json_bool(item, "planned_nodes", r->planned_nodes);
             exclaim_json_u64(item, "deviation_pages", r->deviation);
             exclaim_json_str(item, "guarantee", exclaim_guarantee_name(r->guarantee));
         }

@@ -3,6 +3,8 @@
 #include "database.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,4 +136,29 @@ int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint3
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINTR, "asking %u hosts", nr);
     }
     return 0;
+}
+
+int exclaim_xapi_note(struct exclaim_xapi *xapi, const char *host_ref, const char *vm_uuid,
+                      const struct exclaim_part *part, uint32_t nr_parts, uint32_t seconds,
+                      struct exclaim_error *err)
+{
+    struct rpc rpc = { .method = "host.call_plugin",
+                       .params = rpc_params(host_ref, "exclaim", "note", NULL) };
+    json_object *args = json_object_new_object();
+    char nodes[1024] = "", number[16];
+    size_t len = 0;
+    int rc;
+
+    for (uint32_t i = 0; i < nr_parts && len < sizeof(nodes); i++) {
+        len += (size_t)snprintf(nodes + len, sizeof(nodes) - len, "%s%" PRIu32 "=%" PRIu32,
+                                i ? "," : "", part[i].src_node, part[i].dst_node);
+    }
+    snprintf(number, sizeof(number), "%" PRIu32, seconds);
+    json_object_object_add(args, "vm", json_object_new_string(vm_uuid));
+    json_object_object_add(args, "nodes", json_object_new_string(nodes));
+    json_object_object_add(args, "seconds", json_object_new_string(number));
+    json_object_array_add(rpc.params, args);
+    rc = rpc_call(xapi, &rpc, err);
+    rpc_drop(&rpc);
+    return rc ? exclaim_error_wrap(err, "plugin exclaim, note") : 0;
 }

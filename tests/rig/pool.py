@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A XAPI pool of two real hosts: the simulator answers, the hosts' own exclaim counts, xl moves.
 
-The simulator starts a command for a host's part and one for each migration; both are this file, which asks the scenario's process,
+The simulator starts a command for a host's part, one for a note of planned nodes and one for each migration; all are this file, which asks the scenario's process,
 because only that can reach the hosts."""
 import contextlib
 import json
@@ -77,6 +77,10 @@ def xapi_pool(pair, guests, move, env=None):
         if words[0] == "plugin":
             done = hosts[words[1]].run(f"{setting}exclaim host --snapshot --json", check=False)
             return done.rc, done.out if done.rc == 0 else done.err.strip()
+        if words[0] == "note":
+            pairs = "".join(f" --node {pair}" for pair in words[3].split(","))
+            done = hosts[words[1]].run(f"{setting}exclaim match --json --note {words[2]}{pairs} --seconds {words[4]}", check=False)
+            return done.rc, done.out if done.rc == 0 else done.err.strip()
         guest = next(g for g in guests if g.uuid == words[1])
         done = move(guest, hosts[words[2]], hosts[words[3]])
         said = [line for line in done.dst_out.splitlines() + done.src_out.splitlines() if "exclaim: " in line]
@@ -95,7 +99,8 @@ def xapi_pool(pair, guests, move, env=None):
         folder = pathlib.Path(folder)
         bridge = Bridge(folder, answer)
         try:
-            with pools.Sim(content, plugin=bridge.command(folder, "plugin"), hook=bridge.command(folder, "move")) as sim:
+            with pools.Sim(content, plugin=bridge.command(folder, "plugin"), noter=bridge.command(folder, "note"),
+                           hook=bridge.command(folder, "move")) as sim:
                 yield sim
         finally:
             bridge.close()

@@ -102,14 +102,33 @@ class Evacuate(Case):
             order = [e["event"] for e in events(sim.file("events")) if e["event"] in ("start", "done", "given-up")]
             self.assertEqual(order, ["start", "done", "start", "done"])
 
+    # Together they fit in one way only, and the first one has another choice.
+    ONE_WAY = state([host("a", 16 * GIB, 16 * GIB), host("b", 5 * GIB + 2000, 6 * GIB + 2000)],
+                    [vm("v0", "a", GIB, GIB), vm("v1", "a", 2 * GIB, 0), vm("v2", "a", 0, GIB), vm("v3", "a", 0, 3 * GIB)])
+
+    def test_the_destination_is_told_and_takes_the_planned_nodes(self):
+        with Sim(self.ONE_WAY) as sim:
+            plan = {m["vm"]["name"]: {p["node"]: p["pages"] for p in m["parts"]} for m in sim.run("plan", "evacuate", "a", "--json").json["steps"][0]["moves"]}
+            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--events", sim.file("events"))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            told = events(sim.file("events"))
+            self.assertFalse([e for e in told if "own_match" in e])
+            landed = {e["vm"]["name"]: e for e in told if e["event"] == "done"}
+            for name, nodes in plan.items():
+                self.assertTrue(landed[name]["planned_nodes"], landed[name])
+                self.assertEqual({n["node"]: n["pages"] for n in landed[name]["nodes"]}, nodes)
+            self.assertNotIn("planning anew", done.out)
+
     def test_what_the_destination_matches_by_itself_is_said(self):
-        # Together they fit in one way only, and the first one has another choice.
-        content = state([host("a", 16 * GIB, 16 * GIB), host("b", 5 * GIB + 2000, 6 * GIB + 2000)],
-                        [vm("v0", "a", GIB, GIB), vm("v1", "a", 2 * GIB, 0), vm("v2", "a", 0, GIB), vm("v3", "a", 0, 3 * GIB)])
-        with Sim(content) as sim:
+        # Its plugin takes no notes.
+        old = {"method": "host.call_plugin", "param": "note", "action": "error",
+               "description": ["XENAPI_PLUGIN_FAILURE", "note", "EXCLAIM_USAGE", "no such function"]}
+        with Sim(self.ONE_WAY) as sim:
+            sim.faults(old)
             shown = sim.run("plan", "evacuate", "a", "--max-moves", "1")
             done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--events", sim.file("events"))
             self.assertEqual((shown.code, done.code), (0, 0), done.out + done.err)
+            self.assertEqual(done.out.count("b is not told which nodes are planned: plugin exclaim, note: XENAPI_PLUGIN_FAILURE"), 1, done.out)
             told = [e["vm"]["name"] for e in events(sim.file("events")) if "own_match" in e]
             self.assertTrue(told, done.out)
             for name in told:

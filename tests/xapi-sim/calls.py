@@ -124,10 +124,12 @@ class Calls:
 
     # --- the few ---
 
-    def call_plugin(self, _session, host, plugin, fn, _args):
+    def call_plugin(self, _session, host, plugin, fn, args):
         self._host(host)
-        if plugin != "exclaim":
+        if plugin != "exclaim" or not self.pool.plugins[host]:
             raise Failure("XENAPI_MISSING_PLUGIN", plugin)
+        if fn == "note":
+            return self.pool.note(host, args)
         if fn != "snapshot":
             raise Failure("XENAPI_PLUGIN_FAILURE", fn, "UnknownFunction", fn)
         return self.pool.snapshot(host)

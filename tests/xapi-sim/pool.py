@@ -30,6 +30,8 @@ class Pool:
         self.free = {}        # host ref → pages free on each node
         self.where = {}       # VM ref → pages on each node of its host
         self.incoming = {}    # VM ref → (host ref, pages there)
+        self.noter = None     # command for a note: host, VM uuid, nodes, seconds
+        self.notes = {}       # (host ref, VM uuid) → source node: node
         self.plugins = {}     # host ref → True if its plugin is there
         self.vcpus = {}
         self._hosts()
@@ -212,6 +214,31 @@ class Pool:
                 "source": "console", "exact": True, "max_pages": sum(pages) + 256, "vcpus": self.vcpus[vm],
                 "paging_pool_bytes": self.vcpus[vm] * MIB, "pinned": False}
 
+    def note(self, host, args):
+        """host.call_plugin(host, "exclaim", "note", {"vm", "nodes", "seconds"}): the destination's hook takes it if it fits"""
+        if self.noter:
+            run = subprocess.run([self.noter, self.db.copy("host", host)["name_label"], args["vm"], args["nodes"], args["seconds"]],
+                                 capture_output=True, text=True, check=False)
+            if run.returncode:
+                raise Failure("XENAPI_PLUGIN_FAILURE", f"exit {run.returncode}", run.stdout, run.stderr)
+            return run.stdout
+        pairs = dict(map(int, part.split("=")) for part in args["nodes"].split(","))
+        if len(set(pairs.values())) != len(pairs) or not 0 < int(args["seconds"]) <= 3600:
+            raise Failure("XENAPI_PLUGIN_FAILURE", "note", "EXCLAIM_USAGE", str(args))
+        self.notes[host, args["vm"]] = pairs
+        return "{}"
+
+    def _planned(self, vm, host):
+        """What a note says of its pages per node of the host; None if there is none that fits."""
+        pairs = self.notes.pop((host, self.db.record("VM", vm)["uuid"]), None)
+        got = [0] * len(self.free[host])
+        for n, pages in enumerate(self.where[vm]):
+            if pages and (pairs is None or pairs.get(n, len(got)) >= len(got)):
+                return None
+            if pages:
+                got[pairs[n]] += pages
+        return got if all(g <= f for g, f in zip(got, self.free[host])) else None
+
     def resident(self, vm):
         return self.db.record("VM", vm)["resident_on"]
 
@@ -237,6 +264,7 @@ class Pool:
                 more = min(rest, free[n] - got[n])
                 got[n] += more
                 rest -= more
+            got = self._planned(vm, host) or got
             self.free[host] = [f - g for f, g in zip(free, got)]
             self.incoming[vm] = (host, got)
             self.db.set("VM", vm, scheduled_to_be_resident_on=host)

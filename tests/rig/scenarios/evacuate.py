@@ -4,6 +4,7 @@ import time
 
 from bare import ballast
 from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nothing_left
+from guest import MIB
 from pool import xapi_pool
 from scenario import scenario
 
@@ -70,3 +71,30 @@ def evacuate_no_room(pair):
         nothing_left(pair, pair.dst)
     pair.check(guest.counts(pair.src) == before, "the guest on the source is not what it was")
     goes_on(pair, guest, pair.src)
+
+
+@scenario("the destination is told: every VM of an evacuation takes exactly the planned nodes", nodes=2, **BOTH)
+def evacuate_as_planned(pair):
+    # Both lie on node 1; the small one would fit there as well, and then the large one nowhere.
+    small, large = pair.guest(name="small", spread={1: "*"}), pair.guest(name="large", mib=2 * MIB, spread={1: "*"})
+    pages = {guest.name: guest.counts(pair.src)["total"] for guest in (small, large)}
+    measure_plain(pair)
+    for host in pair.hosts:
+        env = configure(host, headroom_pages=0)
+    with ballast(pair.dst, {0: pages["small"] + 4000, 1: pages["large"] + 4000}), \
+            xapi_pool(pair, [small, large], by_xl(pair, env_dst=env), env) as sim:
+        plan = sim.run("plan", "evacuate", "src", "--max-moves", "1", "--json")
+        pair.check(plan.code == 0, f"plan: exit {plan.code}: {plan.err or plan.out[:400]}")
+        planned = {m["vm"]["name"]: {p["node"]: p["pages"] for p in m["parts"]} for m in plan.json["steps"][0]["moves"]}
+        pair.check(list(planned["small"]) == [0] and list(planned["large"]) == [1], f"planned {planned}")
+        done = sim.run("evacuate", "src", "--apply", "--max-moves", "1", "--json")
+        pair.check(done.code == 0, f"evacuate: exit {done.code}: {done.err or done.out[:400]}")
+        for vm in done.json["vms"]:
+            pair.check(vm["exact"] and vm["planned_nodes"], f"evacuate says {vm}")
+    for guest in (small, large):
+        nodes = guest.counts(pair.dst)["nodes"]
+        pair.check(nodes == planned[guest.name], f"{guest.name}: got {nodes} by Xen's count, planned {planned[guest.name]}")
+        report = last_report(pair, pair.dst, guest, "destination")
+        pair.check(report.get("planned") == {"taken": True}, f"the destination reports {report.get('planned')}")
+        goes_on(pair, guest, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
