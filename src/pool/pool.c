@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/text.h"
+
 /* One allocation; they are given back together. */
 struct block {
     struct block *next;
@@ -32,57 +34,6 @@ void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size)
     return block->data;
 }
 
-/* The bytes of one character, 0 if it is not UTF-8 or is a control character. */
-static size_t character(const char *text, size_t len)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    size_t size = *c < 0x80                 ? 1
-                  : *c >= 0xc2 && *c < 0xe0 ? 2
-                  : *c >> 4 == 0xe          ? 3
-                  : *c >= 0xf0              ? 4
-                                            : 0;
-
-    if (size == 0 || size > len || *c > 0xf4 || *c < ' ' || *c == 0x7f ||
-        (*c == 0xc2 && c[1] < 0xa0) || (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
-        (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f)) {
-        return 0;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if (c[i] >> 6 != 2) {
-            return 0;
-        }
-    }
-    return size;
-}
-
-/* Characters of three bytes that nobody sees and that change what others look like: zero width,
- * marks and overrides of direction, separators of lines, U+200B to U+200F, U+2028 to U+202E, U+2060
- * to U+206F, U+FEFF. */
-static bool hides(const char *text, size_t size)
-{
-    const unsigned char *c = (const unsigned char *)text;
-
-    return size == 3 && ((c[0] == 0xe2 && c[1] == 0x80 &&
-                          ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
-                         (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf) ||
-                         (c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf));
-}
-
-void pool_clean(char *text, size_t len)
-{
-    size_t size;
-
-    for (size_t i = 0; i < len; i += size) {
-        size = character(text + i, len - i);
-        if (!size) {
-            text[i] = '?';
-            size = 1;
-        } else if (hides(text + i, size)) {
-            memset(text + i, '?', size);
-        }
-    }
-}
-
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len)
 {
     char *copy;
@@ -91,7 +42,7 @@ const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len)
     copy = pool_alloc(pool, len + 1, 1);
     if (copy) {
         memcpy(copy, text, len);
-        pool_clean(copy, len);
+        exclaim_clean(copy);
     }
     return copy;
 }

@@ -11,11 +11,8 @@
  */
 void *pool_alloc(struct exclaim_pool *pool, size_t nr, size_t size);
 
-/* Makes @len bytes UTF-8 that is safe on a terminal: control characters, bytes that belong to no
- * character, and characters that hide or reorder others become `?`. */
-void pool_clean(char *text, size_t len);
-
-/* A copy of at most @len bytes, made safe so.  NULL only without memory. */
+/* A copy of at most @len bytes, made safe for a terminal by exclaim_clean().  NULL only without
+ * memory. */
 const char *pool_text(struct exclaim_pool *pool, const char *text, size_t len);
 const char *pool_textf(struct exclaim_pool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "../base/text.h"
+
 static const char prefix[] = "OpaqueRef:";
 
 #define REF_LENGTH (sizeof(prefix) - 1 + 36)
@@ -46,6 +48,5 @@ void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err)
         }
     }
     text[out] = '\0';
-    pool_clean(text, out);
-    memcpy(err->text, text, out + 1);
+    memcpy(err->text, exclaim_clean(text), out + 1);
 }

@@ -70,7 +70,8 @@ static bool take_number(struct line *line, uint64_t max, uint64_t *value, bool *
     return line->at > start;
 }
 
-/* "(XEN) ", then perhaps a time stamp: "[   38.330575] ", "[2026-11-22 02:02:03.123] ". */
+/* "(XEN) ", then perhaps a time stamp: "[   38.330575] ", "[2026-11-22 02:02:03.123] ", or with
+ * console_timestamps=raw "[0000001a2b3c4d5e] ", sixteen digits (xen/drivers/char/console.c). */
 static bool take_prefix(struct line *line)
 {
     struct line rest;
@@ -80,6 +81,13 @@ static bool take_prefix(struct line *line)
     }
     rest = *line;
     if (take(&rest, "[")) {
+        const char *start = rest.at;
+
+        while (rest.at < rest.end &&
+               ((*rest.at >= '0' && *rest.at <= '9') || (*rest.at >= 'a' && *rest.at <= 'f'))) {
+            rest.at++;
+        }
+        rest.at = rest.at - start == 16 ? rest.at : start;
         while (rest.at < rest.end && (*rest.at == ' ' || *rest.at == '.' || *rest.at == '-' ||
                                       (*rest.at >= '0' && *rest.at <= ':'))) {
             rest.at++;

@@ -292,6 +292,16 @@ static const struct text_case text_cases[] = {
       "(XEN) [2026-11-22 02:02:03.123]     Node 0: 3\n"
       "(XEN) [2026-11-22 02:02:03.124]     Node 1: 4\n",
       1, NODES(2), NULL },
+    { "raw stamp",
+      "(XEN) [0000001a2b3c4d5e] 'u' pressed -> dumping numa info (now = 1)\n"
+      "(XEN) [0000001a2b3c4d5f] d1 (total: 7):\n"
+      "(XEN) [0000001a2b3c4d60]     Node 0: 3\n"
+      "(XEN) [ffffffffffffffff]     Node 1: 4\n",
+      1, NODES(2), NULL },
+    { "letters that are no raw stamp",
+      HEADER "(XEN) [00001a2b3c4d5e] d1 (total: 7):\n(XEN)     Node 0: 3\n"
+             "(XEN)     Node 1: 4\n",
+      1, NODES(2), "does not show" },
     { "no stamp in brackets",
       HEADER "(XEN) [d1v0] d1 (total: 7):\n(XEN)     Node 0: 3\n"
              "(XEN)     Node 1: 4\n",
