@@ -45,6 +45,14 @@ struct exclaim_room {
 void exclaim_room_from_host(const struct exclaim_host *host, uint64_t headroom,
                             struct exclaim_room *room);
 
+/*
+ * Nodes of @nodes that are far from all others: at least twice as far from the nearest one as the
+ * nearest two of all nodes are from each other.  That is memory without CPUs (CXL, persistent
+ * memory), which firmware tells apart by distance alone.  0 if distances are not known.
+ */
+uint64_t exclaim_far_nodes(uint32_t nr_nodes, uint64_t nodes,
+                           const uint32_t distance[][EXCLAIM_NODES_MAX]);
+
 /* Whether this Xen may hold claims on nodes that it does not tell. */
 bool exclaim_claims_are_hidden(const struct exclaim_caps *caps);
 
@@ -110,6 +118,9 @@ struct exclaim_match_options {
  * Order: same number where all parts fit so; else every part whole on a node of its own, keeping
  * the largest parts' numbers as far as all still fit, then distances, then the tightest fit; else
  * parts share nodes; else parts are split over the nearest nodes.
+ *
+ * Far nodes (exclaim_far_nodes()) are the last choice, for VMs that lie on none: all of this is
+ * tried without them first.
  *
  * NOFIT is a proof: with whole_parts no assignment of parts to different nodes exists, without it
  * all nodes together, or the host, are too small.  It says for the first part that does not fit:

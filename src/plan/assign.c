@@ -11,6 +11,7 @@ static void add_host(const struct state *s, const struct assignment *a, uint32_t
     const struct exclaim_pool_host *from = &s->pool->host[host];
     const struct state_host *now = &s->host[host];
     struct pack_host *h = &p->host[host];
+    uint64_t far;
 
     *h = (struct pack_host){ .first = *nodes,
                              .left = now->left > 0 ? now->left : 0,
@@ -27,9 +28,10 @@ static void add_host(const struct state *s, const struct assignment *a, uint32_t
         };
         h->nr = 1;
     }
+    far = from->distance ? exclaim_far_nodes(from->nr_nodes, from->online, from->distance) : 0;
     for (uint32_t n = 0; n < from->nr_nodes && h->known; n++) {
-        if (!(from->online >> n & 1)) {
-            continue;
+        if (!(from->online >> n & 1) || far >> n & 1) {
+            continue; /* nothing is planned onto far memory */
         }
         p->node[*nodes + h->nr++] = (struct pack_node){
             .left = now->node[n], .host = host, .id = n, .parts = now->parts[n], .head = PACK_NONE

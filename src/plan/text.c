@@ -357,12 +357,14 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
 
 void exclaim_plan_nodes_text(const struct exclaim_plan_move *move, char *text, size_t size)
 {
+    static const char cut[] = " \u2026";
     size_t len = 0;
 
     *text = '\0';
-    for (uint32_t i = 0; i < move->nr_parts && len < size; i++) {
+    for (uint32_t i = 0; i < move->nr_parts; i++) {
         const struct exclaim_part *p = &move->part[i];
-        char src[16] = "?", dst[16] = "?";
+        char src[16] = "?", dst[16] = "?", one[40];
+        size_t more;
 
         if (p->src_node != EXCLAIM_NO_NODE) {
             snprintf(src, sizeof(src), "%" PRIu32, p->src_node);
@@ -370,6 +372,12 @@ void exclaim_plan_nodes_text(const struct exclaim_plan_move *move, char *text, s
         if (p->dst_node != EXCLAIM_NO_NODE) {
             snprintf(dst, sizeof(dst), "%" PRIu32, p->dst_node);
         }
-        len += (size_t)snprintf(text + len, size - len, "%s%s>%s", i ? " " : "", src, dst);
+        more = (size_t)snprintf(one, sizeof(one), "%s%s>%s", i ? " " : "", src, dst);
+        if (len + more + (i + 1 < move->nr_parts ? sizeof(cut) : 1) > size) {
+            snprintf(text + len, size - len, "%s", cut);
+            return;
+        }
+        memcpy(text + len, one, more + 1);
+        len += more;
     }
 }

@@ -121,6 +121,18 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
         }
     }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        const struct exclaim_pool_host *host = &pool->host[h];
+        uint64_t far =
+            host->distance ? exclaim_far_nodes(host->nr_nodes, host->online, host->distance) : 0;
+
+        for (uint32_t n = 0; n < host->nr_nodes; n++) {
+            if (far >> n & 1) {
+                printf("note: node %" PRIu32
+                       " of host %s is far from all others, as memory without "
+                       "CPUs is: nothing is planned onto it\n",
+                       n, exclaim_pool_host_name(pool, h));
+            }
+        }
         if (!pool->host[h].enabled && pool->host[h].closed && *pool->host[h].closed) {
             printf("note: host %s takes no VMs: %s\n", exclaim_pool_host_name(pool, h),
                    pool->host[h].closed);

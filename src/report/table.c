@@ -46,6 +46,17 @@ int table_init(struct table *t, const char *const *head)
     return 0;
 }
 
+/* Ends a cell that was cut with an ellipsis, behind a whole character. */
+static void mark_cut(char *cell)
+{
+    size_t at = TABLE_CELL - sizeof("\u2026");
+
+    while (at && ((unsigned char)cell[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    strcpy(cell + at, "\u2026");
+}
+
 void table_cell(struct table *t, const char *fmt, ...)
 {
     va_list ap;
@@ -58,7 +69,9 @@ void table_cell(struct table *t, const char *fmt, ...)
     }
     t->rows += t->column == 0;
     va_start(ap, fmt);
-    vsnprintf(t->cell[t->rows - 1][t->column], TABLE_CELL, fmt, ap);
+    if (vsnprintf(t->cell[t->rows - 1][t->column], TABLE_CELL, fmt, ap) >= TABLE_CELL) {
+        mark_cut(t->cell[t->rows - 1][t->column]);
+    }
     va_end(ap);
     t->column = (t->column + 1) % t->columns;
 }

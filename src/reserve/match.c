@@ -81,9 +81,9 @@ static int no_node_room(struct match_work *w, struct exclaim_error *err)
                         w->room->claimed[node], w->need[part] - w->left[node]);
 }
 
-int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_room *room,
-                  const struct exclaim_match_options *opt, struct exclaim_match *match,
-                  struct exclaim_error *err)
+static int match_in(const struct exclaim_reservation *res, const struct exclaim_room *room,
+                    const struct exclaim_match_options *opt, struct exclaim_match *match,
+                    struct exclaim_error *err)
 {
     uint64_t pages[EXCLAIM_NODES_MAX] = { 0 };
     struct match_work w = { .res = res, .room = room };
@@ -132,4 +132,36 @@ int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_ro
         return 0;
     }
     return no_node_room(&w, err);
+}
+
+/* Whether the VM lies on far memory where it is. */
+static bool is_far_already(const struct exclaim_reservation *res, uint64_t stray_pages)
+{
+    uint64_t homes = 0, all = 0;
+
+    for (uint32_t n = 0; n < res->count.nr_nodes; n++) {
+        homes |= res->count.pages[n] > stray_pages ? 1ull << n : 0;
+        all |= res->distance[n][n] ? 1ull << n : 0;
+    }
+    return homes & exclaim_far_nodes(res->count.nr_nodes, all, res->distance);
+}
+
+int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_room *room,
+                  const struct exclaim_match_options *opt, struct exclaim_match *match,
+                  struct exclaim_error *err)
+{
+    const uint64_t far = exclaim_far_nodes(room->nr_nodes, room->allowed, room->distance);
+
+    if (far && !is_far_already(res, opt->stray_pages)) {
+        struct exclaim_room near = *room;
+
+        near.allowed &= ~far;
+        if (!match_in(res, &near, opt, match, err)) {
+            return 0;
+        }
+        if (opt->whole_parts) {
+            return -1; /* on far memory it would not have the shape that it has */
+        }
+    }
+    return match_in(res, room, opt, match, err);
 }

@@ -130,3 +130,29 @@ void exclaim_room_hidden_text(const struct exclaim_room *room, char *text, size_
                  room->hidden);
     }
 }
+
+uint64_t exclaim_far_nodes(uint32_t nr_nodes, uint64_t nodes,
+                           const uint32_t distance[][EXCLAIM_NODES_MAX])
+{
+    uint32_t nearest[EXCLAIM_NODES_MAX] = { 0 }, least = UINT32_MAX;
+    uint64_t far = 0;
+
+    for (uint32_t n = 0; n < nr_nodes; n++) {
+        for (uint32_t m = 0; m < nr_nodes && nodes >> n & 1; m++) {
+            if (m == n || !(nodes >> m & 1)) {
+                continue;
+            }
+            if (!distance[n][m]) {
+                return 0;
+            }
+            if (!nearest[n] || distance[n][m] < nearest[n]) {
+                nearest[n] = distance[n][m];
+            }
+        }
+        least = nearest[n] && nearest[n] < least ? nearest[n] : least;
+    }
+    for (uint32_t n = 0; n < nr_nodes; n++) {
+        far |= nearest[n] / 2 >= least ? 1ull << n : 0;
+    }
+    return far;
+}

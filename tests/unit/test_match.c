@@ -23,6 +23,7 @@ struct test_case {
     uint64_t allowed, headroom, stray_limit;
     uint32_t nr_dst;   /* 0: N */
     bool near_is_last; /* distances: the higher the number, the nearer */
+    bool far;          /* node 3 is far from all others */
     uint64_t shared;
     struct outcome prefer, strict;
 };
@@ -83,6 +84,10 @@ static const struct test_case cases[] = {
     { "claims of more than is free", { 10 }, { 20, 10 }, { 30 }, .allowed = ANY, BOTH(NOFIT) },
     { "shared and paged pages arrive with the largest part", { 10, 20 }, { 10, 27 }, .allowed = ANY,
       .shared = 7, BOTH({ SAME, { 10, 27 }, 0 }) },
+    { "far memory is the last choice", { 100 }, { 60, 60, 10, 500 }, .allowed = ANY, .far = true,
+      .prefer = { SPLIT, { 60, 40 }, 0 }, .strict = NOFIT },
+    { "and is one where all else is too small", { 100 }, { 30, 30, 10, 500 }, .allowed = ANY, .far = true,
+      .prefer = { RENUMBERED, { 0, 0, 0, 100 }, 0 }, .strict = NOFIT },
     { "and count for the host", { 10, 20 }, { 10, 26 }, .allowed = ANY, .shared = 7, BOTH(NOFIT) },
 };
 /* clang-format on */
@@ -108,6 +113,8 @@ static void build(const struct test_case *c, struct exclaim_reservation *res,
         room->host_claimed += c->claimed[n];
         for (uint32_t m = 0; m < N; m++) {
             room->distance[n][m] = n == m ? 10 : c->near_is_last ? 40 - m : 20;
+            room->distance[n][m] =
+                c->far && n != m && (n == 3 || m == 3) ? 50 : room->distance[n][m];
         }
     }
 }

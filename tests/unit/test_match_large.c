@@ -86,7 +86,7 @@ static void make(uint64_t *state, struct exclaim_reservation *res, struct exclai
         room->allowed |= (uint64_t)(rnd(state) % 8 != 0) << n;
         room->host_free += room->free[n];
         for (uint32_t m = 0; m < room->nr_nodes; m++) {
-            room->distance[n][m] = n == m ? 10 : 11 + (uint32_t)(rnd(state) % 30);
+            room->distance[n][m] = n == m ? 10 : 11 + (uint32_t)(rnd(state) % 10);
         }
     }
 }

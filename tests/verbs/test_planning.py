@@ -7,7 +7,9 @@ import pathlib
 import pty
 import signal
 import sys
+import tempfile
 import termios
+import time
 import unittest
 import xml.dom.minidom
 
@@ -262,6 +264,30 @@ class Files(Case):
             paths += ["--snapshot", sim.file(name)]
             pathlib.Path(sim.file(name)).write_text(sim.call("host.call_plugin", sim.ref("host", name), "exclaim", "snapshot", {}))
         return paths
+
+    def test_far_memory_and_long_columns(self):
+        def part(name, free, distances, domains):
+            nodes = [{"node": n, "free_pages": f, "claimed_pages": 0, "distances": d} for n, (f, d) in enumerate(zip(free, distances))]
+            return json.dumps({"schema": "exclaim.snapshot/1", "uuid": "", "name": name, "xen_version": "4.17.6", "time_unix_ms": int(time.time() * 1000),
+                               "nodes": nodes, "free_pages": sum(free), "headroom_pages": 0, "one_node": "host", "several_nodes": "host", "domains": domains})
+
+        def domain(name, pages):
+            return {"uuid": "", "name": name, "nodes": [{"node": n, "pages": p} for n, p in enumerate(pages)], "total_pages": sum(pages),
+                    "source": "hypercall", "exact": True, "max_pages": sum(pages), "vcpus": 1, "pinned": False}
+        cxl = [[10, 21, 50], [21, 10, 50], [50, 50, 10]]
+        flat = [[10 if n == m else 20 for m in range(40)] for n in range(40)]
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for name, text in (("x", part("x", [GIB] * 3, cxl, [domain("m", [GIB])])), ("y", part("y", [GIB * 3 // 4, GIB * 3 // 4, 90 * GIB], cxl, [])),
+                               ("p", part("p", [GIB] * 40, flat, [domain("wide", [10000] * 40)])), ("q", part("q", [GIB] * 40, flat, []))):
+                pathlib.Path(folder, name).write_text(text)
+                paths.append(str(pathlib.Path(folder, name)))
+            said = run("preflight", "--host", "x", "--snapshot", paths[0], "--snapshot", paths[1])
+            self.assertEqual(said.code, 3, said.out + said.err)
+            self.assertIn("note: node 2 of host y is far from all others", said.out)
+            self.assertNotIn("renumbered", said.out)
+            said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3])
+            self.assertRegex(said.out, "11>11 12>12 … ")
 
     def test_pool_from_files(self):
         with Sim(ROOMY) as sim:
