@@ -55,7 +55,7 @@ enum exclaim_misfit_why {
     EXCLAIM_FITS = 0,
     EXCLAIM_MISFIT_SELF,     /* it is there already */
     EXCLAIM_MISFIT_DISABLED, /* the host is not enabled, or about to be emptied */
-    EXCLAIM_MISFIT_AGILITY,  /* it may not run there: pool->vm[].why_not_agile */
+    EXCLAIM_MISFIT_AGILITY,  /* it may not run there: exclaim_pool_why_not() */
     EXCLAIM_MISFIT_OLDER,    /* the host is older than the one it is on */
     EXCLAIM_MISFIT_PINNED,   /* pinned, and the same node numbers have no room */
     EXCLAIM_MISFIT_NO_NODE,  /* pinned, and the host has no node of that number: src_node */

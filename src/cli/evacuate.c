@@ -102,6 +102,9 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
         return -1;
     }
     e->xapi = from->xapi;
+    if (evac_leave_out(e, err)) {
+        return -1;
+    }
     if (!cli->resume) {
         if (exclaim_pool_find_hosts(e->pool, (const char *const *)cli->args, (uint32_t)cli->nr_args,
                                     &host, err)) {

@@ -52,6 +52,17 @@ static int apply_bans(struct evac *e, struct exclaim_error *err)
     return 0;
 }
 
+int evac_leave_out(struct evac *e, struct exclaim_error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        if (exclaim_pool_leave_out(e->pool, e->opt.out[i], e->opt.nr_out[i], false, err)) {
+            return -1;
+        }
+    }
+    return exclaim_pool_leave_out(e->pool, (const char *const *)e->kept_out, e->nr_kept_out, false,
+                                  err);
+}
+
 int evac_look(struct evac *e, struct exclaim_error *err)
 {
     struct exclaim_pool fresh = { 0 };
@@ -61,12 +72,7 @@ int evac_look(struct evac *e, struct exclaim_error *err)
     }
     exclaim_pool_free(e->pool);
     *e->pool = fresh;
-    for (int i = 0; i < 2; i++) {
-        if (exclaim_pool_leave_out(e->pool, e->opt.out[i], e->opt.nr_out[i], false, err)) {
-            return -1;
-        }
-    }
-    return apply_bans(e, err);
+    return evac_leave_out(e, err) ? -1 : apply_bans(e, err);
 }
 
 /* Uuids outlive a round's pool. */
@@ -332,4 +338,5 @@ void evac_drop(struct evac *e)
     free(e->ban);
     evac_free_names(&e->host, &e->nr_hosts);
     evac_free_names(&e->kept_to, &e->nr_kept_to);
+    evac_free_names(&e->kept_out, &e->nr_kept_out);
 }

@@ -122,6 +122,8 @@ struct evac {
     uint32_t nr_hosts;
     char **kept_to; /* names of a resumed run's --to */
     uint32_t nr_kept_to;
+    char **kept_out; /* VMs that a resumed run leaves out, by uuid */
+    uint32_t nr_kept_out;
 
     struct evac_result **result; /* one per VM that was begun */
     uint32_t nr_results;
@@ -180,6 +182,9 @@ bool evac_all_exact(const struct evac *e);
 
 /* Reads the whole pool anew; what XAPI has refused in this run is out of it. */
 int evac_look(struct evac *e, struct exclaim_error *err);
+
+/* What is left out by the options or by an earlier run is out of *e->pool's planning. */
+int evac_leave_out(struct evac *e, struct exclaim_error *err);
 
 /* Everything but the caller's. */
 void evac_drop(struct evac *e);

@@ -148,6 +148,10 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
             *max_moves = (uint32_t)n;
         }
     }
+    if (json_object_object_get_ex(o, "left_out", NULL) &&
+        take_names(o, "left_out", &e->kept_out, &e->nr_kept_out, err)) {
+        return -1;
+    }
     return take_names(o, "hosts", &e->host, &e->nr_hosts, err) ||
                    take_names(o, "to", &e->kept_to, &e->nr_kept_to, err)
                ? -1

@@ -172,6 +172,12 @@ static int begin(struct evac_teller *t, const struct evac *e)
     for (uint32_t i = 0; i < e->opt.nr_to; i++) {
         json_object_array_add(list, json_object_new_string(e->opt.to[i]));
     }
+    list = exclaim_json_array(o, "left_out");
+    for (uint32_t v = 0; v < e->pool->nr_vms; v++) {
+        if (e->pool->vm[v].left_out) {
+            json_object_array_add(list, json_object_new_string(e->pool->vm[v].uuid));
+        }
+    }
     exclaim_json_u64(o, "max_moves", e->opt.max_moves ? e->opt.max_moves : EXCLAIM_PLAN_CONCURRENT);
     exclaim_json_str(o, "policy", exclaim_policy_name(e->opt.policy));
     return put(t, e, o);

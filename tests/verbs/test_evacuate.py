@@ -294,6 +294,16 @@ class Stop(Case):
             self.assertEqual(list(sim.where().values()).count("b"), 7, "--to of the first run holds")
             self.assertEqual(len(self.outcomes(log, "done")), 6)
 
+    def test_what_is_left_out_stays_so_when_resumed(self):
+        with Sim(POOL, SLOW) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "1", "--skip-vm", "v5", "--events", sim.file("events"))
+            going.wait_for("v0: a to")
+            going.interrupt()
+            self.assertEqual(going.end().code, 5)
+            again = sim.run("evacuate", "--resume", sim.file("events"), "--apply")
+            self.assertEqual(again.code, 0, again.out + again.err)
+            self.assertEqual([name for name, where in sim.where().items() if where == "a"], ["v5"])
+
     def test_again_cancels(self):
         with Sim(POOL, SLOW // 64) as sim:
             going = sim.start("evacuate", "a", "--apply", "--max-moves", "1")
