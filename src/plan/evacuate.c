@@ -118,7 +118,7 @@ int exclaim_plan_place(const struct exclaim_pool *pool, const uint32_t *vm, uint
         goto out;
     }
     for (uint32_t i = 0; i < nr_hosts; i++) {
-        target[host[i]] = true;
+        target[host[i]] = pool->host[host[i]].enabled;
     }
     r = one_step(&s, &(struct assignment){ .vm = vm, .nr_vms = nr_vms, .target = target },
                  EXCLAIM_NO_HOST, plan, err);

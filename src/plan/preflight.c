@@ -8,6 +8,7 @@
 struct preflight {
     struct exclaim_preflight *out;
     uint32_t max_changes;
+    const bool *asked; /* by host */
 };
 
 static enum exclaim_guarantee match_guarantee(const struct exclaim_pool_host *host,
@@ -228,12 +229,13 @@ static bool is_all(struct pack *p, const struct pack_item *item, struct exclaim_
 }
 
 /* A host that would take it if it were enabled; PACK_NONE. */
-static uint32_t closed_that_fits(const struct state *s, const struct pack *p, uint32_t vm)
+static uint32_t closed_that_fits(const struct preflight *f, const struct state *s,
+                                 const struct pack *p, uint32_t vm)
 {
     uint32_t found = PACK_NONE;
 
     for (uint32_t h = 0; h < p->nr_hosts && found == PACK_NONE; h++) {
-        if (!p->host[h].target || s->host[h].enabled || s->pool->host[h].dead) {
+        if (!f->asked[h] || s->host[h].enabled || s->pool->host[h].dead) {
             continue;
         }
         s->host[h].enabled = true;
@@ -291,7 +293,7 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
         c.kind = best.node == EXCLAIM_NO_NODE ? EXCLAIM_CHANGE_HOST_ROOM : EXCLAIM_CHANGE_NODE_ROOM;
         r |= add_change(f, &c);
     }
-    c.host = closed_that_fits(s, p, item->vm);
+    c.host = closed_that_fits(f, s, p, item->vm);
     if (c.host != PACK_NONE) {
         c.kind = EXCLAIM_CHANGE_ENABLE;
         c.node = EXCLAIM_NO_NODE;
@@ -352,7 +354,7 @@ int exclaim_preflight(const struct exclaim_pool *pool, const uint32_t *vm, uint3
                       const struct exclaim_plan_options *opt, struct exclaim_preflight **preflight,
                       struct exclaim_error *err)
 {
-    bool target[EXCLAIM_POOL_HOSTS] = { false };
+    bool asked[EXCLAIM_POOL_HOSTS] = { false }, target[EXCLAIM_POOL_HOSTS] = { false };
     struct preflight f = { .out = calloc(1, sizeof(*f.out)) };
     const struct assignment a = {
         .vm = vm, .nr_vms = nr_vms, .target = target, .solved = find_changes, .arg = &f
@@ -370,12 +372,17 @@ int exclaim_preflight(const struct exclaim_pool *pool, const uint32_t *vm, uint3
         goto out;
     }
     for (uint32_t i = 0; i < nr_hosts; i++) {
-        target[host[i]] = true;
+        asked[host[i]] = true;
+        /* A host that takes no VMs is no room for any: it must not count in what is proven. */
+        target[host[i]] = pool->host[host[i]].enabled;
     }
     f.out->nr_vms = nr_vms;
     f.out->nr_hosts = nr_hosts;
     f.out->cell = calloc((size_t)nr_vms * nr_hosts + 1, sizeof(*f.out->cell));
-    if (!f.out->cell || cells_of(&s, &a, host, f.out) ||
+    f.asked = asked;
+    if (!f.out->cell ||
+        cells_of(&s, &(struct assignment){ .vm = vm, .nr_vms = nr_vms, .target = asked }, host,
+                 f.out) ||
         !draft_step(&d, EXCLAIM_STEP_EVACUATE, EXCLAIM_NO_HOST)) {
         plan_no_memory(err);
         goto out;

@@ -76,7 +76,7 @@ static void closed_text(const struct exclaim_pool *pool, const struct exclaim_mi
                  why && *why ? ": " : "", why ? why : "");
         return;
     }
-    len = (size_t)snprintf(text, size, "VM %s: there is no other host that takes VMs", vm);
+    len = (size_t)snprintf(text, size, "VM %s: no other host takes VMs", vm);
     for (uint32_t h = 0; h < pool->nr_hosts && len < size; h++) {
         const char *why = pool->host[h].closed;
 

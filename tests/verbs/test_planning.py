@@ -233,6 +233,7 @@ class Plan(Case):
             self.assertRegex(said.out, "stays: VM app: .* host c .* short by 29320 with the others")
             self.assertIn("note: host b takes no VMs: it is disabled", said.out)
             self.assertRegex(said.out, "need [0-9]+ places of that size, there are [0-9]+")
+            self.assertIn("does not fit: infeasible: 1 of 2 VMs leave", sim.run("preflight", "--host", "a").out)
             changes = sim.run("preflight", "--host", "a", "--json").json["changes"]
             self.assertIn(("enable", "b"), [(c["kind"], c["host"]["name"]) for c in changes])
             self.assertTrue(all(c["kind"] in ("node-room", "host-room", "move", "balloon", "give-back", "enable", "split") for c in changes))
