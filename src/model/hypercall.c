@@ -94,6 +94,48 @@ static int domctl_node_affinity(struct model *m, struct xen_domctl *op)
     return 0;
 }
 
+/* Of domain 0's vCPUs only; the one that asks, and one that is not there, is EINVAL. */
+static int domctl_context(struct model *m, struct xen_domctl *op)
+{
+    int errnum = model_enter(m, MODEL_OP_CONTEXT, op->domain);
+    const struct model_domain *d = model_find(m, op->domain);
+    struct xen_vcpu_context arg;
+    vcpu_guest_context_any_t *context;
+
+    memcpy(&arg, &op->u, sizeof(arg));
+    if (errnum > 0 || !d || arg.vcpu >= d->nr_vcpus) {
+        return errnum > 0 ? errnum : d ? EINVAL : ESRCH;
+    }
+    context = handle(arg.context);
+    memset(context, 0, sizeof(*context));
+    context->x64.ctrlreg[3] = model_top_table(m, m->others != 0) << EXCLAIM_PAGE_SHIFT;
+    m->others -= m->others != 0;
+    return 0;
+}
+
+/* XTAB for holes and for pages of Xen's heap (xen/arch/x86/domctl.c, getpageframeinfo3). */
+static int domctl_types(struct model *m, struct xen_domctl *op)
+{
+    int errnum = model_enter(m, MODEL_OP_TYPES, op->domain);
+    struct model_domain *d = model_find(m, op->domain);
+    struct xen_page_types arg;
+    uint64_t *at, mfn;
+
+    memcpy(&arg, &op->u, sizeof(arg));
+    if (errnum > 0 || !d || d->dying) {
+        return errnum > 0 ? errnum : ESRCH;
+    }
+    if (arg.nr > XEN_PAGE_TYPES_MAX) {
+        return E2BIG;
+    }
+    at = handle(arg.gfns);
+    for (uint64_t i = 0; i < arg.nr; i++) {
+        at[i] = model_frame(m, d, at[i], &mfn) == MODEL_FRAME_RAM ? XEN_DOMCTL_PFINFO_NOTAB
+                                                                  : XEN_DOMCTL_PFINFO_XTAB;
+    }
+    return 0;
+}
+
 int model_domctl(struct model *m, struct xen_domctl *op)
 {
     op->interface_version = m->rules->domctl_version;
@@ -103,6 +145,10 @@ int model_domctl(struct model *m, struct xen_domctl *op)
         return domctl_claims(m, op);
     case XEN_DOMCTL_NUMA_OP:
         return domctl_node_pages(m, op);
+    case XEN_DOMCTL_getvcpucontext:
+        return domctl_context(m, op);
+    case XEN_DOMCTL_getpageframeinfo3:
+        return domctl_types(m, op);
     case XEN_DOMCTL_getnodeaffinity:
     case XEN_DOMCTL_setnodeaffinity:
         return domctl_node_affinity(m, op);
@@ -167,6 +213,31 @@ static long total_pages(struct model *m, const struct xen_memory_domain *arg)
     return (long)model_owned(d);
 }
 
+static long highest_frame(struct model *m, const struct xen_memory_domain *arg)
+{
+    int errnum = model_enter(m, MODEL_OP_FRAMES, arg->domid);
+    const struct model_domain *d = model_find(m, arg->domid);
+
+    if (errnum > 0 || !d) {
+        return -(errnum > 0 ? errnum : ESRCH);
+    }
+    return (long)model_frames_end(d) - 1;
+}
+
+static long pod_target(struct model *m, struct xen_pod_target *arg)
+{
+    int errnum = model_enter(m, MODEL_OP_FRAMES, arg->domid);
+    const struct model_domain *d = model_find(m, arg->domid);
+
+    if (errnum > 0 || !d) {
+        return -(errnum > 0 ? errnum : ESRCH);
+    }
+    arg->tot_pages = model_owned(d);
+    arg->pod_cache_pages = 0;
+    arg->pod_entries = d->pod_entries;
+    return 0;
+}
+
 long model_memory_op(struct model *m, unsigned int cmd, void *arg)
 {
     switch (cmd) {
@@ -174,6 +245,10 @@ long model_memory_op(struct model *m, unsigned int cmd, void *arg)
         return claim_pages(m, arg);
     case XENMEM_current_reservation:
         return total_pages(m, arg);
+    case XENMEM_maximum_gpfn:
+        return highest_frame(m, arg);
+    case XENMEM_get_pod_target:
+        return pod_target(m, arg);
     case XENMEM_maximum_ram_page:
         return (long)m->total;
     default:

@@ -50,6 +50,7 @@ static long leave(xc_interface *xch, struct model *m, long r)
 
 static int lib_close(xc_interface *xch)
 {
+    model_tables_free(port_of(xch));
     port_of(xch)->close(port_of(xch));
     return 0;
 }
@@ -429,6 +430,17 @@ static void lib_pause(xc_interface *xch, unsigned int ms)
     }
 }
 
+static int lib_srat(xc_interface *xch, void *table, size_t size, size_t *len)
+{
+    struct model *m = port_of(xch)->take(port_of(xch));
+    int errnum = m ? model_srat(m, table, size, len) : errno;
+
+    if (m) {
+        port_of(xch)->give(port_of(xch), m);
+    }
+    return errnum;
+}
+
 void model_lib(struct xen_lib *lib)
 {
     *lib = (struct xen_lib){
@@ -455,6 +467,10 @@ void model_lib(struct xen_lib *lib)
         .store_read = store_read,
         .store_close = store_close,
         .pause = lib_pause,
+        .fmem_handle = model_fmem_handle,
+        .map2 = model_map2,
+        .unmap = model_unmap,
+        .srat = lib_srat,
     };
 }
 

@@ -73,11 +73,16 @@ int model_new(const struct model_config *config, struct model **out)
     m->untold = config->untold;
     m->timestamps = config->timestamps;
     m->pool = config->pool;
+    m->srat = config->srat;
     m->conring_size = config->conring ? config->conring : MODEL_CONRING;
     for (uint32_t i = 0; i < config->nr_nodes; i++) {
         fill_node(m, i, &config->node[i]);
     }
-    rc = model_online(m) ? model_create(m, 0, &(struct model_domain_config){ 0 }) : -EINVAL;
+    rc = model_online(m)
+             ? model_create(m, 0,
+                            &(struct model_domain_config){ .hvm = config->dom0_pvh,
+                                                           .nr_vcpus = config->dom0_vcpus })
+             : -EINVAL;
     if (rc) {
         model_free_all(m);
         return rc;
@@ -110,7 +115,7 @@ int model_open(const struct model_config *config, struct model **out)
     if (rc) {
         return rc;
     }
-    (*out)->port = (struct model_port){ take_own, give_own, close_own };
+    (*out)->port = (struct model_port){ take_own, give_own, close_own, NULL };
     if (model_client(&(*out)->port, &(*out)->hv, &err)) {
         *out = NULL;
         return err.errnum ? -err.errnum : -EIO;
@@ -158,6 +163,11 @@ uint64_t model_free_pages(const struct model *m, uint32_t node)
 uint64_t model_claimed_pages(const struct model *m, uint32_t node)
 {
     return node == MODEL_NO_NODE ? m->claimed : node < m->nr_nodes ? m->node[node].claimed : 0;
+}
+
+void model_set_others(struct model *m, uint64_t times)
+{
+    m->others = times;
 }
 
 bool model_oversold(const struct model *m)

@@ -46,6 +46,14 @@ struct model_node_config {
 /* How the host's library tells the paging pool. */
 enum model_pool_call { MODEL_POOL_KNOWN, MODEL_POOL_NO_CALL, MODEL_POOL_ENOSYS };
 
+/* The firmware's SRAT; a host of one node needs none. */
+enum model_srat {
+    MODEL_SRAT_TRUE,
+    MODEL_SRAT_NONE,  /* cannot be read */
+    MODEL_SRAT_WRONG, /* not what Xen says of its nodes */
+    MODEL_SRAT_GAP,   /* two pages in the middle of each node are on none */
+};
+
 struct model_config {
     enum model_generation generation;
     uint32_t nr_nodes;
@@ -56,6 +64,9 @@ struct model_config {
     bool timestamps;   /* console_timestamps= is set: each line of the console begins with one */
     uint32_t conring;  /* bytes of the console's ring, a power of two; 0: 32 KiB */
     enum model_pool_call pool;
+    uint32_t dom0_vcpus; /* 0 or 1: nobody can be asked for the registers of another one */
+    bool dom0_pvh;
+    enum model_srat srat;
 };
 
 struct model;
@@ -77,6 +88,7 @@ struct model_port {
     struct model *(*take)(struct model_port *port);
     void (*give)(struct model_port *port, struct model *m);
     void (*close)(struct model_port *port);
+    struct model_tables *tables; /* of the client's process; NULL at first */
 };
 
 /* The functions that the client calls, with a struct model_port as their handle; without those
@@ -132,6 +144,20 @@ int model_set_node_affinity(struct model *m, uint32_t domid, uint64_t nodes);
 /* Pages of @node that key `u` does not see: PoD cache, pages being relinquished. */
 int model_hide(struct model *m, uint32_t domid, uint32_t node, uint64_t pages);
 int model_set_shared(struct model *m, uint32_t domid, uint64_t shared, uint64_t paged);
+
+/*
+ * How a guest's frames lie.  @unit: its nodes take turns in the guest's memory, so many frames
+ * each; 0: one node after the other.  @heap_frames: pages of Xen's heap that it has mapped, behind
+ * its memory.  @pod_entries: frames that are populated as soon as somebody asks.
+ */
+int model_set_frames(struct model *m, uint32_t domid, uint64_t unit, uint64_t heap_frames,
+                     uint64_t pod_entries);
+
+/* How often somebody has asked for such a frame. */
+uint64_t model_populated(const struct model *m, uint32_t domid);
+
+/* The next @times somebody else is on domain 0's vCPUs when their registers are read. */
+void model_set_others(struct model *m, uint64_t times);
 
 struct model_view {
     bool dying, paused;
@@ -230,6 +256,10 @@ enum model_op {
     MODEL_OP_PAUSE,         /* the client waits; cannot fail */
     MODEL_OP_CLAIM_PAGES,   /* XENMEM_claim_pages */
     MODEL_OP_DOMCTL_CLAIMS, /* domctl 91 or 92 */
+    MODEL_OP_CONTEXT,       /* a vCPU's registers */
+    MODEL_OP_TYPES,         /* of frames */
+    MODEL_OP_MAP,           /* foreign frames, or domain 0's own */
+    MODEL_OP_FRAMES,        /* the highest frame; whether frames are populated on demand */
     MODEL_OP_POPULATE,
     MODEL_OP_WINDOW, /* the extent is off the heap and not yet the domain's; cannot fail */
     MODEL_OP_ANY,

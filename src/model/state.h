@@ -3,6 +3,9 @@
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
 
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
 #include "model.h"
 
 struct xen_domctl;
@@ -32,7 +35,8 @@ struct model_domain {
     uint64_t pool[MODEL_NODES];
     uint64_t hidden[MODEL_NODES];
     uint64_t shared, paged;
-    uint64_t outstanding;             /* one claim; with sets: that on the host */
+    uint64_t unit, heap_frames, pod_entries, populated; /* frames.c */
+    uint64_t outstanding;                               /* one claim; with sets: that on the host */
     uint32_t claim_node;              /* XenServer 9: of `outstanding`, and after it is gone */
     uint64_t node_claim[MODEL_NODES]; /* sets */
 };
@@ -113,6 +117,8 @@ struct model {
     bool in_hook;
     bool timestamps;
     enum model_pool_call pool;
+    enum model_srat srat;
+    uint64_t others; /* how often another process is still on domain 0's vCPUs */
     uint32_t conring_size, conringc, conringp;
     char conring[MODEL_CONRING];
 };
@@ -169,6 +175,21 @@ void model_set_redeem(struct model *m, struct model_domain *d, uint32_t node, ui
 void model_set_release(struct model *m, struct model_domain *d);
 uint64_t model_set_drop_node(struct model *m, struct model_domain *d, uint32_t node, uint64_t most);
 uint64_t model_set_drop_host(struct model *m, struct model_domain *d, uint64_t most);
+
+/* frames.c */
+enum model_frame_type { MODEL_FRAME_HOLE, MODEL_FRAME_RAM, MODEL_FRAME_HEAP };
+enum model_frame_type model_frame(const struct model *m, struct model_domain *d, uint64_t gfn,
+                                  uint64_t *mfn);
+uint64_t model_frames_end(const struct model_domain *d);
+int model_srat(const struct model *m, uint8_t *table, size_t size, size_t *len); /* errno value */
+
+/* foreign.c */
+uint64_t model_top_table(const struct model *m, bool other);
+void model_tables_free(struct model_port *port);
+xenforeignmemory_handle *model_fmem_handle(xc_interface *xch);
+void *model_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot, int flags,
+                 size_t pages, const xen_pfn_t *arr, int *err);
+int model_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages);
 
 /* console.c: Xen's printk() into the ring, debug key u, and the ring read */
 void model_debug_key_u(struct model *m);

@@ -121,7 +121,9 @@ be_worker(struct counting *c, uint32_t number, int fd, pid_t parent)
     sigprocmask(SIG_SETMASK, &none, NULL);
     close_all_but(fd);
     /* The parent's handle is its own: buffers are not inherited (MADV_DONTFORK). */
-    c->xen->xch = c->xen->lib.open(xen_quiet(), xen_quiet(), 0);
+    if (c->xen->lib.open) {
+        c->xen->xch = c->xen->lib.open(xen_quiet(), xen_quiet(), 0);
+    }
     if (c->xen->xch) {
         rc = xen_mapped_work(c->xen, &c->job, number, 3);
     }

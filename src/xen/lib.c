@@ -46,13 +46,12 @@ static const struct symbol ctrl_symbols[] = {
     SYMBOL("xc_readconsolering", readconsolering, true),
     SYMBOL("xc_vcpu_getaffinity", vcpu_getaffinity, true),
     SYMBOL("xc_vcpu_setaffinity", vcpu_setaffinity, true),
+    SYMBOL("xc_interface_fmem_handle", fmem_handle, true),
     SYMBOL("xc_shadow_control", shadow_control, true),
     SYMBOL("xc_get_paging_mempool_size", get_paging_mempool_size, false),
 };
 
 static const struct symbol foreign_symbols[] = {
-    SYMBOL("xenforeignmemory_open", fmem_open, true),
-    SYMBOL("xenforeignmemory_close", fmem_close, true),
     SYMBOL("xenforeignmemory_map2", map2, true),
     SYMBOL("xenforeignmemory_unmap", unmap, true),
 };
@@ -164,12 +163,13 @@ static void pause_ms(xc_interface *xch, unsigned int ms)
     nanosleep(&wait, NULL);
 }
 
-static int read_srat(void *table, size_t size, size_t *len)
+static int read_srat(xc_interface *xch, void *table, size_t size, size_t *len)
 {
     int fd = open(SRAT_PATH, O_RDONLY | O_CLOEXEC);
     int errnum = 0;
     ssize_t n = 1;
 
+    (void)xch;
     if (fd < 0) {
         return errno;
     }

@@ -43,6 +43,7 @@ struct xen_lib {
     __typeof__(&xc_readconsolering) readconsolering;
     __typeof__(&xc_vcpu_getaffinity) vcpu_getaffinity;
     __typeof__(&xc_vcpu_setaffinity) vcpu_setaffinity;
+    __typeof__(&xc_interface_fmem_handle) fmem_handle;
     __typeof__(&xc_shadow_control) shadow_control;
     __typeof__(&xc_get_paging_mempool_size) get_paging_mempool_size; /* NULL in early 4.17 builds */
 
@@ -53,13 +54,11 @@ struct xen_lib {
     void (*pause)(xc_interface *xch, unsigned int ms); /* ours: nothing is asked meanwhile */
 
     /* From libxenforeignmemory, whose interface never changed; NULL without it. */
-    __typeof__(&xenforeignmemory_open) fmem_open;
-    __typeof__(&xenforeignmemory_close) fmem_close;
     __typeof__(&xenforeignmemory_map2) map2;
     __typeof__(&xenforeignmemory_unmap) unmap;
 
     /* The firmware's SRAT: up to @size bytes into @table, *len of them.  A positive errno value. */
-    int (*srat)(void *table, size_t size, size_t *len);
+    int (*srat)(xc_interface *xch, void *table, size_t size, size_t *len);
 };
 
 /* For libraries that print to stderr unless they are given a logger. */

@@ -16,7 +16,7 @@ static bool read_srat(struct exclaim_xen *xen, struct xen_srat *srat, char *why,
 {
     uint8_t *table = malloc(SRAT_BYTES_MAX);
     size_t len = 0;
-    int errnum = table ? xen->lib.srat(table, SRAT_BYTES_MAX, &len) : ENOMEM;
+    int errnum = table ? xen->lib.srat(xen->xch, table, SRAT_BYTES_MAX, &len) : ENOMEM;
     bool ok = false;
 
     if (errnum) {

@@ -274,10 +274,7 @@ bool xen_self_open(struct exclaim_xen *xen, const struct xen_nodes *nodes, struc
     if (self->vcpus < 2) {
         return because(self, "dom0 has one vcpu, two are needed");
     }
-    self->fmem = xen->lib.fmem_open(xen_quiet(), 0);
-    if (!self->fmem) {
-        return because(self, "opening foreign memory: %s", strerror(errno));
-    }
+    self->fmem = xen->lib.fmem_handle(xen->xch);
     return make_window(self) && find_table_with_thread(self);
 }
 
@@ -286,9 +283,6 @@ void xen_self_close(struct xen_self *self)
     unmap_own(self, self->l1);
     if (self->area) {
         munmap(self->area, 2 * REGION);
-    }
-    if (self->fmem) {
-        self->xen->lib.fmem_close(self->fmem);
     }
     *self = (struct xen_self){ 0 };
 }

@@ -20,8 +20,8 @@
 struct xen_self {
     struct exclaim_xen *xen;
     const struct xen_nodes *nodes;
-    xenforeignmemory_handle *fmem;
-    uint8_t *area;               /* address space that is ours: 4 MiB, without access */
+    xenforeignmemory_handle *fmem; /* @xen's */
+    uint8_t *area;                 /* address space that is ours: 4 MiB, without access */
     uint8_t *window;             /* the 2 MiB in it that one table covers; its first page is ours */
     const volatile uint64_t *l1; /* that table */
     uint64_t own_mfn;            /* of the window's first page */

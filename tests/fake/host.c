@@ -187,7 +187,7 @@ struct model_port *host_port(const char *path)
     if (!h) {
         return NULL;
     }
-    h->port = (struct model_port){ port_take, port_give, port_close };
+    h->port = (struct model_port){ port_take, port_give, port_close, NULL };
     snprintf(h->path, sizeof(h->path), "%s", path);
     return &h->port;
 }
