@@ -30,6 +30,7 @@
 enum exclaim_number_source {
     EXCLAIM_FROM_NOWHERE = 0,
     EXCLAIM_FROM_HYPERCALL,
+    EXCLAIM_FROM_MAPPED,   /* machine pages read from dom0's page tables */
     EXCLAIM_FROM_CONSOLE,  /* debug key `u` */
     EXCLAIM_FROM_XAPI,     /* XAPI's database: may be stale */
     EXCLAIM_FROM_ESTIMATE, /* the memory model */

@@ -94,6 +94,8 @@ const char *exclaim_number_source_name(enum exclaim_number_source source)
     switch (source) {
     case EXCLAIM_FROM_HYPERCALL:
         return "hypercall";
+    case EXCLAIM_FROM_MAPPED:
+        return "mapped";
     case EXCLAIM_FROM_CONSOLE:
         return "console";
     case EXCLAIM_FROM_XAPI:
@@ -110,12 +112,13 @@ enum exclaim_number_source pool_source_of(enum exclaim_count_method method)
 {
     switch (method) {
     case EXCLAIM_COUNT_HYPERCALL:
-    case EXCLAIM_COUNT_P2M:
-    case EXCLAIM_COUNT_MAPPED: /* read and resolved by hypercalls too */
         return EXCLAIM_FROM_HYPERCALL;
+    case EXCLAIM_COUNT_MAPPED:
+        return EXCLAIM_FROM_MAPPED;
     case EXCLAIM_COUNT_CONSOLE:
         return EXCLAIM_FROM_CONSOLE;
     case EXCLAIM_COUNT_NONE:
+    case EXCLAIM_COUNT_P2M: /* no host counts that way any more */
         break;
     }
     return EXCLAIM_FROM_NOWHERE;
