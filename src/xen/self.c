@@ -3,6 +3,7 @@
 #include "self.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #define REGION  ((size_t)2 << 20) /* what one table of the lowest level covers */
 #define TRIES   400               /* with a pause of 1 ms in between */
@@ -237,6 +238,18 @@ static void *reserve(void *at, size_t size)
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0), -1, 0);
 }
 
+/* getrandom(2) is newer than some dom0's library. */
+static bool make_secret(uint8_t *at)
+{
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && read(fd, at, SECRET_BYTES) == SECRET_BYTES;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
 static bool make_window(struct xen_self *self)
 {
     uintptr_t aligned;
@@ -249,8 +262,7 @@ static bool make_window(struct xen_self *self)
     aligned = ((uintptr_t)self->area + REGION - 1) & ~(uintptr_t)(REGION - 1);
     self->window = self->area + (aligned - (uintptr_t)self->area);
     if (mprotect(self->window, EXCLAIM_PAGE_SIZE, PROT_READ | PROT_WRITE) ||
-        mlock(self->window, EXCLAIM_PAGE_SIZE) ||
-        getrandom(self->window, SECRET_BYTES, 0) != SECRET_BYTES) {
+        mlock(self->window, EXCLAIM_PAGE_SIZE) || !make_secret(self->window)) {
         return because(self, "a page of our own: %s", strerror(errno));
     }
     return true;
