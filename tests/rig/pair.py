@@ -3,6 +3,7 @@
 import socket
 import time
 
+import exclaim
 import migrate
 from cache import RigError
 from guest import Guest
@@ -37,6 +38,7 @@ class Pair:
             host.start()
         for host in self.hosts:
             host.wait_ready()
+            exclaim.begin(host)
 
     def stop(self):
         for host in self.hosts:

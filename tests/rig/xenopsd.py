@@ -8,6 +8,7 @@ import shlex
 import time
 
 from cache import RigError
+from exclaim import begin, settings
 
 REAL = "/rig/bin/emu-manager"  # dom0/emu-manager.c, what a host without us has
 OURS = "/usr/libexec/exclaim/emu-manager"
@@ -61,14 +62,14 @@ class Migration:
 def installed(pair, xenguest=False, **keys):
     """Both hosts as an administrator leaves them: our configuration (keys are the destination's) and, if wanted, xenguest with the placing object."""
     for host in pair.hosts:
-        settings = dict(keys if host is pair.dst else {}, emu_manager=REAL, xenguest="/rig/bin/xenguest")
-        host.put("".join(f"{key} = {value}\n" for key, value in settings.items()).encode(), CONF)
+        host.put(settings(**dict(keys if host is pair.dst else {}, emu_manager=REAL, xenguest="/rig/bin/xenguest")), CONF)
         host.run(f"ln -sfn {'/usr/libexec/exclaim/xenguest' if xenguest else '/rig/bin/xenguest'} {XENGUEST}")
     try:
         yield
     finally:
         for host in pair.hosts:
-            host.run(f"rm -f {CONF}; ln -sfn /rig/bin/xenguest {XENGUEST}")
+            begin(host)
+            host.run(f"ln -sfn /rig/bin/xenguest {XENGUEST}")
 
 
 def _words(manager, options):

@@ -84,7 +84,7 @@ def count_methods(pair):
                   pair.guest(host, wait=False, name=f"pv-{host.name}", type="pv", spread={0: 5000, 1: "*"})]
         for guest, methods in zip(guests, (["mapped"], ["console"])):
             for vm in (guest.name, guest.uuid, guest.domid(host)):
-                said = exclaim(host, f"count {vm}")
+                said = exclaim(host, f"count {vm} --count_console_max_pages=16777216")
                 nodes = {n["node"]: n["pages"] for n in said["nodes"]}
                 pair.check(said["exact"] and nodes == guest.counts(host)["nodes"], f"{host.name}: {said}, Xen says {guest.counts(host)}")
                 pair.check(said["method"] in methods, f"{host.name}: {guest.type} counted by {said['method']}")
