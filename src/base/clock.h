@@ -7,4 +7,7 @@
 /* The time of day in milliseconds since 1970, as people and other machines' clocks have it. */
 int64_t exclaim_now_unix_ms(void);
 
+/* Milliseconds on a clock that nobody sets: for every wait and every duration. */
+int64_t exclaim_now_ms(void);
+
 #endif

@@ -25,9 +25,13 @@
 #define COST_MAX   (512ull << 20)
 #define COST_SMALL (1ull << 20)
 
+#define TOO_DEEP (-1)
+#define NOT_JSON (-2)
+
 /*
  * A bound of the memory that a tree of @text takes.  Whatever is not inside of a string counts by
- * its mark alone, so text that is no JSON is not judged here.  Negative: nested too deeply.
+ * its mark alone, so text that is no JSON is not judged here.  Negative: nested too deeply, or NaN
+ * and Infinity, which json-c would take.
  */
 static int64_t cost(const char *text, size_t size)
 {
@@ -46,9 +50,12 @@ static int64_t cost(const char *text, size_t size)
         case '[':
             sum += text[i] == '{' ? OBJECT_BYTES : ARRAY_BYTES;
             if (++depth > DEPTH_MAX) {
-                return -1;
+                return TOO_DEEP;
             }
             break;
+        case 'N':
+        case 'I':
+            return NOT_JSON;
         case '}':
         case ']':
             depth--;
@@ -72,7 +79,10 @@ static int affordable(const char *text, size_t size, struct exclaim_error *err)
     const uint64_t limit = times < COST_MAX ? times : COST_MAX;
     const int64_t bytes = cost(text, size);
 
-    if (bytes < 0) {
+    if (bytes == NOT_JSON) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "no JSON: a number that is none");
+    }
+    if (bytes == TOO_DEEP) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
                             "no JSON that is read here: nested deeper than %d", DEPTH_MAX);
     }

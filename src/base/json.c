@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The shapes of our JSON. */
 #include "json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
 
 #define STYLE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -15,42 +21,69 @@ json_object *exclaim_json_schema(const char *verb)
     return o;
 }
 
+/* A member that there is no memory for is left out, and so is everything below it. */
+static void add(json_object *o, const char *key, json_object *value)
+{
+    if (!o || !value || json_object_object_add(o, key, value)) {
+        json_object_put(value);
+    }
+}
+
+/* Bytes that are no UTF-8 would make the whole line no JSON. */
 void exclaim_json_str(json_object *o, const char *key, const char *value)
 {
-    json_object_object_add(o, key, json_object_new_string(value));
+    const char *at = value;
+    uint32_t number;
+    size_t len;
+
+    while ((len = exclaim_utf8(at, &number))) {
+        at += len;
+    }
+    if (*at) {
+        char *copy = strdup(value);
+
+        for (char *bad = copy; bad && *bad;) {
+            len = exclaim_utf8(bad, &number);
+            *bad = len ? *bad : '?';
+            bad += len ? len : 1;
+        }
+        add(o, key, copy ? json_object_new_string(copy) : NULL);
+        free(copy);
+        return;
+    }
+    add(o, key, json_object_new_string(value));
 }
 
 void exclaim_json_u64(json_object *o, const char *key, uint64_t value)
 {
-    json_object_object_add(o, key, json_object_new_uint64(value));
+    add(o, key, json_object_new_uint64(value));
 }
 
 void exclaim_json_bool(json_object *o, const char *key, bool value)
 {
-    json_object_object_add(o, key, json_object_new_boolean(value));
+    add(o, key, json_object_new_boolean(value));
 }
 
 json_object *exclaim_json_child(json_object *o, const char *key)
 {
-    json_object *child = json_object_new_object();
-
-    json_object_object_add(o, key, child);
-    return child;
+    add(o, key, json_object_new_object());
+    return o ? json_object_object_get(o, key) : NULL;
 }
 
 json_object *exclaim_json_array(json_object *o, const char *key)
 {
-    json_object *array = json_object_new_array();
-
-    json_object_object_add(o, key, array);
-    return array;
+    add(o, key, json_object_new_array());
+    return o ? json_object_object_get(o, key) : NULL;
 }
 
 json_object *exclaim_json_item(json_object *array)
 {
     json_object *item = json_object_new_object();
 
-    json_object_array_add(array, item);
+    if (!array || !item || json_object_array_add(array, item)) {
+        json_object_put(item);
+        return NULL;
+    }
     return item;
 }
 
@@ -117,4 +150,25 @@ void exclaim_json_parts(json_object *o, const char *key, const struct exclaim_ma
 const char *exclaim_json_text(json_object *o)
 {
     return json_object_to_json_string_ext(o, STYLE);
+}
+
+int exclaim_json_write(json_object *o, FILE *to)
+{
+    const char *at = exclaim_json_text(o);
+
+    while (at && *at) {
+        uint32_t number;
+        size_t len = exclaim_utf8(at, &number);
+
+        if (!len) {
+            fputs("\\ufffd", to);
+        } else if (exclaim_is_control(number)) {
+            fprintf(to, "\\u%04" PRIx32, number);
+        } else {
+            fwrite(at, 1, len, to);
+        }
+        at += len ? len : 1;
+    }
+    fputc('\n', to);
+    return at && !ferror(to) ? 0 : -1;
 }

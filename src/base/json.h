@@ -4,6 +4,8 @@
 #ifndef EXCLAIM_JSON_H
 #define EXCLAIM_JSON_H
 
+#include <stdio.h>
+
 #include <json-c/json.h>
 
 #include <exclaim/match.h>
@@ -29,6 +31,10 @@ void exclaim_json_extents(json_object *o, const char *key, uint32_t nr_nodes,
 void exclaim_json_count(json_object *o, const struct exclaim_count *count);
 
 void exclaim_json_parts(json_object *o, const char *key, const struct exclaim_match *match);
+
+/* Writes @o as one line that no terminal obeys: what json-c leaves of controls is escaped.  -1 if
+ * it cannot be written. */
+int exclaim_json_write(json_object *o, FILE *to);
 
 /* One line without its newline, valid until @o is freed or printed again. */
 const char *exclaim_json_text(json_object *o);

@@ -41,8 +41,8 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
-    printf("domain %" PRIu32 " %s, by %s\n\n", dom->domid, dom->name,
-           exclaim_count_method_name(count->method));
+    exclaim_print("domain %" PRIu32 " %s, by %s\n\n", dom->domid, dom->name,
+                  exclaim_count_method_name(count->method));
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%" PRIu64, count->pages[n]);
@@ -54,7 +54,7 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     table_print(&t, stdout);
     table_free(&t);
     if (!count->exact) {
-        printf("\nnot exact: %s\n", count->why);
+        exclaim_print("\nnot exact: %s\n", count->why);
     }
     return 0;
 }

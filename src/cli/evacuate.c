@@ -162,7 +162,7 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     cli_plan_options(cli, &e->opt.plan);
     e->sink = (struct evac_sink){ .tell = evac_teller_tell, .arg = &teller };
     e->pool = &from.pool;
-    e->begun_ms = exclaim_now_unix_ms();
+    e->begun_ms = exclaim_now_ms();
     if (check_usage(cli, err) || (cli->apply && stop_open(&e->stop, err))) {
         free(e);
         return -1;
@@ -176,9 +176,9 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     } else {
         rc = exclaim_plan_fits(plan) ? 0 : 3;
         if (!cli->json) {
-            printf("nothing was moved: %s\n",
-                   cli->apply ? "not all can leave as they should, see --partial"
-                              : "--apply carries this out");
+            exclaim_print("nothing was moved: %s\n",
+                          cli->apply ? "not all can leave as they should, see --partial"
+                                     : "--apply carries this out");
         }
     }
 

@@ -59,8 +59,8 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     exclaim_uuid_format(res->uuid, uuid);
-    printf("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host, res->xen_version,
-           exclaim_count_method_name(res->count.method));
+    exclaim_print("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host,
+                  res->xen_version, exclaim_count_method_name(res->count.method));
     printf("max %" PRIu64 " pages, paging pool %" PRIu64 " KiB, %" PRIu32 " vCPUs\n\n",
            res->max_pages, res->paging_pool_bytes >> 10, res->vcpus);
     for (uint32_t n = 0; (res->count.exact || res->count.extra_pages) && n < res->count.nr_nodes;
@@ -74,7 +74,7 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
     table_cell(&t, "%.1f", exclaim_mib(res->count.total_pages));
     table_print(&t, stdout);
     if (!res->count.exact) {
-        printf("\nnot exact: %s\n", res->count.why);
+        exclaim_print("\nnot exact: %s\n", res->count.why);
     }
     table_free(&t);
     return 0;

@@ -72,9 +72,9 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
     if (plan->blocked) {
         const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
 
-        printf("blocked: %" PRIu32 " hosts can be upgraded, then %s cannot be emptied: %" PRIu32
-               " VMs stay\n",
-               done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays);
+        exclaim_print("blocked: %" PRIu32
+                      " hosts can be upgraded, then %s cannot be emptied: %" PRIu32 " VMs stay\n",
+                      done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays);
         return;
     }
     printf("%" PRIu32 " hosts, %" PRIu32 " moves, %" PRIu32 " of them to make room; %" PRIu32
@@ -99,12 +99,13 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
         const struct exclaim_plan_step *step = &plan->step[s];
 
         if (rolling && step->kind == EXCLAIM_STEP_EVACUATE) {
-            printf("%sstep %" PRIu32 ": empty and upgrade %s\n", s ? "\n" : "", s + 1,
-                   exclaim_pool_host_name(pool, step->host));
+            exclaim_print(s ? "\nstep %" PRIu32 ": empty and upgrade %s\n"
+                            : "step %" PRIu32 ": empty and upgrade %s\n",
+                          s + 1, exclaim_pool_host_name(pool, step->host));
         } else if (rolling) {
-            printf("\nstep %" PRIu32 ": back to %s\n", s + 1,
-                   step->host == EXCLAIM_NO_HOST ? "where they were"
-                                                 : exclaim_pool_host_name(pool, step->host));
+            exclaim_print("\nstep %" PRIu32 ": back to %s\n", s + 1,
+                          step->host == EXCLAIM_NO_HOST ? "where they were"
+                                                        : exclaim_pool_host_name(pool, step->host));
         }
         if (print_plan_step(pool, plan, s, err)) {
             return -1;

@@ -37,7 +37,9 @@ int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim
         json_object *o;
 
         if (!jread_parse(line, (size_t)len, &o, NULL)) { /* else a line cut by a full disk */
-            each(o, arg);
+            if (json_object_is_type(o, json_type_object)) {
+                each(o, arg);
+            }
             json_object_put(o);
         }
     }

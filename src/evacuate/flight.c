@@ -144,7 +144,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
         .from = e->pool->vm[vm].host,
         .to = to,
         .move = move,
-        .begun_ms = exclaim_now_unix_ms(),
+        .begun_ms = exclaim_now_ms(),
         .result = r,
     };
     if (move != NO_MOVE) {
@@ -276,7 +276,7 @@ static int land(struct evac *e, uint32_t i)
     bool success = task->state == EXCLAIM_TASK_SUCCESS;
     int rc = 0;
 
-    r->ms = exclaim_now_unix_ms() - f->begun_ms;
+    r->ms = exclaim_now_ms() - f->begun_ms;
     if (exclaim_xapi_vm(e->xapi, pool->vm[f->vm].ref, &now, &err)) {
         r->outcome = EVAC_UNKNOWN;
         snprintf(r->why, sizeof(r->why), "%.200s; where it is now: %.200s",

@@ -72,14 +72,14 @@ static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)
     if (exclaim_xapi_refresh(r->e->xapi, pool, host, err)) {
         return -1;
     }
-    r->read_ms[host] = exclaim_now_unix_ms();
+    r->read_ms[host] = exclaim_now_ms();
     return 0;
 }
 
 /* What was on its way when it was read is charged still. */
 static bool just_read(const struct round *r, uint32_t host)
 {
-    int64_t age = exclaim_now_unix_ms() - r->read_ms[host];
+    int64_t age = exclaim_now_ms() - r->read_ms[host];
 
     return r->waited_for[host] && age >= 0 && age < TARGET_OLD_MS;
 }
@@ -194,7 +194,7 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     if (still_there(r, m, err) == NEVER) {
         return NEVER;
     }
-    if (exclaim_now_unix_ms() - r->read_ms[move->from] > SOURCE_OLD_MS &&
+    if (exclaim_now_ms() - r->read_ms[move->from] > SOURCE_OLD_MS &&
         read_again(r, move->from, err)) {
         exclaim_error_wrap(err, "%s", exclaim_pool_host_name(r->e->pool, move->from));
         return NEVER;

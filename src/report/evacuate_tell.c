@@ -107,9 +107,9 @@ line(struct evac_teller *t, const struct evac *e, const char *fmt, ...)
         return;
     }
     clear_status(t);
-    printf("[%4" PRId64 " s] ", (exclaim_now_unix_ms() - e->begun_ms) / 1000);
+    printf("[%4" PRId64 " s] ", (exclaim_now_ms() - e->begun_ms) / 1000);
     va_start(ap, fmt);
-    vprintf(fmt, ap);
+    exclaim_vprint(fmt, ap);
     va_end(ap);
     putchar('\n');
     fflush(stdout);
@@ -129,7 +129,7 @@ static int put(struct evac_teller *t, const struct evac *e, json_object *o)
 {
     if (t->events && !t->lost) {
         /* On the disk before the next step: a run that dies is resumed from here. */
-        if (fprintf(t->events, "%s\n", exclaim_json_text(o)) < 0 || fflush(t->events) ||
+        if (exclaim_json_write(o, t->events) || fflush(t->events) ||
             (fdatasync(fileno(t->events)) && errno != EINVAL && errno != EROFS)) {
             t->lost = true;
             line(t, e, "events are lost: %s; no further move begins", strerror(errno));
@@ -152,8 +152,8 @@ static void status(struct evac_teller *t, const struct evac *e)
     printf("\r\033[K%" PRIu32 " of %" PRIu32 " VMs have moved, %" PRIu32 " on their way", done,
            e->planned, e->nr_flights);
     for (uint32_t i = 0; i < e->nr_flights && i < 3; i++) {
-        printf("%s%.20s %" PRIu32 " %%", i ? ", " : ": ", e->flight[i].result->name,
-               e->task[i].permille / 10);
+        exclaim_print("%s%.20s %" PRIu32 " %%", i ? ", " : ": ", e->flight[i].result->name,
+                      e->task[i].permille / 10);
     }
     fflush(stdout);
     t->status_shown = true;
@@ -339,7 +339,7 @@ static void summary_json(const struct evac *e, const char *outcome)
 
     exclaim_json_bool(o, "applied", true);
     exclaim_json_str(o, "outcome", outcome);
-    json_object_object_add(o, "ms", json_object_new_int64(exclaim_now_unix_ms() - e->begun_ms));
+    json_object_object_add(o, "ms", json_object_new_int64(exclaim_now_ms() - e->begun_ms));
     exclaim_json_u64(o, "left", e->left);
     exclaim_json_u64(o, "lost", e->lost);
     list = exclaim_json_array(o, "hosts");
@@ -393,12 +393,12 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
         counted += r->outcome == EVAC_DONE && r->counted;
         exact += r->outcome == EVAC_DONE && r->counted && r->exact;
         if (r->outcome != EVAC_DONE) {
-            printf("%s: %s: %s\n", r->name, outcome_name(r->outcome), r->why);
+            exclaim_print("%s: %s: %s\n", r->name, outcome_name(r->outcome), r->why);
         }
     }
     printf("%s: %" PRIu32 " VMs moved in %" PRId64 " s, %" PRIu32 " exact, %" PRIu32
            " not, %" PRIu32 " not checked; %" PRIu32 " left",
-           outcome, done, (exclaim_now_unix_ms() - e->begun_ms) / 1000, exact, counted - exact,
+           outcome, done, (exclaim_now_ms() - e->begun_ms) / 1000, exact, counted - exact,
            done - counted, e->left);
     if (e->lost) {
         printf(", %" PRIu32 " lost", e->lost);

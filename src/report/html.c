@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/text.h"
+
 static const char style[] =
     ":root{--ink:#1d2733;--dim:#5d6b7a;--paper:#fff;--panel:#f5f7f9;--line:#d9dfe5;--stay:#9fb3c8;"
     "--stay2:#8aa1b9;--leave:#e8963c;--kept:#3d9970;--bent:#d1495b;--blind:#8e7cc3;--held:#c3ccd5;"
@@ -56,35 +58,21 @@ static const char style[] =
     ".matrix .off{background:var(--held)}\n"
     "@media print{details:not([open])>*{display:block}.hosts{gap:6px}}";
 
-/* The length of the UTF-8 sequence at @s, 0 if there is none or it is a control. */
-static unsigned int sequence(const unsigned char *s)
+/* Length of the character if it may be shown; XML has no U+FFFE and U+FFFF. */
+static size_t shown(const char *text)
 {
-    unsigned int len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    uint32_t n;
+    size_t len = exclaim_utf8(text, &n);
 
-    if (s[0] > 0xf4 || (len == 1 && (s[0] < ' ' || s[0] == 0x7f)) ||
-        (s[0] == 0xc2 && s[1] < 0xa0)) {
-        return 0;
-    }
-    for (unsigned int i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    /* Longer than needed, surrogates, above the last character, and U+FFFE, U+FFFF. */
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
-        (s[0] == 0xef && s[1] == 0xbf && s[2] > 0xbd)) {
-        return 0;
-    }
-    return len;
+    return len && !exclaim_is_control(n) && n != 0xfffe && n != 0xffff ? len : 0;
 }
 
 void html_text(struct html_page *page, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    const char *s = text;
 
     while (*s) {
-        unsigned int len = sequence(s);
+        size_t len = shown(s);
 
         if (!len) {
             fputs("&#xfffd;", page->f);
@@ -92,7 +80,7 @@ void html_text(struct html_page *page, const char *text)
             continue;
         }
         if (len == 1 && strchr("&<>\"'", *s)) {
-            fprintf(page->f, "&#%u;", *s);
+            fprintf(page->f, "&#%d;", *s);
         } else {
             fwrite(s, 1, len, page->f);
         }

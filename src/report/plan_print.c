@@ -51,7 +51,7 @@ static void print_stays(const struct exclaim_pool *pool, const struct exclaim_pl
 
     for (uint32_t i = step->first_stay; i < step->first_stay + step->nr_stays; i++) {
         exclaim_misfit_text(pool, &plan->stay[i], text, sizeof(text));
-        printf("stays: %s\n", text);
+        exclaim_print("stays: %s\n", text);
     }
 }
 
@@ -66,7 +66,7 @@ int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *
     }
     print_stays(pool, plan, step);
     exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
-    printf("%s%s\n", step->nr_moves ? "\n" : "", text);
+    exclaim_print(step->nr_moves ? "\n%s\n" : "%s\n", text);
     return 0;
 }
 
@@ -113,11 +113,11 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
 
         exclaim_age_text(now, pool->host[h].time_unix_ms, age, sizeof(age));
         if (*pool->host[h].why) {
-            printf("note: %s: %s\n", exclaim_pool_host_name(pool, h), pool->host[h].why);
+            exclaim_print("note: %s: %s\n", exclaim_pool_host_name(pool, h), pool->host[h].why);
         }
         if (pool->host[h].time_unix_ms && now - pool->host[h].time_unix_ms > OLD_MS) {
-            printf("note: %s was read %s ago: much may have changed\n",
-                   exclaim_pool_host_name(pool, h), age);
+            exclaim_print("note: %s was read %s ago: much may have changed\n",
+                          exclaim_pool_host_name(pool, h), age);
         }
     }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
@@ -154,8 +154,8 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
         }
     }
     if (inexact) {
-        printf("note: %" PRIu32 " VMs are not counted exactly, %s among them: %s\n", inexact,
-               exclaim_pool_vm_name(pool, first), pool->vm[first].why);
+        exclaim_print("note: %" PRIu32 " VMs are not counted exactly, %s among them: %s\n", inexact,
+                      exclaim_pool_vm_name(pool, first), pool->vm[first].why);
     }
 }
 

@@ -307,7 +307,7 @@ static void print_changes(const struct preflight *p)
             continue; /* the smallest goes first */
         }
         exclaim_change_text(p->pool, &r->change[i], text, sizeof(text));
-        printf("would help: %s\n", text);
+        exclaim_print("would help: %s\n", text);
     }
 }
 
@@ -328,7 +328,7 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     printf("\npages of 4 KiB\n");
     for (uint32_t i = 0; i < together->nr_stays; i++) {
         exclaim_misfit_text(pool, &together->stay[i], text, sizeof(text));
-        printf("stays: %s\n", text);
+        exclaim_print("stays: %s\n", text);
     }
     print_changes(p);
     print_gaps(p->pool, p->time_unix_ms);
@@ -340,13 +340,13 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
                exclaim_guarantee_name(p->least));
     }
     if (p->not_held) {
-        printf("not held: %s\n", p->not_held);
+        exclaim_print("not held: %s\n", p->not_held);
     }
     exclaim_plan_proof_text(pool, &together->step[0].proof, text, sizeof(text));
-    printf("%s: %s\n",
-           p->fits              ? "fits"
-           : together->nr_stays ? "does not fit"
-                                : "fits, but not as asked",
-           text);
+    exclaim_print("%s: %s\n",
+                  p->fits              ? "fits"
+                  : together->nr_stays ? "does not fit"
+                                       : "fits, but not as asked",
+                  text);
     return 0;
 }

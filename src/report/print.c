@@ -4,12 +4,44 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../base/json.h"
+#include "../base/text.h"
+
+void exclaim_vprint(const char *fmt, va_list ap)
+{
+    const size_t before = strspn(fmt, "\n");
+    size_t after = 0, len = strlen(fmt);
+    char *line;
+
+    while (after < len - before && fmt[len - 1 - after] == '\n') {
+        after++;
+    }
+    if (vasprintf(&line, fmt, ap) < 0) {
+        fputs("(no memory)\n", stdout);
+        return;
+    }
+    len = strlen(line);
+    line[len - after] = '\0';
+    printf("%.*s%s%.*s", (int)before, "\n\n\n\n", exclaim_clean(line + before), (int)after,
+           "\n\n\n\n");
+    free(line);
+}
+
+void exclaim_print(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    exclaim_vprint(fmt, ap);
+    va_end(ap);
+}
 
 void exclaim_json_print(struct json_object *o)
 {
-    puts(exclaim_json_text(o));
+    exclaim_json_write(o, stdout);
     json_object_put(o);
 }
 

@@ -3,10 +3,18 @@
 #ifndef EXCLAIM_PRINT_H
 #define EXCLAIM_PRINT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct json_object;
+
+/*
+ * printf() of one line, for texts that others wrote: all of it is cleaned but for the line breaks
+ * that @fmt begins and ends with.  There are none inside of it.
+ */
+void exclaim_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void exclaim_vprint(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /* Prints @o on one line and frees it. */
 void exclaim_json_print(struct json_object *o);

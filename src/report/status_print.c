@@ -153,8 +153,8 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
     }
     printf("\nclaims outside of migrations: %" PRIu32 "\n", st->nr_leftovers);
     for (uint32_t i = 0; i < st->nr_leftovers; i++) {
-        printf("  domain %" PRIu32 " %s: %" PRIu64 " pages\n", st->leftover[i].domid,
-               st->leftover[i].name, st->leftover[i].outstanding_pages);
+        exclaim_print("  domain %" PRIu32 " %s: %" PRIu64 " pages\n", st->leftover[i].domid,
+                      st->leftover[i].name, st->leftover[i].outstanding_pages);
     }
     if (st->ended) {
         printf("\n%" PRIu32 " entries of ended processes: the next migration removes them\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "table.h"
+#include "../base/text.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -73,6 +74,7 @@ void table_cell(struct table *t, const char *fmt, ...)
         mark_cut(t->cell[t->rows - 1][t->column]);
     }
     va_end(ap);
+    exclaim_clean(t->cell[t->rows - 1][t->column]);
     t->column = (t->column + 1) % t->columns;
 }
 

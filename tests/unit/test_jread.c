@@ -88,6 +88,18 @@ static void real_shapes(void **state)
     taken("[[],[],{}]\n", 11);
 }
 
+/* What json-c would take and no other program does. */
+static void no_numbers(void **state)
+{
+    static const char *const texts[] = { "{\"a\":NaN}", "[Infinity]", "[-Infinity]" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        refused(texts[i], strlen(texts[i]), "no JSON");
+    }
+    taken("[\"NaN Infinity\"]", 16);
+}
+
 static void deep(void **state)
 {
     char text[200];
@@ -123,10 +135,8 @@ static void cut_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(too_much),
-        cmocka_unit_test(real_shapes),
-        cmocka_unit_test(deep),
-        cmocka_unit_test(cut_off),
+        cmocka_unit_test(too_much), cmocka_unit_test(real_shapes), cmocka_unit_test(no_numbers),
+        cmocka_unit_test(deep),     cmocka_unit_test(cut_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a coordinator and its members answer, of any bytes: a pool that keeps its rules, tasks that
+ * end, or one line that says why not.  The client runs as it is, but for the bytes' way: the input
+ * is the answers one behind the other, with a zero byte between them.
+ *   fuzz_xapi -max_total_time=60 corpus/fuzz_xapi
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "xapi/client.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+    const uint8_t *at, *end;
+    unsigned int calls;
+} answers;
+
+/* In the place of src/xapi/http.c. */
+void http_run(struct exclaim_xapi *xapi, struct http_request *request, uint32_t nr,
+              void (*done)(void *arg, uint32_t i), void *arg)
+{
+    static const char login[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"OpaqueRef:session\"}";
+
+    (void)xapi;
+    for (uint32_t i = 0; i < nr; i++) {
+        const uint8_t *from = answers.at, *zero;
+        size_t len = (size_t)(answers.end - from);
+
+        if (strstr(request[i].body, "login_with_password") ||
+            strstr(request[i].body, "session.logout")) {
+            from = (const uint8_t *)login;
+            len = sizeof(login) - 1;
+        } else if (len) {
+            zero = memchr(from, '\0', len);
+            len = zero ? (size_t)(zero - from) : len;
+            answers.at += len + (zero != NULL);
+        }
+        request[i].sent = true;
+        request[i].answer = len && answers.calls++ < 1000 ? malloc(len + 1) : NULL;
+        if (request[i].answer) {
+            memcpy(request[i].answer, from, len);
+            request[i].answer[len] = '\0';
+            request[i].answer_len = len;
+        } else {
+            request[i].failed = true;
+            exclaim_fail(&request[i].err, EXCLAIM_ERR_SYSTEM, 0, "no answer");
+        }
+        done(arg, i);
+    }
+}
+
+static bool out_of_answers(void *arg)
+{
+    (void)arg;
+    return answers.at == answers.end || answers.calls >= 1000;
+}
+
+static void check_error(const struct exclaim_error *err)
+{
+    if (!err->text[0] || err->kind == EXCLAIM_OK || strpbrk(err->text, "\n\r\x1b\x7f") ||
+        strstr(err->text, "\xc2\x9b")) {
+        abort();
+    }
+}
+
+static void check_pool(const struct exclaim_pool *pool)
+{
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        const struct exclaim_pool_vm *vm = &pool->vm[v];
+        uint64_t sum = 0;
+
+        for (uint32_t n = 0; n < vm->nr_nodes; n++) {
+            sum += vm->pages[n];
+        }
+        if ((vm->host >= pool->nr_hosts && vm->host != EXCLAIM_NO_HOST) ||
+            vm->total_pages > EXCLAIM_PAGES_MAX || (vm->nr_nodes && sum != vm->total_pages)) {
+            abort();
+        }
+    }
+}
+
+static void use(struct exclaim_xapi *xapi)
+{
+    struct exclaim_xapi_task task[2] = { { "OpaqueRef:t1", EXCLAIM_TASK_PENDING, 0, "", { 0 } },
+                                         { "OpaqueRef:t2", EXCLAIM_TASK_PENDING, 0, "", { 0 } } };
+    struct exclaim_error err = { 0 };
+    struct exclaim_xapi_vm vm;
+    struct exclaim_pool pool;
+    uint32_t changed;
+
+    if (exclaim_xapi_snapshot(xapi, &pool, &err)) {
+        check_error(&err);
+    } else {
+        check_pool(&pool);
+        if (pool.nr_hosts && exclaim_xapi_refresh(xapi, &pool, 0, &err)) {
+            check_error(&err);
+        }
+        check_pool(&pool);
+        exclaim_pool_free(&pool);
+    }
+    for (int i = 0; i < 3 && !out_of_answers(NULL); i++) {
+        err = (struct exclaim_error){ 0 };
+        if (exclaim_xapi_wait(xapi, task, 2, 1, &changed, &err)) {
+            check_error(&err);
+        }
+        err = (struct exclaim_error){ 0 };
+        if (exclaim_xapi_vm(xapi, "OpaqueRef:v", &vm, &err)) {
+            check_error(&err);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct exclaim_xapi_options opt = { .server = "/socket", .stop = out_of_answers };
+    struct exclaim_error err = { 0 };
+    struct exclaim_xapi *xapi;
+
+    answers.at = data;
+    answers.end = data + size;
+    answers.calls = 0;
+    if (exclaim_xapi_open(&opt, &xapi, &err)) {
+        abort();
+    }
+    use(xapi);
+    exclaim_xapi_close(xapi);
+    return 0;
+}
