@@ -22,6 +22,7 @@
  * the real manager's own; 3 when policy `strict` refuses before the first page; 5 when the real
  * manager cannot be started or the stream was spoilt half-way through the record.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,9 +30,13 @@
 #include <exclaim/child.h>
 #include <exclaim/log.h>
 
+#include "../src/base/stack.h"
 #include "../src/toolstack/emu_supervise.h"
 
 #define HOOK "emu-manager"
+
+/* What a toolstack gets to read one line. */
+#define SAY_MS 5000
 
 static int run_real(const char *path, char **argv)
 {
@@ -43,17 +48,49 @@ static int run_real(const char *path, char **argv)
 /* There is no manager that could. */
 static int say_error(const struct emu_args *args, const char *text)
 {
+    struct pollfd p = { .fd = args->control_out, .events = POLLOUT };
     char line[128];
     int len = snprintf(line, sizeof(line), "error:%.*s\n", (int)sizeof(line) - 8, text);
 
     exclaim_log(LOG_ERR, "%s", text);
-    if (args->known && write(args->control_out, line, (size_t)len) != len) {
+    if (args->known && poll(&p, 1, SAY_MS) > 0 &&
+        write(args->control_out, line, (size_t)len) != len) {
         exclaim_log(LOG_ERR, "write to control descriptor %d: %m", args->control_out);
     }
     return 5;
 }
 
-int main(int argc, char **argv)
+/* Standing in between is not possible: the real manager alone, or nothing under `strict`. */
+static int without_us(const struct emu_args *args, const struct exclaim_config *config,
+                      const char *why, const char *path, char **argv)
+{
+    if (args->known && !args->save && !emu_not_ours(args) &&
+        config->policy == EXCLAIM_POLICY_STRICT) {
+        say_error(args, why);
+        return 3;
+    }
+    exclaim_log(LOG_ERR, "domain %u: %s: handed to %s", args->domid, why, path);
+    return run_real(path, argv);
+}
+
+static int without_room(int argc, char **argv)
+{
+    struct exclaim_error err = { 0 };
+    struct exclaim_config config;
+    struct emu_args args;
+    char path[512];
+    bool lost;
+
+    emu_parse_args(argc, argv, &args);
+    exclaim_config_load_hook(&config, &lost, &err);
+    if (exclaim_find_emu_manager(&config, path, sizeof(path), &err)) {
+        return say_error(&args, err.text);
+    }
+    argv[0] = path;
+    return without_us(&args, &config, "no memory for the stack", path, argv);
+}
+
+__attribute__((noinline)) static int hook(int argc, char **argv)
 {
     struct exclaim_inherited inherited;
     struct exclaim_error err = { 0 };
@@ -66,7 +103,6 @@ int main(int argc, char **argv)
     };
 
     exclaim_inherited_fds(&inherited);
-    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
     emu_parse_args(argc, argv, &args);
     exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
                          args.domid);
@@ -88,11 +124,16 @@ int main(int argc, char **argv)
         exclaim_session_report(&s);
     }
     if (emu_supervise(&s, &start, &code, &status, &err)) {
-        exclaim_log(LOG_ERR, "domain %u: %s: handed to %s", args.domid, err.text, path);
-        return run_real(path, argv);
+        return without_us(&args, &s.config, err.text, path, argv);
     }
     if (code >= 0) {
         return code;
     }
     exclaim_child_mirror(status);
+}
+
+int main(int argc, char **argv)
+{
+    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
+    return exclaim_stack_ready() ? hook(argc, argv) : without_room(argc, argv);
 }

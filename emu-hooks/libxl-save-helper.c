@@ -30,6 +30,7 @@
 #include <exclaim/session.h>
 
 #include "../src/base/output.h"
+#include "../src/base/stack.h"
 #include "../src/toolstack/libxl.h"
 
 #define HOOK "libxl-save-helper"
@@ -128,10 +129,14 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     setup.entry = s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL;
     start = exclaim_session_now();
     if (exclaim_child_start(path, argv, &setup, &pid, &err)) {
-        exclaim_say("%s", err.text);
-        exclaim_dest_restored(s, false);
+        exclaim_dest_not_started(s, &err);
         exclaim_session_report(s);
-        return 5;
+        exclaim_session_close(s);
+        if (s->report.outcome == EXCLAIM_OUTCOME_REFUSED) {
+            exclaim_say("refused: %s", s->report.error);
+            return 3;
+        }
+        return run_real(path, argv);
     }
     exclaim_child_detach(inherited);
     if (exclaim_child_wait(pid, &status, affinity ? tick : NULL, s, TICK_MS, &err)) {
@@ -144,7 +149,31 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     exclaim_child_mirror(status);
 }
 
-int main(int argc, char **argv)
+/* There is no room to do anything: libxl's own helper alone, or nothing under `strict`. */
+static int without_us(int argc, char **argv)
+{
+    struct exclaim_error err = { 0 };
+    struct exclaim_config config;
+    struct libxl_args args;
+    char path[512];
+    bool lost;
+
+    libxl_parse_args(argc, argv, &args);
+    exclaim_config_load_hook(&config, &lost, &err);
+    if (args.known && !args.save && !not_ours(&args) && config.policy == EXCLAIM_POLICY_STRICT) {
+        exclaim_say("refused: no memory for the stack");
+        return 3;
+    }
+    if (exclaim_find_save_helper(&config, path, sizeof(path), &err)) {
+        exclaim_say("%s", err.text);
+        return 5;
+    }
+    exclaim_log(LOG_ERR, "domain %u: no memory for the stack: handed to %s", args.domid, path);
+    argv[0] = path;
+    return run_real(path, argv);
+}
+
+__attribute__((noinline)) static int hook(int argc, char **argv)
 {
     struct exclaim_inherited inherited;
     struct exclaim_error err = { 0 };
@@ -153,7 +182,6 @@ int main(int argc, char **argv)
     char path[512];
 
     exclaim_inherited_fds(&inherited);
-    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
     libxl_parse_args(argc, argv, &args);
     exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
                          args.domid);
@@ -172,4 +200,10 @@ int main(int argc, char **argv)
         return run_real(path, argv);
     }
     return args.save ? save(&s, &args, path, argv) : restore(&s, &args, &inherited, path, argv);
+}
+
+int main(int argc, char **argv)
+{
+    exclaim_log_open("exclaim-" HOOK, LOG_INFO);
+    return exclaim_stack_ready() ? hook(argc, argv) : without_us(argc, argv);
 }

@@ -94,6 +94,10 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
  * placed. */
 bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size);
 
+/* The emulator could not be started with what it needs, for want of memory or processes: gives back
+ * what was prepared.  The outcome is REFUSED under `strict`, else the emulator may go on alone. */
+void exclaim_dest_not_started(struct exclaim_session *s, const struct exclaim_error *why);
+
 /* While the emulator runs, every few milliseconds: placement by affinity needs it. */
 void exclaim_dest_tick(struct exclaim_session *s);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <exclaim/child.h>
@@ -14,7 +15,11 @@
 #include "fault.h"
 #include "layout.h"
 #include "placement.h"
+#include "reserve.h"
 #include "reason.h"
+
+#define RELEASE_TRIES    3
+#define RELEASE_PAUSE_NS 20000000L
 
 static void read_entry(struct exclaim_session *s, bool *result)
 {
@@ -69,16 +74,49 @@ static void check_ledger(struct exclaim_session *s)
     }
 }
 
+/* Want of memory passes, and nobody else would release what is claimed. */
+static bool passes(const struct exclaim_error *err, int tries)
+{
+    const struct timespec pause = { .tv_nsec = RELEASE_PAUSE_NS };
+
+    if (tries >= RELEASE_TRIES || (err->errnum != ENOMEM && err->errnum != EAGAIN)) {
+        return false;
+    }
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+static int look_again(struct exclaim_session *s, struct exclaim_domain *dom,
+                      struct exclaim_error *err)
+{
+    int rc, tries = 0;
+
+    do {
+        rc = exclaim_hv_domain(s->hv, s->dom.domid, dom, err);
+    } while (rc && passes(err, ++tries));
+    return rc;
+}
+
+static int claim_nothing(struct exclaim_session *s, struct exclaim_error *err)
+{
+    const struct exclaim_claim none = { .kind = EXCLAIM_CLAIM_NONE };
+    int rc, tries = 0;
+
+    do {
+        rc = s->hv->ops->claim(s->hv, s->dom.domid, &none, err);
+    } while (rc && passes(err, ++tries));
+    return rc;
+}
+
 /* Leftovers keep memory from others, and up to Xen 4.20.2 grow with every page that a balloon
  * driver gives back; so they go before the guest runs. */
 static void release(struct exclaim_session *s)
 {
-    const struct exclaim_claim none = { .kind = EXCLAIM_CLAIM_NONE };
     const int64_t start = exclaim_session_now();
     struct exclaim_error err = { 0 };
     struct exclaim_domain dom;
 
-    if (exclaim_hv_domain(s->hv, s->dom.domid, &dom, &err)) {
+    if (look_again(s, &dom, &err)) {
         if (err.errnum != ESRCH) { /* a domain that is gone has no claim */
             exclaim_log(LOG_ERR, "domain %u: claimed pages may be left: %s", s->dom.domid,
                         err.text);
@@ -88,7 +126,7 @@ static void release(struct exclaim_session *s)
     }
     if (!dom.outstanding_pages) {
         /* all of it was used */
-    } else if (s->hv->ops->claim(s->hv, s->dom.domid, &none, &err)) {
+    } else if (claim_nothing(s, &err)) {
         exclaim_log(LOG_ERR, "domain %u: %" PRIu64 " claimed pages are left: %s", s->dom.domid,
                     dom.outstanding_pages, err.text);
         snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
@@ -118,6 +156,14 @@ void exclaim_dest_restored(struct exclaim_session *s, bool result)
     if (s->report.outcome == EXCLAIM_OUTCOME_PASSED) {
         s->report.outcome = result ? EXCLAIM_OUTCOME_DONE : EXCLAIM_OUTCOME_FAILED;
     }
+}
+
+void exclaim_dest_not_started(struct exclaim_session *s, const struct exclaim_error *why)
+{
+    exclaim_dest_restored(s, false);
+    s->report.outcome = EXCLAIM_OUTCOME_PASSED;
+    s->report.claimed_pages = 0;
+    (void)dest_settle(s, "start", why);
 }
 
 /* A page that is mapped takes as long as so many that are walked. */

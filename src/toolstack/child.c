@@ -17,6 +17,8 @@
 
 #include "../reserve/ledger_map.h"
 
+#define FD_LOOK_MAX 4096
+
 static const int handed_on[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 
 static void handled_signals(sigset_t *set)
@@ -30,10 +32,18 @@ static void handled_signals(sigset_t *set)
 
 void exclaim_inherited_fds(struct exclaim_inherited *inherited)
 {
+    const int most = sizeof(inherited->fd) / sizeof(inherited->fd[0]);
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *entry;
 
     inherited->nr = 0;
+    /* Without /proc, memory or a descriptor for it: one that is kept open by mistake would keep a
+     * toolstack waiting for its end. */
+    for (int fd = 3; !dir && fd < FD_LOOK_MAX && inherited->nr < (uint32_t)most; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
+            inherited->fd[inherited->nr++] = fd;
+        }
+    }
     while (dir && (entry = readdir(dir))) {
         int fd = atoi(entry->d_name); /* "." and ".." become 0 */
 
@@ -53,9 +63,55 @@ static bool put_fd(int ours, int its)
     return ours == its ? !fcntl(ours, F_SETFD, 0) : dup2(ours, its) == its;
 }
 
+#define ENV_MAX 1024u
+
+/* A child's environment: ours, with the object to be loaded.  On the stack: nothing can fail but
+ * for its size, and that is known before there is a child. */
+struct environment {
+    char *list[ENV_MAX + 1];
+    char preload[1100], place[128];
+};
+
+static bool is_var(const char *entry, const char *name)
+{
+    const size_t len = strlen(name);
+
+    return !strncmp(entry, name, len) && entry[len] == '=';
+}
+
+static int make_environment(const struct exclaim_child_setup *setup, struct environment *env,
+                            struct exclaim_error *err)
+{
+    const char *others = getenv("LD_PRELOAD");
+    size_t nr = 0;
+
+    for (char **e = environ; *e; e++) {
+        if (setup->preload && (is_var(*e, "LD_PRELOAD") || is_var(*e, EXCLAIM_PLACE_ENV))) {
+            continue;
+        }
+        if (nr + 2 >= ENV_MAX) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, E2BIG, "environment");
+        }
+        env->list[nr++] = *e;
+    }
+    if (setup->preload) {
+        if (snprintf(env->preload, sizeof(env->preload), "LD_PRELOAD=%s%s%s", setup->preload,
+                     others && *others ? " " : "",
+                     others ? others : "") >= (int)sizeof(env->preload) ||
+            snprintf(env->place, sizeof(env->place), EXCLAIM_PLACE_ENV "=%s", setup->place) >=
+                (int)sizeof(env->place)) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, E2BIG, "environment: LD_PRELOAD");
+        }
+        env->list[nr++] = env->preload;
+        env->list[nr++] = env->place;
+    }
+    env->list[nr] = NULL;
+    return 0;
+}
+
 /* In the child: only calls that may fail without harm, then exec. */
 static void become(const char *path, char *const *argv, const struct exclaim_child_setup *setup,
-                   pid_t parent, const sigset_t *old)
+                   const struct environment *env, pid_t parent, const sigset_t *old)
 {
     /* Our death must end the restore: nobody else would release its claim and ledger entry. */
     if (!setup->outlives) {
@@ -72,18 +128,8 @@ static void become(const char *path, char *const *argv, const struct exclaim_chi
             _exit(127);
         }
     }
-    if (setup->preload) {
-        const char *others = getenv("LD_PRELOAD");
-        char list[1024];
-
-        if (snprintf(list, sizeof(list), "%s%s%s", setup->preload, others && *others ? " " : "",
-                     others ? others : "") >= (int)sizeof(list) ||
-            setenv("LD_PRELOAD", list, 1) || setenv(EXCLAIM_PLACE_ENV, setup->place, 1)) {
-            _exit(127);
-        }
-    }
     sigprocmask(SIG_SETMASK, old, NULL);
-    execv(path, argv);
+    execve(path, argv, env->list);
     _exit(127);
 }
 
@@ -93,8 +139,13 @@ int exclaim_child_start(const char *path, char *const *argv,
 {
     static const struct exclaim_child_setup nothing;
     const pid_t self = getpid();
+    struct environment env;
     sigset_t set, old;
 
+    setup = setup ? setup : &nothing;
+    if (make_environment(setup, &env, err)) {
+        return -1;
+    }
     handled_signals(&set);
     /* An inherited SIG_IGN would have the kernel reap the child behind our back. */
     signal(SIGCHLD, SIG_DFL);
@@ -109,7 +160,7 @@ int exclaim_child_start(const char *path, char *const *argv,
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, saved, "start %s", path);
     }
     if (!*pid) {
-        become(path, argv, setup ? setup : &nothing, self, &old);
+        become(path, argv, setup, &env, self, &old);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,8 +35,11 @@ static bool is_self(const char *path)
 {
     struct stat self, other;
 
-    return !stat("/proc/self/exe", &self) && !stat(path, &other) && self.st_dev == other.st_dev &&
-           self.st_ino == other.st_ino;
+    /* Without /proc by the name that we were started with: never to start ourselves for ever. */
+    const char *name = (const char *)getauxval(AT_EXECFN); // NOLINT(performance-no-int-to-ptr)
+
+    return (!stat("/proc/self/exe", &self) || (name && !stat(name, &self))) &&
+           !stat(path, &other) && self.st_dev == other.st_dev && self.st_ino == other.st_ino;
 }
 
 static bool usable(const char *path)

@@ -129,6 +129,16 @@ int host_create(const char *path, const struct model_config *config)
     return rc;
 }
 
+/* The hypervisor's own memory is not the hook's: none of it is made to fail (failmalloc.c). */
+__attribute__((weak)) void failmalloc_pause(int paused);
+
+static void own_memory(int paused)
+{
+    if (failmalloc_pause) {
+        failmalloc_pause(paused);
+    }
+}
+
 struct model *host_lock(const char *path, int *lock)
 {
     struct model *m;
@@ -137,8 +147,10 @@ struct model *host_lock(const char *path, int *lock)
     if (*lock < 0) {
         return NULL;
     }
+    own_memory(1);
     m = get(path);
     if (!m) {
+        own_memory(0);
         close(*lock);
     }
     return m;
@@ -150,6 +162,7 @@ void host_unlock(const char *path, struct model *m, int lock)
         fake_note("failures", "host %s: %s", path, strerror(errno));
     }
     model_free_all(m);
+    own_memory(0);
     close(lock);
 }
 

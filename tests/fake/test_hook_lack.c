@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The libxl hook over the model, in want of everything: each allocation fails once, all from one on
+ * fail, no descriptor is left, the address space is full, /proc is missing.  Under `prefer` libxl's
+ * own helper runs once all the same, under `strict` it runs with all that was asked or not at all;
+ * and nothing stays claimed.
+ */
+#include "scene.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <exclaim/ledger.h>
+#include <exclaim/record.h>
+
+#include "base/output.h"
+#include "host.h"
+
+#define DOMID  1u
+#define PAGES0 600u
+#define PAGES1 300u
+
+static char dir[64], model[96], mark[96], seen[96], lock_dir[96];
+static uint8_t stream[EXCLAIM_PREFIX_MAX];
+static size_t stream_len;
+
+struct lack {
+    bool save, strict;
+    long fail_at, fail_more; /* fail_at -1: none */
+    rlim_t fds, space;       /* 0: as many as ever */
+    bool no_proc;
+};
+
+static void make_stream(const uint8_t uuid[EXCLAIM_UUID_BYTES])
+{
+    static struct exclaim_reservation r;
+    struct exclaim_error err = { 0 };
+
+    memcpy(r.uuid, uuid, sizeof(r.uuid));
+    r.count.nr_nodes = 2;
+    r.count.pages[0] = PAGES0;
+    r.count.pages[1] = PAGES1;
+    r.count.total_pages = PAGES0 + PAGES1;
+    r.count.exact = true;
+    r.count.method = EXCLAIM_COUNT_CONSOLE;
+    r.max_pages = PAGES0 + PAGES1 + 50;
+    r.vcpus = 1;
+    strcpy(r.source_host, "source");
+    if (exclaim_prefix_encode(&r, EXCLAIM_GUEST_HVM, 4, 17, stream, sizeof(stream), &stream_len,
+                              &err)) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static void make_host(void)
+{
+    const struct model_config config = { .generation = MODEL_4_17,
+                                         .nr_nodes = 2,
+                                         .node = { { .pages = 60000 }, { .pages = 60000 } } };
+    struct model_domain_config domain = { .nr_vcpus = 1, .hvm = true };
+    struct model *m;
+    int lock;
+
+    domain.uuid[0] = 0x77;
+    remove(model);
+    assert_int_equal(host_create(model, &config), 0);
+    m = host_lock(model, &lock);
+    assert_non_null(m);
+    model_create(m, DOMID, &domain);
+    model_set_max(m, DOMID, PAGES0 + PAGES1 + 100);
+    host_unlock(model, m, lock);
+    make_stream(domain.uuid);
+}
+
+static void configure(bool strict)
+{
+    char text[1024], path[96];
+
+    snprintf(path, sizeof(path), "%s/conf", dir);
+    snprintf(text, sizeof(text),
+             "policy = %s\nheadroom_pages = 0\nlock_dir = %s\nreport_file = %s/reports\n"
+             "libxl_save_helper = %s\nplace_object = %s\npeek_timeout_ms = 2000\n",
+             strict ? "strict" : "prefer", lock_dir, dir, program("PLAIN_HELPER"),
+             program("EXCLAIM_PLACE_SO"));
+    put_text(path, text);
+    setenv("EXCLAIM_CONF", path, 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    make_dir(dir);
+    snprintf(model, sizeof(model), "%s/model", dir);
+    snprintf(mark, sizeof(mark), "%s/mark", dir);
+    snprintf(seen, sizeof(seen), "%s/seen", dir);
+    snprintf(lock_dir, sizeof(lock_dir), "%s/lock", dir);
+    setenv("EXCLAIM_MODEL", model, 1);
+    setenv("MARK", mark, 1);
+    make_host();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    drop_dir(dir);
+    return 0;
+}
+
+static void limit(int what, rlim_t value)
+{
+    const struct rlimit l = { value, value };
+
+    if (value && setrlimit(what, &l)) {
+        _exit(120);
+    }
+}
+
+/* In the child; the stream is stdin, for a table that is as good as full. */
+static void become_hook(const struct lack *lack, int fd)
+{
+    char number[32];
+    int null = open("/dev/null", O_RDWR);
+
+    alarm(60);
+    dup2(fd, 0);
+    dup2(null, 1);
+    dup2(null, 2);
+    exclaim_close_from(3); /* what the test was started with */
+    if (lack->no_proc &&
+        (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+         mount("none", "/proc", "tmpfs", 0, NULL))) {
+        _exit(121);
+    }
+    if (lack->fail_at >= 0) {
+        snprintf(number, sizeof(number), "%ld", lack->fail_at);
+        setenv("FAIL_AT", number, 1);
+        snprintf(number, sizeof(number), "%ld", lack->fail_more);
+        setenv("FAIL_MORE", number, 1);
+        setenv("FAIL_SEEN", seen, 1);
+        setenv("LD_PRELOAD", program("FAILMALLOC"), 1);
+    }
+    limit(RLIMIT_NOFILE, lack->fds);
+    limit(RLIMIT_AS, lack->space);
+    if (lack->save) {
+        execl(program("HOOK_MODEL_BIN"), "libxl-save-helper", "--save-domain", "0", "-1", "1", "1",
+              "0", "0", (char *)NULL);
+    } else {
+        execl(program("HOOK_MODEL_BIN"), "libxl-save-helper", "--restore-domain", "0", "-1", "1",
+              "1", "0", "2", "0", "0", "0", (char *)NULL);
+    }
+    _exit(122);
+}
+
+/* The hook's exit code; 1000 + number for a signal.  *ran is what the helper said, "" if nothing.
+ */
+static int hook(const struct lack *lack, char ran[8])
+{
+    int fd[2], status;
+    pid_t pid;
+    char *said;
+
+    remove(mark);
+    remove(seen);
+    configure(lack->strict);
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    if (!lack->save) {
+        assert_int_equal(write(fd[1], stream, stream_len), stream_len);
+    }
+    pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        become_hook(lack, fd[lack->save]);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    close(fd[0]);
+    close(fd[1]);
+    said = access(mark, F_OK) ? NULL : get_file(mark, NULL);
+    snprintf(ran, 8, "%.7s", said ? said : "");
+    free(said);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* No page is claimed and no entry counts. */
+static void assert_nothing_left(const char *where)
+{
+    struct exclaim_room room = { .nr_nodes = 2 };
+    struct exclaim_error err = { 0 };
+    struct exclaim_ledger *ledger;
+    struct model_view view;
+    struct model *m;
+    int lock;
+
+    m = host_lock(model, &lock);
+    assert_non_null(m);
+    model_view(m, DOMID, &view);
+    host_unlock(model, m, lock);
+    if (view.outstanding) {
+        fail_msg("%s: %" PRIu64 " pages are left claimed", where, view.outstanding);
+    }
+    if (access(lock_dir, F_OK)) {
+        return;
+    }
+    assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
+    exclaim_ledger_charge(ledger, NULL, false, &room);
+    exclaim_ledger_close(ledger);
+    if (room.claimed[0] || room.claimed[1]) {
+        fail_msg("%s: the ledger owes %" PRIu64 " and %" PRIu64 " pages", where, room.claimed[0],
+                 room.claimed[1]);
+    }
+}
+
+static void assert_as_asked(const struct lack *lack, const char *where)
+{
+    char ran[8];
+    int code = hook(lack, ran);
+
+    if (lack->strict && !lack->save) {
+        /* All that was asked, or a refusal. */
+        if (strcmp(ran, "p") ? ran[0] || !code : code) {
+            fail_msg("strict, %s: exit %d, the helper ran \"%s\"", where, code, ran);
+        }
+    } else if (code || strlen(ran) != 1) {
+        fail_msg("prefer, %s: exit %d, the helper ran \"%s\"", where, code, ran);
+    }
+    assert_nothing_left(where);
+}
+
+static void every_allocation(bool save, bool strict, long more)
+{
+    char where[80];
+    long at = 0;
+
+    for (;; at++) {
+        const struct lack lack = {
+            .save = save, .strict = strict, .fail_at = at, .fail_more = more
+        };
+
+        snprintf(where, sizeof(where), "%s, allocation %ld%s", save ? "save" : "restore", at,
+                 more ? " and all after it" : "");
+        assert_as_asked(&lack, where);
+        if (access(seen, F_OK)) {
+            break;
+        }
+    }
+    print_message("%s: %ld allocations\n", save ? "save" : "restore", at);
+    assert_true(at > 5); /* or nothing was tried */
+}
+
+static void memory_save(void **state)
+{
+    (void)state;
+    every_allocation(true, false, 0);
+    every_allocation(true, false, -1);
+}
+
+static void memory_restore(void **state)
+{
+    (void)state;
+    every_allocation(false, false, 0);
+    every_allocation(false, false, -1);
+}
+
+static void memory_strict(void **state)
+{
+    (void)state;
+    every_allocation(false, true, 0);
+    every_allocation(false, true, -1);
+}
+
+static void descriptors(void **state)
+{
+    char where[40];
+
+    (void)state;
+    /* With three the loader itself has none for the hook's libraries. */
+    for (rlim_t fds = 4; fds < 24; fds++) {
+        for (int kind = 0; kind < 3; kind++) {
+            const struct lack lack = {
+                .save = kind == 2, .strict = kind == 1, .fail_at = -1, .fds = fds
+            };
+
+            snprintf(where, sizeof(where), "%ju descriptors", (uintmax_t)fds);
+            assert_as_asked(&lack, where);
+        }
+    }
+}
+
+/* From where the hook starts at all up to where all of it fits. */
+static void address_space(void **state)
+{
+    const rlim_t step = 64 << 10;
+    struct lack lack = { .fail_at = -1, .space = 1 << 20 };
+    char where[40], ran[8];
+    unsigned int whole = 0;
+
+    (void)state;
+    lack.save = true;
+    while (hook(&lack, ran) || !ran[0]) {
+        lack.space += step;
+        assert_true(lack.space < 1u << 30);
+    }
+    for (; whole < 20 && lack.space < 1u << 30; lack.space += step) {
+        snprintf(where, sizeof(where), "%ju bytes", (uintmax_t)lack.space);
+        lack.save = false;
+        lack.strict = true;
+        assert_as_asked(&lack, where);
+        lack.strict = false;
+        assert_as_asked(&lack, where);
+        hook(&lack, ran);
+        whole += ran[0] == 'p';
+    }
+    assert_int_equal(whole, 20);
+}
+
+static void no_proc(void **state)
+{
+    struct lack lack = { .fail_at = -1, .no_proc = true };
+    char ran[8];
+    int code = hook(&lack, ran);
+
+    (void)state;
+    if (code == 121) {
+        skip(); /* not allowed to mount */
+    }
+    assert_as_asked(&lack, "no /proc");
+    lack.save = true;
+    assert_as_asked(&lack, "no /proc");
+    lack.save = false;
+    lack.strict = true;
+    assert_as_asked(&lack, "no /proc");
+    hook(&lack, ran);
+    assert_string_equal(ran, ""); /* nobody could tell whose the entry is */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_proc),       cmocka_unit_test(descriptors),
+        cmocka_unit_test(memory_save),   cmocka_unit_test(memory_restore),
+        cmocka_unit_test(memory_strict), cmocka_unit_test(address_space),
+    };
+
+    if (!getenv("FAILMALLOC") || !*getenv("FAILMALLOC")) {
+        return 77; /* a sanitizer has malloc */
+    }
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
