@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "../base/clock.h"
 
 #define PASSWORD_MAX 1024
+
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 /* On a terminal one line that comes and goes. */
 static void show_progress(void *arg, const char *what, uint32_t done, uint32_t total)
@@ -41,6 +44,7 @@ static int open_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct
 
     if (remote || cli->password_file) {
         if (exclaim_xapi_password(cli->password_file, password, sizeof(password), err)) {
+            explicit_bzero(password, sizeof(password));
             return -1;
         }
         opt.password = password;
@@ -59,6 +63,52 @@ static int leave_out(const struct cli *cli, struct exclaim_pool *pool, struct ex
                : 0;
 }
 
+static int read_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
+                     struct exclaim_error *err)
+{
+    if (open_xapi(cli, stop, arg, from, err)) {
+        return -1;
+    }
+    if (cli_pool_again(from, err)) {
+        cli_pool_close(from);
+        return -1;
+    }
+    return 0;
+}
+
+/* Whether one of the signals that end us waits for its turn. */
+static bool signal_waits(void *blocked)
+{
+    sigset_t waiting;
+
+    sigpending(&waiting);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        if (sigismember(&waiting, ending[i]) && sigismember(blocked, ending[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The session is closed before anything else is done, also before a signal does what it always
+ * does: XAPI keeps one that nobody closes for a day. */
+static int read_xapi_once(struct cli *cli, struct cli_pool *from, struct exclaim_error *err)
+{
+    sigset_t set, old;
+    int rc;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        sigaddset(&set, ending[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, &old);
+    rc = read_xapi(cli, signal_waits, &set, from, err);
+    exclaim_xapi_close(from->xapi);
+    from->xapi = NULL;
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err)
 {
@@ -74,11 +124,7 @@ int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cl
         }
         goto out;
     }
-    if (open_xapi(cli, stop, arg, from, err)) {
-        return -1;
-    }
-    if (cli_pool_again(from, err)) {
-        cli_pool_close(from);
+    if (stop ? read_xapi(cli, stop, arg, from, err) : read_xapi_once(cli, from, err)) {
         return -1;
     }
 

@@ -14,7 +14,8 @@ struct cli_pool {
     int64_t time_unix_ms;      /* when the answer was there, by our clock */
 };
 
-/* Files, or XAPI with @stop (may be NULL, see xapi.h).  USAGE: both, or none of what is needed. */
+/* Files, or XAPI: with @stop (see xapi.h) a session that stays open, without one (NULL) a single
+ * look, after which it is closed.  USAGE: both, or none of what is needed. */
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err);
 

@@ -56,8 +56,9 @@ struct http_request {
     const char *body;
     size_t body_len;
     uint32_t timeout_ms;
-    uint32_t idle_s; /* 0: as long as the timeout */
-    bool once;       /* never sent twice, not even over a connection that turns out dead */
+    uint32_t idle_s;   /* 0: as long as the timeout */
+    bool once;         /* never sent twice, not even over a connection that turns out dead */
+    uint32_t grace_ms; /* so long its answer is waited for all the same when a stop is asked for */
 
     CURL *easy;
     char *answer; /* the caller frees it */
@@ -83,6 +84,8 @@ struct rpc {
     bool patient;        /* no byte may come until the timeout */
     bool once;
     bool no_session;
+    /* To log in, in the place of params: they are in no memory that is freed as it is. */
+    const char *user, *password;
 
     json_object *answer; /* owned */
     json_object *result; /* in it */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
+
 #define LOOK_MS         1000 /* how often `stop` is asked without a signal */
 #define CONNECTIONS_MAX 32L  /* at once; the others wait their turn */
 
@@ -190,6 +192,21 @@ static bool stopped(const struct exclaim_xapi *xapi)
     return !xapi->closing && xapi->opt.stop && xapi->opt.stop(xapi->opt.arg);
 }
 
+/* Whether nothing of what is on its way is waited for any more.  *@since is when that was asked. */
+static bool out_of_grace(const struct http_request *request, uint32_t nr, int64_t *since)
+{
+    const int64_t now = exclaim_now_ms();
+    uint32_t grace = 0;
+
+    *since = *since ? *since : now;
+    for (uint32_t i = 0; i < nr; i++) {
+        if (request[i].easy && request[i].grace_ms > grace) {
+            grace = request[i].grace_ms;
+        }
+    }
+    return now - *since >= grace;
+}
+
 /* Those that are still on their way. */
 static void give_up(struct exclaim_xapi *xapi, struct http_request *request, uint32_t nr,
                     int errnum, const char *why, void (*done)(void *, uint32_t), void *arg)
@@ -214,6 +231,7 @@ void http_run(struct exclaim_xapi *xapi, struct http_request *request, uint32_t 
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     struct curl_slist *address = connect_to(&xapi->to);
     uint32_t left = nr;
+    int64_t stop_ms = 0;
 
     /* XAPI does not know "Expect: 100-continue"; an empty header keeps libcurl from sending it. */
     if (headers && !curl_slist_append(headers, "Expect:")) {
@@ -245,7 +263,7 @@ void http_run(struct exclaim_xapi *xapi, struct http_request *request, uint32_t 
             give_up(xapi, request, nr, 0, curl_multi_strerror(rc), done, arg);
             break;
         }
-        if (stopped(xapi)) {
+        if (stopped(xapi) && out_of_grace(request, nr, &stop_ms)) {
             give_up(xapi, request, nr, EINTR, "stopped", done, arg);
             break;
         }

@@ -13,10 +13,14 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../base/jwrite.h"
 #include "../base/jread.h"
 
 /* XAPI takes no longer request (xen-api, ocaml/xapi-consts/constants.ml). */
 #define BODY_MAX ((size_t)300 * 1024)
+
+/* A session that is being opened must be known to be closed. */
+#define LOGIN_GRACE_MS 5000u
 
 json_object *rpc_params(const char *first, ...)
 {
@@ -179,6 +183,32 @@ static void ended(void *arg, uint32_t i)
     }
 }
 
+/* Written into memory of its own size: what json-c frees would hold the password still. */
+static char *login_body(struct exclaim_xapi *xapi, struct rpc *rpc)
+{
+    const size_t size = 6 * (strlen(rpc->user) + strlen(rpc->password)) + 256;
+    char *body = malloc(size);
+    struct jwrite w;
+
+    if (!body) {
+        exclaim_fail(&rpc->err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%s", rpc->method);
+        return NULL;
+    }
+    jwrite_init(&w, body, size);
+    jwrite_begin(&w, NULL, '{');
+    jwrite_str(&w, "jsonrpc", "2.0");
+    jwrite_u64(&w, "id", ++xapi->next_id);
+    jwrite_str(&w, "method", rpc->method);
+    jwrite_begin(&w, "params", '[');
+    jwrite_str(&w, NULL, rpc->user);
+    jwrite_str(&w, NULL, rpc->password);
+    jwrite_str(&w, NULL, "2.20");
+    jwrite_str(&w, NULL, "exclaim");
+    jwrite_end(&w, ']');
+    jwrite_end(&w, '}');
+    return body;
+}
+
 /* The text of a call; NULL with the reason in rpc->err. */
 static char *make_body(struct exclaim_xapi *xapi, struct rpc *rpc)
 {
@@ -186,6 +216,11 @@ static char *make_body(struct exclaim_xapi *xapi, struct rpc *rpc)
     const char *text;
     char *body = NULL;
 
+    if (rpc->password) {
+        json_object_put(o);
+        json_object_put(params);
+        return login_body(xapi, rpc);
+    }
     exclaim_json_str(o, "jsonrpc", "2.0");
     exclaim_json_u64(o, "id", ++xapi->next_id);
     exclaim_json_str(o, "method", rpc->method);
@@ -206,7 +241,6 @@ static char *make_body(struct exclaim_xapi *xapi, struct rpc *rpc)
         if (!body) {
             exclaim_fail(&rpc->err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%s", rpc->method);
         }
-        explicit_bzero((char *)(uintptr_t)text, strlen(text)); /* it may hold the password */
     }
     json_object_put(o);
     return body;
@@ -239,6 +273,7 @@ static void run_once(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, co
         b.http[i].timeout_ms = rpc[i].timeout_ms ? rpc[i].timeout_ms : xapi->opt.total_ms;
         b.http[i].idle_s = rpc[i].patient ? 0 : xapi->opt.idle_s;
         b.http[i].once = rpc[i].once;
+        b.http[i].grace_ms = rpc[i].password ? LOGIN_GRACE_MS : 0;
     }
     http_run(xapi, b.http, nr, ended, &b);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,7 +138,8 @@ int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
     for (unsigned int i = 0;; i++) {
         struct rpc rpc = {
             .method = "session.login_with_password",
-            .params = rpc_params(xapi->user, xapi->password, "2.20", "exclaim", NULL),
+            .user = xapi->user,
+            .password = xapi->password,
             .no_session = true,
         };
         int rc = rpc_call(xapi, &rpc, err);
@@ -165,6 +167,27 @@ static void wipe(char *text)
         explicit_bzero(text, strlen(text));
         free(text);
     }
+}
+
+/* libcurl copies what it sends. */
+static void wipe_free(void *memory)
+{
+    if (memory) {
+        explicit_bzero(memory, malloc_usable_size(memory));
+        free(memory);
+    }
+}
+
+static void *wipe_realloc(void *memory, size_t size)
+{
+    size_t old = memory ? malloc_usable_size(memory) : 0;
+    void *moved = malloc(size);
+
+    if (moved) {
+        memcpy(moved, memory ? memory : "", old < size ? old : size);
+        wipe_free(memory);
+    }
+    return moved;
 }
 
 static void destroy(struct exclaim_xapi *xapi)
@@ -204,7 +227,9 @@ int exclaim_xapi_open(const struct exclaim_xapi_options *opt, struct exclaim_xap
     }
     xapi->user = strdup(opt->user ? opt->user : "root");
     xapi->password = strdup(opt->password ? opt->password : "");
-    if (!xapi->user || !xapi->password || curl_global_init(CURL_GLOBAL_DEFAULT)) {
+    if (!xapi->user || !xapi->password ||
+        curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free, wipe_realloc, strdup,
+                             calloc)) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a session");
         goto fail;
     }

@@ -13,6 +13,7 @@
 #define EVENT_MS    20000u /* one event.from, so that a dead coordinator is noticed */
 #define EVENT_GRACE 30000u /* beyond its own time until an answer is there */
 #define POLL_MS     500u   /* between two looks where there are no events */
+#define IN_VAIN_MAX 8u     /* the first answer to a new subscription says what is known already */
 
 static uint64_t now_ms(void)
 {
@@ -284,6 +285,7 @@ int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
                       uint32_t timeout_ms, uint32_t *changed, struct exclaim_error *err)
 {
     uint64_t end = now_ms() + timeout_ms;
+    unsigned int in_vain = 0;
     bool pending = false;
 
     *changed = 0;
@@ -307,6 +309,11 @@ int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
         }
         if (*changed) {
             break;
+        }
+        /* Answers that come at once and say nothing are no events: they are not asked for as fast
+         * as they come. */
+        if (!rc && now_ms() - now < POLL_MS && ++in_vain > IN_VAIN_MAX) {
+            rc = 1;
         }
         /* An event may have been missed; the end of the time is a good moment to look. */
         if (rc == 1 || now_ms() >= end) {

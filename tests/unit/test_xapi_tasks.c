@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "xapi/client.h"
+
 #define HALF_SECOND "\"pages_per_second\":200000"
 
 static const char state_text[] =
@@ -262,6 +264,26 @@ static void odd_events(void **state)
     }
 }
 
+/* Empty answers that come at once are not asked for as fast as they come. */
+static void empty_events(void **state)
+{
+    struct exclaim_xapi_task task = { .ref = "OpaqueRef:t", .state = EXCLAIM_TASK_PENDING };
+    struct exclaim_error err = { 0 };
+    uint32_t changed, before;
+
+    (void)state;
+    sim_faults(&sim, "[{\"method\":\"event.from\",\"action\":\"result\","
+                     "\"value\":{\"events\":[],\"token\":\"1\"}},"
+                     "{\"method\":\"task.get_record\",\"action\":\"result\","
+                     "\"value\":{\"status\":\"pending\",\"progress\":0.0}}]");
+    before = xapi->next_id;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(exclaim_xapi_wait(xapi, &task, 1, 1000, &changed, &err), 0);
+        assert_int_equal(changed, 0);
+    }
+    assert_true(xapi->next_id - before < 60);
+}
+
 static void gone(void **state)
 {
     struct exclaim_xapi_task task = { .ref = "OpaqueRef:no-such-task",
@@ -355,9 +377,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        TEST(moves),       TEST(refused),          TEST(disabled),         TEST(cancelled),
-        TEST(lost),        TEST(without_events),   TEST(odd_events),       TEST(gone),
-        TEST(new_session), TEST(coordinator_dies), cmocka_unit_test(hook),
+        TEST(moves), TEST(refused),        TEST(disabled),         TEST(cancelled),
+        TEST(lost),  TEST(without_events), TEST(odd_events),       TEST(empty_events),
+        TEST(gone),  TEST(new_session),    TEST(coordinator_dies), cmocka_unit_test(hook),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -386,6 +386,32 @@ class Password(Case):
                 os.close(master)
 
 
+class Sessions(Case):
+    def test_closed_on_signals(self):
+        # Whoever stops a verb while XAPI answers leaves no session there, and ends by the signal as ever.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for verb in (("preflight", "--host", "a"), ("plan", "evacuate", "a"), ("plan", "rolling"), ("evacuate", "a")):
+                with self.subTest(verb=verb, number=number), Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
+                    sim.faults({"method": "VM.get_all_records", "action": "hang"})
+                    going = sim.start(*verb)
+                    pools.wait_until(lambda: len(sim.call("sim.sessions")) == 2)
+                    going.interrupt(number)
+                    self.assertEqual(going.end().code, -number)
+                    self.assertEqual(sim.call("sim.sessions"), [sim.session])
+
+    @unittest.skipUnless(os.environ.get("FREEWATCH"), "a sanitizer has free()")
+    def test_password_in_no_freed_memory(self):
+        with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
+            secret, found = "tr0ub4dor\\&3-horse-battery", sim.file("found")
+            pathlib.Path(sim.file("password")).write_text(secret + "\n")
+            os.chmod(sim.file("password"), 0o600)
+            for needle in (secret, secret.replace("\\", "\\\\")):
+                done = pools.run("plan", "evacuate", "a", "--xapi", sim.socket, "--password-file", sim.file("password"),
+                                 LD_PRELOAD=os.environ["FREEWATCH"], FREE_NEEDLE=needle, FREE_FOUND=found)
+                self.assertEqual(done.code, 0, done.err)
+                self.assertFalse(os.path.exists(found))
+
+
 class Large(Case):
     def test_64_hosts_1000_vms(self):
         with Sim(pools.generated(hosts=64, vms=1000)) as sim:

@@ -22,7 +22,7 @@ class Calls:
             "host.enable": lambda s, host: self.db.set("host", host, enabled=True) or "",
             "host.disable": lambda s, host: self.db.set("host", host, enabled=False) or "",
             "host.get_resident_VMs": lambda s, host: self.residents(self._host(host)),
-            "sim.refusal": self.refusal,
+            "sim.refusal": self.refusal, "sim.sessions": lambda s: list(self.db.tables["session"]),
             "host.compute_free_memory": lambda s, host: str(sum(self.pool.free[self._host(host)]) * 4096),
             "VM.pool_migrate": self.pool_migrate, "VM.assert_can_boot_here": self.assert_can_boot_here,
             "task.cancel": lambda s, task: self.tasks.cancel(task) or "",
