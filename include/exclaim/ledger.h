@@ -135,8 +135,12 @@ void exclaim_ledger_retarget(struct exclaim_ledger *ledger, uint32_t slot,
  * not proven gone, nor their domain by @hv (or NULL); and of that to room->unkept what no claim on
  * a node keeps, to host_claimed what any claim does.  Entries whose claims Xen itself keeps per
  * node are left out where Xen's numbers already contain them.  Changes nothing in the ledger. */
-void exclaim_ledger_charge(const struct exclaim_ledger *ledger, struct exclaim_hv *hv,
-                           bool xen_knows_nodes, struct exclaim_room *room);
+void exclaim_ledger_owed(const struct exclaim_ledger *ledger, struct exclaim_hv *hv,
+                         bool xen_knows_nodes, struct exclaim_room *room);
+
+/* The same by processes alone. */
+void exclaim_ledger_charge(const struct exclaim_ledger *ledger, bool xen_knows_nodes,
+                           struct exclaim_room *room);
 
 /*
  * With the lock held: the room on this host as Xen and the ledger tell it.  @dom is NULL or a

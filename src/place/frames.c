@@ -268,7 +268,7 @@ static int populate_large(const struct work *w, unsigned long nr, unsigned int o
 /* A whole region whose pages lie on one node, as one extent.  As place_large(). */
 static int join(const struct work *w, unsigned long at, const unsigned long *extents)
 {
-    struct quota_run run = { .order = w->entry->join, .own = extents + at };
+    struct quota_run run = { .order = quota_join(w->entry), .own = extents + at };
     uint32_t source;
 
     if (!one_source(w->f, extents[at], 1ull << run.order, &source)) {
@@ -290,13 +290,13 @@ static int populate_batch(const struct work *w, unsigned long nr, const unsigned
                           bool any)
 {
     struct frames *f = w->f;
-    const unsigned long size = 1ul << w->entry->join;
+    const unsigned long size = 1ul << quota_join(w->entry);
     uint64_t sources = 0, same = 0, until = 0;
     uint32_t source = UNLISTED;
     bool unlisted = false;
 
     for (unsigned long at = 0; at < nr; at++) {
-        if (w->entry->join && quota_whole(extents, at, nr, w->entry->join) &&
+        if (quota_join(w->entry) && quota_whole(extents, at, nr, quota_join(w->entry)) &&
             join(w, at, extents) > 0) {
             memset(f->source + at, UINT8_MAX, size); /* done */
             at += size - 1;

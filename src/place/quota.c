@@ -45,7 +45,7 @@ static bool any_remaining(const struct exclaim_ledger_entry *e)
 
 unsigned int quota_large_order(const struct exclaim_ledger_entry *e)
 {
-    return e->join ? e->join : EXCLAIM_ORDER_2M;
+    return quota_join(e) ? quota_join(e) : EXCLAIM_ORDER_2M;
 }
 
 bool quota_rests(const struct exclaim_ledger_entry *e, uint32_t node, unsigned int order)
@@ -327,14 +327,15 @@ void quota_wake(struct exclaim_ledger_entry *e, unsigned long nr)
 static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
                           const unsigned long *extents, quota_populate_fn *populate, void *arg)
 {
-    const unsigned long size = 1ul << e->join;
+    const unsigned long size = 1ul << quota_join(e);
     unsigned long at = 0;
 
     while (at < nr) {
-        struct quota_run run = { .first = at, .order = e->join, .joined = true };
+        struct quota_run run = { .first = at, .order = quota_join(e), .joined = true };
         unsigned long single = at;
 
-        while (run.nr < QUOTA_JOINED_MAX && quota_whole(extents, at + run.nr * size, nr, e->join)) {
+        while (run.nr < QUOTA_JOINED_MAX &&
+               quota_whole(extents, at + run.nr * size, nr, quota_join(e))) {
             run.nr++;
         }
         if (run.nr) {
@@ -353,7 +354,7 @@ static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
         } else {
             do {
                 at++;
-            } while (at < nr && !quota_whole(extents, at, nr, e->join));
+            } while (at < nr && !quota_whole(extents, at, nr, quota_join(e)));
         }
         if (place_pages(e, single, at - single, extents, populate, arg)) {
             return -1;
@@ -369,8 +370,8 @@ int quota_populate(struct exclaim_ledger_entry *e, unsigned long nr, unsigned in
     long left;
 
     if (!order) {
-        return e->join && e->steer && extents ? populate_pages(e, nr, extents, populate, arg)
-                                              : place_pages(e, 0, nr, extents, populate, arg);
+        return quota_join(e) && e->steer && extents ? populate_pages(e, nr, extents, populate, arg)
+                                                    : place_pages(e, 0, nr, extents, populate, arg);
     }
     if (order == quota_large_order(e)) {
         quota_wake(e, nr);

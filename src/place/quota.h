@@ -16,6 +16,13 @@
 /* At most so many joined extents in one run; libxenguest's batches of 1024 pages hold two. */
 #define QUOTA_JOINED_MAX 8u
 
+/* The order that single pages are joined to, 0 for none.  The ledger is a file: one that is out of
+ * its range is none. */
+static inline unsigned int quota_join(const struct exclaim_ledger_entry *entry)
+{
+    return entry->join <= EXCLAIM_ORDER_1G ? entry->join : 0;
+}
+
 /*
  * Extents of 2^order pages each, on exactly this node: first .. first + nr - 1 of the call's list.
  * Joined ones are single pages in that list: extent i is 2^order of them, from

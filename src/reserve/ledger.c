@@ -350,8 +350,14 @@ int exclaim_ledger_set_layout(struct exclaim_ledger *l, uint32_t slot,
     return 0;
 }
 
-void exclaim_ledger_charge(const struct exclaim_ledger *l, struct exclaim_hv *hv,
-                           bool xen_knows_nodes, struct exclaim_room *room)
+void exclaim_ledger_charge(const struct exclaim_ledger *l, bool xen_knows_nodes,
+                           struct exclaim_room *room)
+{
+    exclaim_ledger_owed(l, NULL, xen_knows_nodes, room);
+}
+
+void exclaim_ledger_owed(const struct exclaim_ledger *l, struct exclaim_hv *hv,
+                         bool xen_knows_nodes, struct exclaim_room *room)
 {
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         const struct exclaim_ledger_entry *e = &l->map->entry[i];

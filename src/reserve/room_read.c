@@ -19,7 +19,7 @@ int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
      * ones and is counted as owed all the same, which errs on the safe side; the other way round it
      * would be counted as free and no longer as owed (tests/model/ledger.pml finds that).
      */
-    exclaim_ledger_charge(ledger, hv, caps.node_memory, &owed);
+    exclaim_ledger_owed(ledger, hv, caps.node_memory, &owed);
     if (hv->ops->host(hv, &host, err)) {
         return -1;
     }

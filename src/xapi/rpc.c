@@ -5,7 +5,6 @@
  */
 #include "client.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "../base/json.h"
 #include "../base/jwrite.h"
 #include "../base/jread.h"
+#include "../base/text.h"
 
 /* XAPI takes no longer request (xen-api, ocaml/xapi-consts/constants.ml). */
 #define BODY_MAX ((size_t)300 * 1024)
@@ -63,19 +63,12 @@ int rpc_ref(const struct rpc *rpc, char ref[EXCLAIM_XAPI_REF], struct exclaim_er
                                json_object_get_string(rpc->result));
 }
 
-/* Printable text of any value, which others wrote. */
-static void clean(char *to, size_t size, const char *from)
+/* Of any value, which others wrote. */
+static void copy_text(char *to, size_t size, json_object *value)
 {
-    size_t n = 0;
+    const char *text = json_object_get_string(value);
 
-    for (; from && *from && n + 1 < size; from++) {
-        if (iscntrl((unsigned char)*from)) {
-            to[n++] = ' ';
-        } else {
-            to[n++] = *from;
-        }
-    }
-    to[n] = '\0';
+    exclaim_clean_copy(to, size, text ? text : "");
 }
 
 void rpc_error(json_object *description, char code[64], char param[256], struct exclaim_error *err)
@@ -90,12 +83,11 @@ void rpc_error(json_object *description, char code[64], char param[256], struct 
     if (nr == 0) {
         snprintf(code, 64, "UNKNOWN");
     } else {
-        clean(code, 64, json_object_get_string(json_object_array_get_idx(description, 0)));
+        copy_text(code, 64, json_object_array_get_idx(description, 0));
     }
     used = (size_t)snprintf(text, sizeof(text), "%s", code);
     for (size_t i = 1; i < nr && used < sizeof(text); i++) {
-        clean(part, sizeof(part),
-              json_object_get_string(json_object_array_get_idx(description, i)));
+        copy_text(part, sizeof(part), json_object_array_get_idx(description, i));
         if (i == 1) {
             snprintf(param, 256, "%s", part);
         }

@@ -211,7 +211,7 @@ static void assert_nothing_left(const char *where)
         return;
     }
     assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
-    exclaim_ledger_charge(ledger, NULL, false, &room);
+    exclaim_ledger_charge(ledger, false, &room);
     exclaim_ledger_close(ledger);
     if (room.claimed[0] || room.claimed[1]) {
         fail_msg("%s: the ledger owes %" PRIu64 " and %" PRIu64 " pages", where, room.claimed[0],

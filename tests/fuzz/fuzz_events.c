@@ -43,6 +43,13 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
     return 0;
 }
 
+int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
+                    struct exclaim_error *err)
+{
+    (void)e, (void)uuid, (void)name, (void)from, (void)err;
+    return 0;
+}
+
 void evac_note(struct evac *e, const char *fmt, ...)
 {
     (void)e;

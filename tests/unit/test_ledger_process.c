@@ -94,7 +94,7 @@ static uint64_t charged(struct exclaim_ledger *l)
 {
     struct exclaim_room room = { .nr_nodes = 1 };
 
-    exclaim_ledger_charge(l, NULL, false, &room);
+    exclaim_ledger_charge(l, false, &room);
     return room.claimed[0];
 }
 
