@@ -116,7 +116,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void limit(int what, rlim_t value)
+static void limit(__rlimit_resource_t what, rlim_t value)
 {
     const struct rlimit l = { value, value };
 
