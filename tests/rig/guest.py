@@ -86,7 +86,7 @@ class Guest:
         """[(first frame, frames, node)], ascending: where each of its frames lies, read by dom0/frames.c. host needs two vCPUs for dom0."""
         ranges = " ".join(f"{start}:{pages}:{node}" for node, (start, pages) in
                           sorted(host.node_ranges().items(), key=lambda item: -item[1][0]))
-        out = host.run(f'frames "$LIBXENCTRL" {self.domid(host)} {ranges}', timeout=120).out
+        out = host.run(f'frames "$LIBXENCTRL" {self.domid(host)} {ranges}', timeout=300).out
         return [tuple(map(int, line.split())) for line in out.splitlines()]
 
     def regions(self, host):

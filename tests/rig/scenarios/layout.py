@@ -1,8 +1,42 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which node each frame of a guest lies on, by the rig's own reading, not by the project's."""
+"""Each page on the node matched to its own: by the rig's own reading of every frame before and after, not by the project's."""
+from ballooning import balloon
+from exclaim import goes_on, kept_large, last_report, measure_plain, migrate, nothing_left
+from frames import check_kept
 from scenario import scenario
 
+BOTH = {"nodes": 2, "stage": True, "seconds": 900}
 UNEVEN_RUNS = [(0, 5000), (1, 9001), (0, "*")]
+# As Xen builds a guest that may run everywhere: an extent of 2 MiB from one node, the next from the other.
+IN_TURNS = "0/1/512"
+
+
+def one_node_regions(runs):
+    """Regions of 2 MiB that are there to the last frame, all on one node."""
+    return sum((first + pages) // 512 - (first + 511) // 512 for first, pages, _ in runs if (first + pages) // 512 > (first + 511) // 512)
+
+
+def arrives(pair, guest, parts=None):
+    """The guest migrates and every frame lies on the node matched to its own; parts: the match that must be, {source's: destination's}."""
+    before, count = guest.frames(pair.src), guest.counts(pair.src)
+    pair.check(sum(pages for _, pages, _ in before) == count["total"], f"{guest.name}: frames are not its {count['total']} pages")
+    done = migrate(pair, guest, timeout=300)
+    pair.check(done.ok, f"{guest.name}: exit {done.src_rc}, {done.dst_rc}")
+    report = last_report(pair, pair.dst, guest, "destination")
+    match = {part["source_node"]: part["node"] for part in report["match"]["parts"]}
+    pair.check(set(match) == set(count["nodes"]) and (parts is None or match == parts), f"{guest.name}: match {match}, wanted {parts}")
+    after = guest.counts(pair.dst)
+    pair.check(report["exact"] and after["nodes"] == {match[n]: p for n, p in count["nodes"].items()}, f"{guest.name}: {after} of {count}")
+    check_kept(pair, before, guest, match)
+    layout = report.get("layout", {})
+    pair.check(layout.get("kept_pages") and not layout.get("moved_pages"), f"{guest.name}: the report says of its layout {layout}")
+    whole = one_node_regions(before)
+    if whole:
+        # The first and the last region of an HVM guest come in pieces.
+        kept_large(pair, report, whole, whole - (2 if guest.type == "hvm" else 0))
+    goes_on(pair, guest, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
+    guest.destroy(pair.dst)
 
 
 @scenario("the rig reads a guest's frames: their nodes add up to what Xen counts, and lie as they were put", nodes=2, dom0_vcpus=2)
@@ -19,3 +53,13 @@ def frames_agree(pair):
         pair.check(nodes == count["nodes"] and sum(nodes.values()) == count["total"], f"{name}: frames say {nodes}, key u {count}")
         pair.note(f"{name}: {len(runs)} runs, {nodes}")
         guest.destroy(pair.src)
+
+
+@scenario("alternating every 2 MiB as Xen builds guests, every 16 pages, in uneven runs, with holes: every page on its node", **BOTH)
+def layout(pair):
+    measure_plain(pair)
+    for name, spread in (("turns", IN_TURNS), ("stripes", "1/0/16"), ("runs", UNEVEN_RUNS)):
+        arrives(pair, pair.guest(name=name, spread=spread))
+    guest = pair.guest(name="holes", mib=160, spread=IN_TURNS)
+    pair.note(f"{balloon(pair, guest, 130)} pages ballooned away")
+    arrives(pair, guest)
