@@ -120,7 +120,7 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     s.past.node_said = args.node >= 0;
     s.past.node = args.node >= 0 ? (uint32_t)args.node : 0;
     if (emu_not_ours(&args)) {
-        snprintf(s.report.why, sizeof(s.report.why), "%s", emu_not_ours(&args));
+        exclaim_session_reason(&s, "%s", emu_not_ours(&args));
         exclaim_session_report(&s);
     }
     if (emu_supervise(&s, &start, &code, &status, &err)) {

@@ -57,16 +57,25 @@ static const char *not_ours(const struct libxl_args *args)
     return NULL;
 }
 
+static enum exclaim_soft_affinity soft_affinity(uint32_t domid,
+                                                const uint8_t uuid[EXCLAIM_UUID_BYTES])
+{
+    return libxl_soft_affinity(LIBXL_USERDATA_DIR, domid, uuid);
+}
+
 static int save(struct exclaim_session *s, const struct libxl_args *args, const char *path,
                 char **argv)
 {
-    int rc = exclaim_source_send(s, args->stream_fd, LIBXL_USERDATA_DIR);
+    int rc;
+
+    s->known.soft_affinity = soft_affinity;
+    rc = exclaim_source_send(s, args->stream_fd);
 
     exclaim_session_ready(s);
     exclaim_session_report(s);
     exclaim_session_close(s);
     if (rc) {
-        exclaim_say("%s", s->report.error);
+        exclaim_say("%s", s->error);
         return 5;
     }
     /* A destination that refuses closes the stream.  Killed by SIGPIPE the real helper would leave
@@ -80,22 +89,6 @@ static void tick(void *session)
     exclaim_dest_tick(session);
 }
 
-/* The rest of a restore, once the real helper has ended. */
-static void finish(struct exclaim_session *s, int status)
-{
-    exclaim_dest_restored(s, status == 0);
-    if (s->report.outcome != EXCLAIM_OUTCOME_DONE || !s->report.have_match) {
-        exclaim_session_report(s);
-        return;
-    }
-    if (exclaim_dest_verify_is_quick(s)) {
-        exclaim_dest_verify(s, true);
-        exclaim_session_report(s);
-    } else {
-        exclaim_dest_verify_later(s);
-    }
-}
-
 static int restore(struct exclaim_session *s, const struct libxl_args *args,
                    const struct exclaim_inherited *inherited, const char *path, char **argv)
 {
@@ -103,37 +96,35 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
     struct exclaim_error err = { 0 };
     char place[64];
     bool affinity;
-    int64_t start;
     int status;
     pid_t pid;
 
     if (exclaim_dest_prepare(s, args->stream_fd, -1)) {
-        exclaim_say("refused: %s", s->report.error);
+        exclaim_say("refused: %s", s->error);
         exclaim_session_report(s);
         exclaim_session_close(s);
         return 3;
     }
     exclaim_session_ready(s);
-    if (!s->watch) {
+    if (!s->have_match) {
         /* Nothing to place, release or verify: leave. */
         exclaim_session_report(s);
         exclaim_session_close(s);
         return run_real(path, argv);
     }
 
-    affinity = s->report.placement == EXCLAIM_PLACEMENT_AFFINITY;
+    affinity = s->placement == EXCLAIM_PLACEMENT_AFFINITY;
     if (exclaim_dest_place_env(s, place, sizeof(place))) {
         setup.preload = s->config.place_object;
         setup.place = place;
     }
     setup.entry = s->have_entry ? exclaim_ledger_at(s->ledger, s->slot) : NULL;
-    start = exclaim_session_now();
     if (exclaim_child_start(path, argv, &setup, &pid, &err)) {
         exclaim_dest_not_started(s, &err);
         exclaim_session_report(s);
         exclaim_session_close(s);
-        if (s->report.outcome == EXCLAIM_OUTCOME_REFUSED) {
-            exclaim_say("refused: %s", s->report.error);
+        if (s->outcome == EXCLAIM_OUTCOME_REFUSED) {
+            exclaim_say("refused: %s", s->error);
             return 3;
         }
         return run_real(path, argv);
@@ -143,8 +134,9 @@ static int restore(struct exclaim_session *s, const struct libxl_args *args,
         exclaim_say("%s", err.text);
         status = 5 << 8;
     }
-    s->report.ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - start;
-    finish(s, status);
+    if (exclaim_dest_end(s, status == 0, NULL)) {
+        exclaim_dest_verify_later(s);
+    }
     exclaim_session_close(s);
     exclaim_child_mirror(status);
 }
@@ -195,7 +187,7 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
         return run_real(path, argv);
     }
     if (not_ours(&args)) {
-        snprintf(s.report.why, sizeof(s.report.why), "%s", not_ours(&args));
+        exclaim_session_reason(&s, "%s", not_ours(&args));
         exclaim_session_report(&s);
         return run_real(path, argv);
     }

@@ -38,28 +38,10 @@ enum exclaim_outcome {
     EXCLAIM_OUTCOME_FAILED, /* the emulator failed */
 };
 
-struct exclaim_report {
-    enum exclaim_role role;
-    enum exclaim_outcome outcome;
-    const char *hook;
-    uint32_t policy;
-    uint32_t domid;
-    bool have_uuid;
-    uint8_t uuid[EXCLAIM_UUID_BYTES];
-    bool have_reservation;
-    struct exclaim_reservation res; /* source: what was sent; destination: what came */
-    struct {
-        bool told;     /* destination: somebody has noted nodes for this VM */
-        bool taken;    /* and the match is that */
-        char why[256]; /* why not */
-    } planned;
-    bool have_match;
-    struct exclaim_match match;
-    enum exclaim_guarantee guarantee;
-    uint64_t claimed_pages;
-    enum exclaim_placement placement;
+/* What the placing object has counted. */
+struct exclaim_placed {
     bool steered;                        /* placement took place */
-    uint64_t placed[EXCLAIM_NODES_MAX];  /* put exactly there by the placing object */
+    uint64_t pages[EXCLAIM_NODES_MAX];   /* put exactly there */
     uint64_t refused[EXCLAIM_NODES_MAX]; /* the node had no memory for */
     uint64_t elsewhere;
     uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS]; /* put exactly there, by size */
@@ -78,6 +60,33 @@ struct exclaim_report {
     } layout;
     uint64_t populate_calls;
     uint64_t populate_us; /* spent in them */
+};
+
+/* Nodes that somebody has noted for the VM, on the destination. */
+struct exclaim_planned {
+    bool told;     /* there are such */
+    bool taken;    /* and the match is that */
+    char why[256]; /* why not */
+};
+
+/* What is said of a migration in the end. */
+struct exclaim_report {
+    enum exclaim_role role;
+    enum exclaim_outcome outcome;
+    const char *hook;
+    uint32_t policy;
+    uint32_t domid;
+    bool have_uuid;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    bool have_reservation;
+    struct exclaim_reservation res; /* source: what was sent; destination: what came */
+    struct exclaim_planned planned;
+    bool have_match;
+    struct exclaim_match match;
+    enum exclaim_guarantee guarantee;
+    uint64_t claimed_pages;
+    enum exclaim_placement placement;
+    struct exclaim_placed placed;
     bool have_got;
     struct exclaim_count got; /* read back from Xen */
     bool verified_paused;     /* before the guest ran again */
@@ -91,8 +100,10 @@ struct exclaim_report {
 
 void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, const char *hook);
 
-/* Pages that lie on another node than matched, are missing or too many; 0 is exact.  Needs match
- * and got. */
+/* Pages that lie on another node than matched, are missing or too many; 0 is exact. */
+uint64_t exclaim_deviation(const struct exclaim_match *match, const struct exclaim_count *got);
+
+/* Needs match and got. */
 uint64_t exclaim_report_deviation(const struct exclaim_report *report);
 bool exclaim_report_exact(const struct exclaim_report *report);
 

@@ -5,9 +5,8 @@
  *   source:       exclaim_source_send(): count, record
  *   destination:  exclaim_dest_prepare(): peek, check, match, claim
  *                 (the emulator restores, with exclaim_dest_place_env() in its environment)
- *                 exclaim_dest_restored(): leftovers released, entry removed
- *                 exclaim_dest_verify(): counts read back
- *   both:         exclaim_session_report(), exclaim_session_close()
+ *                 exclaim_dest_end(): entry removed, leftovers released, counts read back
+ *   both:         exclaim_session_report() where exclaim_dest_end() has not, _close()
  *
  * Nothing here ends the process, and nothing fails a migration that policy `prefer` would let go
  * on: what went wrong is in the report's `why`.
@@ -19,26 +18,76 @@
 #include <exclaim/ledger.h>
 #include <exclaim/report.h>
 
+/*
+ * How far a migration has come on this side: the last of these that was reached.  The destination's
+ * are the states of tests/model/ledger.pml, and where a test may have this process killed: by the
+ * environment variable EXCLAIM_FAULT, which names one as below without the prefix.
+ */
+enum exclaim_phase {
+    EXCLAIM_PHASE_STARTED,
+    EXCLAIM_PHASE_COUNTED,  /* source: the reservation is known */
+    EXCLAIM_PHASE_PEEKED,   /* destination: the stream's beginning was seen */
+    EXCLAIM_PHASE_LOCKED,   /* the ledger is ours alone */
+    EXCLAIM_PHASE_MATCHED,  /* a match exists, or is known not to */
+    EXCLAIM_PHASE_ENTERED,  /* it is in the ledger */
+    EXCLAIM_PHASE_STAKED,   /* what can be had is claimed */
+    EXCLAIM_PHASE_UNLOCKED, /* the emulator may start */
+    EXCLAIM_PHASE_RESTORED, /* it has ended */
+    EXCLAIM_PHASE_REMOVED,  /* the entry is gone */
+    EXCLAIM_PHASE_RELEASED, /* so is the claim */
+};
+
+/*
+ * The state of one migration on one side.  What is said of it, the report, is made of this once, at
+ * the end.
+ */
 struct exclaim_session {
     struct exclaim_config config;
-    bool policy_lost; /* it was strict and cannot be read any more: report.config_error says why */
-    struct exclaim_report report;
+    char config_error[512]; /* a wrong line of it */
+    bool policy_lost;       /* policy was strict, and cannot be read any more */
+    enum exclaim_role role;
+    const char *hook;
+    uint32_t domid;
+    bool have_uuid;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
     struct exclaim_hv *hv;
     struct exclaim_caps caps;
     struct exclaim_domain dom;
-    struct exclaim_ledger *ledger;
-    bool have_entry;
-    uint32_t slot;
+
+    enum exclaim_phase phase;
+    enum exclaim_outcome outcome;
+    char why[512];   /* reasons, in their order: exclaim_session_reason() */
+    char error[512]; /* faults: exclaim_session_error() */
+    int64_t started_ms, emulator_ms;
+    int64_t ms[EXCLAIM_STEPS]; /* -1: not done */
+
     /* What a hook knows from its toolstack; nothing unless it says so. */
     struct {
         bool type;           /* the guest's type is `hvm` */
         bool hvm;            /* HVM or PVH */
         bool soft_automatic; /* it lets no user choose a soft affinity */
-        pid_t emulator;      /* started already; 0: we start it when all is prepared */
+        /* source: whether a user chose the domain's soft affinity; NULL: not known */
+        enum exclaim_soft_affinity (*soft_affinity)(uint32_t domid,
+                                                    const uint8_t uuid[EXCLAIM_UUID_BYTES]);
+        pid_t emulator; /* started already; 0: we start it when all is prepared */
+        /* then: sets `preloaded`, waits a moment for an emulator that is only just starting */
+        void (*look)(struct exclaim_session *s, int cancel_fd);
     } known;
     struct exclaim_claim_past past; /* of the domain's claims, as far as the toolstack says it */
     bool preloaded;                 /* known.emulator has loaded the placing object */
-    bool watch;   /* there is a match to compare with when the emulator has ended */
+
+    bool have_reservation;
+    struct exclaim_reservation res; /* source: what is sent; destination: what came */
+    uint32_t record_bytes;
+    struct exclaim_planned planned;
+    bool have_match; /* and something to compare with when the emulator has ended */
+    struct exclaim_match match;
+    enum exclaim_guarantee guarantee;
+    uint64_t claimed_pages;
+    enum exclaim_placement placement;
+    struct exclaim_ledger *ledger;
+    bool have_entry;
+    uint32_t slot;
     bool claimed; /* by us: leftovers are ours to release */
     struct {
         bool active;
@@ -47,7 +96,12 @@ struct exclaim_session {
         uint64_t saved_nodes; /* its node affinity then */
     } steer;                  /* placement by affinity */
     int place_fd;             /* the ledger for the restoring process, -1 if none */
-    int64_t started_ms;
+
+    struct exclaim_placed placed;
+    uint64_t released_pages; /* leftover of the claim */
+    bool have_got;
+    struct exclaim_count got; /* read back from Xen */
+    bool verified_paused;     /* before the guest ran again */
 };
 
 /* @hook names the program in reports.  Loads the configuration; wrong lines of it are reported
@@ -59,22 +113,27 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
 /* Milliseconds on a clock that only goes forward. */
 int64_t exclaim_session_now(void);
 
+/* What kept us from more, or from acting at all; what is wrong.  Added to what stands there. */
+void exclaim_session_reason(struct exclaim_session *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void exclaim_session_error(struct exclaim_session *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The emulator starts: notes the time since the hook's own start. */
 void exclaim_session_ready(struct exclaim_session *s);
 
 /*
- * Source.  Counts the domain and writes headers and record to @fd.  @userdata_dir is where libxl
- * keeps its domains' configurations (LIBXL_USERDATA_DIR), NULL for another toolstack. Returns 0 if
- * the emulator should go on (with or without our record), -1 if the stream was left with a part of
- * the record and must not be used.
+ * Source.  Counts the domain and writes headers and record to @fd.  Returns 0 if the emulator
+ * should go on (with or without our record), -1 if the stream was left with a part of the record
+ * and must not be used.
  */
-int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir);
+int exclaim_source_send(struct exclaim_session *s, int fd);
 
 /*
  * The same in two steps, for a hook that must not wait for either.  Counts; -1 if no record is to
- * be sent, for the reason in report.why.
+ * be sent, for the reason in `why`.
  */
-int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir);
+int exclaim_source_count(struct exclaim_session *s);
 
 /*
  * Writes headers and record, in at most @timeout_ms (-1: as long as it takes) or until @cancel_fd
@@ -85,8 +144,8 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
 
 /*
  * Destination.  Returns 0 if the emulator should be started, -1 if the policy refuses: then nothing
- * is claimed and report.error has the reason.  Once @cancel_fd (or -1) is readable nothing more is
- * waited for or claimed; what was, exclaim_dest_restored() gives back.
+ * is claimed and `error` has the reason.  Once @cancel_fd (or -1) is readable nothing more is
+ * waited for or claimed; what was, exclaim_dest_end() gives back.
  */
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
 
@@ -101,19 +160,23 @@ void exclaim_dest_not_started(struct exclaim_session *s, const struct exclaim_er
 /* While the emulator runs, every few milliseconds: placement by affinity needs it. */
 void exclaim_dest_tick(struct exclaim_session *s);
 
-/* The emulator has ended: reads what was placed, releases leftovers, removes the ledger's entry.
- * @result is the emulator's own verdict; false only if it is known to have failed. */
-void exclaim_dest_restored(struct exclaim_session *s, bool result);
-
-/* Whether reading the counts is quick enough to let the guest wait for it. */
-bool exclaim_dest_verify_is_quick(struct exclaim_session *s);
-void exclaim_dest_verify(struct exclaim_session *s, bool paused);
+/*
+ * The emulator has ended, or never will have begun: reads what was placed, removes the ledger's
+ * entry, releases leftovers, reads the counts and reports.  @result is the emulator's own verdict,
+ * false only if it is known to have failed, then for @failure (or NULL).  True if reading the
+ * counts would take too long for the guest to wait: they and the report are still to be had, by
+ * exclaim_dest_verify_later().
+ */
+bool exclaim_dest_end(struct exclaim_session *s, bool result, const char *failure);
 
 /* Verifies and reports in a process of its own, with none of our descriptors, so that neither the
  * guest nor whoever reads from us has to wait. */
 void exclaim_dest_verify_later(struct exclaim_session *s);
 
-/* Appends the report line; failures go to syslog only. */
+/* What came is what was matched, page by page, for certain. */
+bool exclaim_session_exact(const struct exclaim_session *s);
+
+/* Makes the report and appends its line; failures go to syslog only. */
 void exclaim_session_report(struct exclaim_session *s);
 void exclaim_session_close(struct exclaim_session *s);
 

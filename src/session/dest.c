@@ -13,9 +13,9 @@
 #include <exclaim/record.h>
 #include <exclaim/uuid.h>
 
-#include "fault.h"
+#include "finish.h"
+#include "phase.h"
 #include "placement.h"
-#include "reason.h"
 #include "reserve.h"
 #include "type.h"
 
@@ -41,15 +41,15 @@ static int open_domain(struct exclaim_session *s, struct exclaim_error *err)
     uint8_t uuid[EXCLAIM_UUID_BYTES];
 
     if (exclaim_xen_open(&s->hv, err) || s->hv->ops->caps(s->hv, &s->caps, err) ||
-        exclaim_hv_domain(s->hv, s->report.domid, &s->dom, err)) {
+        exclaim_hv_domain(s->hv, s->domid, &s->dom, err)) {
         return -1;
     }
-    memcpy(s->report.uuid, s->dom.uuid, sizeof(s->report.uuid));
-    if (s->hv->ops->vm_uuid(s->hv, s->report.domid, uuid, NULL) > 0 &&
+    memcpy(s->uuid, s->dom.uuid, sizeof(s->uuid));
+    if (s->hv->ops->vm_uuid(s->hv, s->domid, uuid, NULL) > 0 &&
         exclaim_uuid_arrives(uuid, s->dom.uuid)) {
-        memcpy(s->report.uuid, uuid, sizeof(s->report.uuid));
+        memcpy(s->uuid, uuid, sizeof(s->uuid));
     }
-    s->report.have_uuid = true;
+    s->have_uuid = true;
     return 0;
 }
 
@@ -66,15 +66,15 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     *go = false;
     /* Nothing of the configuration can be relied on, not even which ledger is the host's. */
     if (s->policy_lost && !is_file(fd)) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s", s->report.config_error);
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s", s->config_error);
     }
-    rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->report.res, &found,
-                             &why, err);
-    s->report.ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
-    exclaim_fault("PEEKED");
+    rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->res, &found, &why,
+                             err);
+    s->ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
+    session_reach(s, EXCLAIM_PHASE_PEEKED);
     if (cancelled(cancel_fd)) {
-        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        session_reason(s, "cancelled");
+        s->outcome = EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_reason(s, "cancelled");
         return 0;
     }
     /* First: without a reservation as well the report should say of which VM. */
@@ -84,13 +84,13 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     }
     if (!found) {
         if (is_file(fd)) {
-            s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-            session_reason(s, "a file without a reservation");
+            s->outcome = EXCLAIM_OUTCOME_PASSED;
+            exclaim_session_reason(s, "a file without a reservation");
             return 0;
         }
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "no reservation: %s", why);
     }
-    s->report.have_reservation = true;
+    s->have_reservation = true;
 
     if (!known) {
         *err = no_domain;
@@ -101,15 +101,15 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
                             s->dom.domid);
     }
     if (session_other_type(s, err)) {
-        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        session_reason(s, "%s", err->text);
+        s->outcome = EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_reason(s, "%s", err->text);
         return 0;
     }
-    if (exclaim_reservation_check_domain(&s->report.res, &s->dom, err)) {
+    if (exclaim_reservation_check_domain(&s->res, &s->dom, err)) {
         return -1;
     }
     /* Where xenstore has none. */
-    memcpy(s->report.uuid, s->report.res.uuid, sizeof(s->report.uuid));
+    memcpy(s->uuid, s->res.uuid, sizeof(s->uuid));
     *go = true;
     return 0;
 }
@@ -126,15 +126,15 @@ static void follow_vcpus(struct exclaim_session *s)
     struct exclaim_host host;
     uint64_t homes = 0, online = 0;
 
-    if (!(s->report.res.soft_affinity == EXCLAIM_SOFT_AUTOMATIC ||
-          (s->report.res.soft_affinity == EXCLAIM_SOFT_UNKNOWN && s->known.soft_automatic)) ||
+    if (!(s->res.soft_affinity == EXCLAIM_SOFT_AUTOMATIC ||
+          (s->res.soft_affinity == EXCLAIM_SOFT_UNKNOWN && s->known.soft_automatic)) ||
         s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err) ||
         s->hv->ops->host(s->hv, &host, &err)) {
         return;
     }
     for (uint32_t n = 0; n < host.nr_nodes; n++) {
         online |= host.node[n].online ? 1ull << n : 0;
-        homes |= s->report.match.pages[n] ? 1ull << n : 0;
+        homes |= s->match.pages[n] ? 1ull << n : 0;
     }
     if (!aff.hard_all || aff.nodes == homes || (aff.nodes & online) == online) {
         return; /* pinned, right already, or no placement took place */
@@ -157,20 +157,22 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     if (!go) {
         return 0;
     }
-    placement_look(s, cancel_fd);
+    if (s->known.look) {
+        s->known.look(s, cancel_fd);
+    }
     if (cancelled(cancel_fd)) {
-        session_reason(s, "cancelled");
+        exclaim_session_reason(s, "cancelled");
         return 0;
     }
     if (dest_reserve(s)) {
-        exclaim_dest_restored(s, false); /* gives back what a later step's failure left claimed */
+        session_undo(s, false); /* what a later step's failure left claimed */
         return -1;
     }
     if (s->have_entry) {
         follow_vcpus(s);
         placement_start(s);
     }
-    exclaim_fault("UNLOCKED");
+    session_reach(s, EXCLAIM_PHASE_UNLOCKED);
     return 0;
 }
 

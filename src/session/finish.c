@@ -8,15 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <exclaim/child.h>
 #include <exclaim/log.h>
 
 #include "../base/output.h"
-#include "fault.h"
+#include "finish.h"
 #include "layout.h"
+#include "phase.h"
 #include "placement.h"
 #include "reserve.h"
-#include "reason.h"
 
 #define RELEASE_TRIES    3
 #define RELEASE_PAUSE_NS 20000000L
@@ -26,35 +25,35 @@ static void read_entry(struct exclaim_session *s, bool *result)
     const struct exclaim_ledger_entry *e = exclaim_ledger_at(s->ledger, s->slot);
 
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        s->report.placed[n] = atomic_load(&e->placed[n]);
-        s->report.refused[n] = atomic_load(&e->refused[n]);
-        s->report.lacking[n] = atomic_load(&e->lacking[n]);
+        s->placed.pages[n] = atomic_load(&e->placed[n]);
+        s->placed.refused[n] = atomic_load(&e->refused[n]);
+        s->placed.lacking[n] = atomic_load(&e->lacking[n]);
         for (unsigned int i = 0; i < EXCLAIM_EXTENTS; i++) {
-            s->report.extents[n][i] = atomic_load(&e->extents[n][i]);
+            s->placed.extents[n][i] = atomic_load(&e->extents[n][i]);
         }
     }
-    s->report.elsewhere = atomic_load(&e->elsewhere);
+    s->placed.elsewhere = atomic_load(&e->elsewhere);
     for (unsigned int i = 0; i < EXCLAIM_EXTENTS; i++) {
-        s->report.extents_elsewhere[i] = atomic_load(&e->extents_elsewhere[i]);
+        s->placed.extents_elsewhere[i] = atomic_load(&e->extents_elsewhere[i]);
     }
-    s->report.broken = atomic_load(&e->broken);
-    s->report.populate_calls = atomic_load(&e->calls);
-    s->report.populate_us = atomic_load(&e->populate_ns) / 1000;
+    s->placed.broken = atomic_load(&e->broken);
+    s->placed.populate_calls = atomic_load(&e->calls);
+    s->placed.populate_us = atomic_load(&e->populate_ns) / 1000;
     session_read_layout(s, e);
     if (!e->steer) {
         return;
     }
-    s->report.steered = atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
-    if (!s->report.steered) {
-        session_reason(s, "placement: %.200s was not loaded by the restoring process",
-                       s->config.place_object);
-        if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
-            s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+    s->placed.steered = atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
+    if (!s->placed.steered) {
+        exclaim_session_reason(s, "placement: %.200s was not loaded by the restoring process",
+                               s->config.place_object);
+        if (s->guarantee == EXCLAIM_GUARANTEE_HOST) {
+            s->guarantee = EXCLAIM_GUARANTEE_NONE;
         }
     }
     if (atomic_load(&e->ended)) {
         *result = atomic_load(&e->result) == 0;
-    } else if (s->report.steered) {
+    } else if (s->placed.steered) {
         *result = false; /* the placing object was there and never saw the restore return */
     }
 }
@@ -68,9 +67,9 @@ static void check_ledger(struct exclaim_session *s)
     if (!exclaim_ledger_check(s->ledger, &err)) {
         return;
     }
-    snprintf(s->report.error, sizeof(s->report.error), "ledger: %.490s", err.text);
-    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
-        s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+    exclaim_session_error(s, "ledger: %s", err.text);
+    if (s->guarantee == EXCLAIM_GUARANTEE_HOST) {
+        s->guarantee = EXCLAIM_GUARANTEE_NONE;
     }
 }
 
@@ -120,7 +119,7 @@ static void release(struct exclaim_session *s)
         if (err.errnum != ESRCH) { /* a domain that is gone has no claim */
             exclaim_log(LOG_ERR, "domain %u: claimed pages may be left: %s", s->dom.domid,
                         err.text);
-            snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
+            exclaim_session_error(s, "release: %s", err.text);
         }
         return;
     }
@@ -129,16 +128,16 @@ static void release(struct exclaim_session *s)
     } else if (claim_nothing(s, &err)) {
         exclaim_log(LOG_ERR, "domain %u: %" PRIu64 " claimed pages are left: %s", s->dom.domid,
                     dom.outstanding_pages, err.text);
-        snprintf(s->report.error, sizeof(s->report.error), "release: %.490s", err.text);
+        exclaim_session_error(s, "release: %s", err.text);
     } else {
-        s->report.released_pages = dom.outstanding_pages;
+        s->released_pages = dom.outstanding_pages;
     }
-    s->report.ms[EXCLAIM_STEP_RELEASE] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_STEP_RELEASE] = exclaim_session_now() - start;
 }
 
-void exclaim_dest_restored(struct exclaim_session *s, bool result)
+void session_undo(struct exclaim_session *s, bool result)
 {
-    exclaim_fault("RESTORED");
+    session_reach(s, EXCLAIM_PHASE_RESTORED);
     if (s->have_entry) {
         placement_tick(s);
         placement_stop(s);
@@ -146,23 +145,23 @@ void exclaim_dest_restored(struct exclaim_session *s, bool result)
         check_ledger(s);
         exclaim_ledger_remove(s->ledger, s->slot);
         s->have_entry = false;
-        exclaim_fault("REMOVED");
+        session_reach(s, EXCLAIM_PHASE_REMOVED);
     }
     if (s->claimed) {
         release(s);
         s->claimed = false;
-        exclaim_fault("RELEASED");
+        session_reach(s, EXCLAIM_PHASE_RELEASED);
     }
-    if (s->report.outcome == EXCLAIM_OUTCOME_PASSED) {
-        s->report.outcome = result ? EXCLAIM_OUTCOME_DONE : EXCLAIM_OUTCOME_FAILED;
+    if (s->outcome == EXCLAIM_OUTCOME_PASSED) {
+        s->outcome = result ? EXCLAIM_OUTCOME_DONE : EXCLAIM_OUTCOME_FAILED;
     }
 }
 
 void exclaim_dest_not_started(struct exclaim_session *s, const struct exclaim_error *why)
 {
-    exclaim_dest_restored(s, false);
-    s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-    s->report.claimed_pages = 0;
+    session_undo(s, false);
+    s->outcome = EXCLAIM_OUTCOME_PASSED;
+    s->claimed_pages = 0;
     (void)dest_settle(s, "start", why);
 }
 
@@ -178,7 +177,8 @@ static bool maps_quickly(struct exclaim_session *s)
            dom.total_pages <= s->config.verify_paused_max_pages / MAPPED_COST;
 }
 
-bool exclaim_dest_verify_is_quick(struct exclaim_session *s)
+/* Whether reading the counts is quick enough to let the guest wait for it. */
+static bool is_quick(struct exclaim_session *s)
 {
     struct exclaim_host host;
 
@@ -192,7 +192,7 @@ bool exclaim_dest_verify_is_quick(struct exclaim_session *s)
            host.total_pages - host.free_pages <= s->config.verify_paused_max_pages;
 }
 
-void exclaim_dest_verify(struct exclaim_session *s, bool paused)
+void session_verify(struct exclaim_session *s, bool paused)
 {
     struct exclaim_count_how how = exclaim_count_how(&s->config);
     const int64_t start = exclaim_session_now();
@@ -203,17 +203,34 @@ void exclaim_dest_verify(struct exclaim_session *s, bool paused)
     }
     /* A guest that waits does not wait for its pages to be mapped where a hypercall tells. */
     if (paused && s->caps.count_hypercall
-            ? s->hv->ops->count(s->hv, s->dom.domid, &how, &s->report.got, &err)
-            : session_count_layout(s, &s->report.got, &err)) {
-        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);
+            ? s->hv->ops->count(s->hv, s->dom.domid, &how, &s->got, &err)
+            : session_count_layout(s, &s->got, &err)) {
+        exclaim_session_error(s, "verify: %s", err.text);
         return;
     }
-    s->report.have_got = true;
-    s->report.verified_paused = paused;
-    if (!s->report.got.exact && !s->report.got.extra_pages) {
-        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", s->report.got.why);
+    s->have_got = true;
+    s->verified_paused = paused;
+    if (!s->got.exact && !s->got.extra_pages) {
+        exclaim_session_error(s, "verify: %s", s->got.why);
     }
-    s->report.ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;
+}
+
+bool exclaim_dest_end(struct exclaim_session *s, bool result, const char *failure)
+{
+    s->ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - s->emulator_ms;
+    session_undo(s, result);
+    if (s->outcome != EXCLAIM_OUTCOME_DONE && failure && !s->error[0]) {
+        exclaim_session_error(s, "%s", failure);
+    }
+    if (s->outcome == EXCLAIM_OUTCOME_DONE && s->have_match) {
+        if (!is_quick(s)) {
+            return true;
+        }
+        session_verify(s, true);
+    }
+    exclaim_session_report(s);
+    return false;
 }
 
 void exclaim_dest_verify_later(struct exclaim_session *s)
@@ -222,7 +239,7 @@ void exclaim_dest_verify_later(struct exclaim_session *s)
     pid_t pid = fork();
 
     if (pid < 0) {
-        snprintf(s->report.error, sizeof(s->report.error), "verify: fork: %m");
+        exclaim_session_error(s, "verify: fork: %m");
         exclaim_session_report(s);
         return;
     }
@@ -241,9 +258,9 @@ void exclaim_dest_verify_later(struct exclaim_session *s)
     exclaim_close_from(3);
     s->hv = NULL;
     if (exclaim_xen_open(&s->hv, &err)) {
-        snprintf(s->report.error, sizeof(s->report.error), "verify: %.490s", err.text);
+        exclaim_session_error(s, "verify: %s", err.text);
     } else {
-        exclaim_dest_verify(s, false);
+        session_verify(s, false);
     }
     exclaim_session_report(s);
     _exit(0);

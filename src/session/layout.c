@@ -17,17 +17,17 @@ static int hand(struct exclaim_session *s, void *runs, struct exclaim_error *err
     if (!runs) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
     }
-    if (exclaim_layout_unpack(&s->report.res, runs, &layout, err)) {
+    if (exclaim_layout_unpack(&s->res, runs, &layout, err)) {
         return -1;
     }
     /* A PV guest's restore wants every page's own machine address back, in the order of its list;
      * and without exact nodes there is no page to be put anywhere. */
-    if (!s->dom.hvm || s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
+    if (!s->dom.hvm || s->placement != EXCLAIM_PLACEMENT_PRELOAD) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "pages are placed by %s%s",
-                            exclaim_placement_name(s->report.placement),
+                            exclaim_placement_name(s->placement),
                             s->dom.hvm ? "" : ", of a PV guest");
     }
-    nr = exclaim_layout_shares(&s->report.match, &s->report.res.count, share);
+    nr = exclaim_layout_shares(&s->match, &s->res.count, share);
     return exclaim_ledger_set_layout(s->ledger, s->slot, &layout, share, nr, err);
 }
 
@@ -37,20 +37,20 @@ void session_hand_layout(struct exclaim_session *s)
     struct exclaim_error err = { 0 };
 
     if (hand(s, runs, &err)) {
-        snprintf(s->report.layout.why, sizeof(s->report.layout.why), "%.*s",
-                 (int)sizeof(s->report.layout.why) - 1, err.text);
+        snprintf(s->placed.layout.why, sizeof(s->placed.layout.why), "%.*s",
+                 (int)sizeof(s->placed.layout.why) - 1, err.text);
     }
     free(runs);
 }
 
 void session_read_layout(struct exclaim_session *s, const struct exclaim_ledger_entry *e)
 {
-    s->report.layout.used = atomic_load(&e->by_frame);
-    s->report.layout.kept_pages = atomic_load(&e->kept);
-    s->report.layout.moved_pages = atomic_load(&e->moved);
-    s->report.layout.split = atomic_load(&e->split);
-    if (e->layout && !s->report.layout.used) {
-        snprintf(s->report.layout.why, sizeof(s->report.layout.why),
+    s->placed.layout.used = atomic_load(&e->by_frame);
+    s->placed.layout.kept_pages = atomic_load(&e->kept);
+    s->placed.layout.moved_pages = atomic_load(&e->moved);
+    s->placed.layout.split = atomic_load(&e->split);
+    if (e->layout && !s->placed.layout.used) {
+        snprintf(s->placed.layout.why, sizeof(s->placed.layout.why),
                  "the placing process did not read it");
     }
 }
@@ -65,8 +65,8 @@ int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
     struct exclaim_layout layout;
     int rc;
 
-    if (compare && runs && !exclaim_layout_unpack(&s->report.res, runs, &layout, NULL)) {
-        const uint32_t nr = exclaim_layout_shares(&s->report.match, &s->report.res.count, share);
+    if (compare && runs && !exclaim_layout_unpack(&s->res, runs, &layout, NULL)) {
+        const uint32_t nr = exclaim_layout_shares(&s->match, &s->res.count, share);
 
         exclaim_layout_compare_open(compare, &layout);
         exclaim_layout_homes(share, nr, compare->homes);
@@ -74,10 +74,10 @@ int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
     }
     rc = s->hv->ops->count(s->hv, s->dom.domid, &how, count, err);
     if (!rc && how.runs && count->exact && count->method == EXCLAIM_COUNT_MAPPED) {
-        s->report.layout.have_got = true;
-        s->report.layout.got_kept_pages = compare->kept;
-        s->report.layout.got_moved_pages = compare->moved;
-        s->report.layout.got_unlisted_pages = compare->unlisted;
+        s->placed.layout.have_got = true;
+        s->placed.layout.got_kept_pages = compare->kept;
+        s->placed.layout.got_moved_pages = compare->moved;
+        s->placed.layout.got_unlisted_pages = compare->unlisted;
     }
     free(compare);
     free(runs);

@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "reason.h"
-
 /* Claims that are tried on one node: all but the first halve what is not known, to a thousandth. */
 #define PROBES 11
 
@@ -74,8 +72,8 @@ static void put_back(struct probe *p)
     }
     if (s->hv->ops->claim(s->hv, s->dom.domid, &none, &err) ||
         (p->keep && s->hv->ops->claim(s->hv, s->dom.domid, &old, &err))) {
-        session_reason(s, "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)", p->keep,
-                       err.text);
+        exclaim_session_reason(s, "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
+                               p->keep, err.text);
         s->claimed = true; /* whatever is there now */
         s->dom.outstanding_pages = 0;
     }
@@ -99,7 +97,7 @@ static uint32_t homes_of(const struct exclaim_match *match)
 static bool learn_node(struct probe *p, const struct exclaim_room *room, uint32_t node,
                        uint64_t *claimable)
 {
-    const uint64_t need = p->s->report.match.pages[node];
+    const uint64_t need = p->s->match.pages[node];
     uint64_t low = exclaim_room_least(room, node);
     const char *bound = room->hidden ? "at least " : "";
 
@@ -115,15 +113,15 @@ static bool learn_node(struct probe *p, const struct exclaim_room *room, uint32_
         return false;
     }
     *claimable = low;
-    session_reason(p->s, "node %" PRIu32 ": %" PRIu64 " needed, %s%" PRIu64 " claimable", node,
-                   need, bound, low);
+    exclaim_session_reason(p->s, "node %" PRIu32 ": %" PRIu64 " needed, %s%" PRIu64 " claimable",
+                           node, need, bound, low);
     return true;
 }
 
 enum stake_lesson exclaim_stake_learn(struct exclaim_session *s, const struct exclaim_room *room,
                                       uint64_t claimable[EXCLAIM_NODES_MAX])
 {
-    const struct exclaim_match *match = &s->report.match;
+    const struct exclaim_match *match = &s->match;
     struct probe p = { .s = s, .keep = s->dom.outstanding_pages };
     enum stake_lesson lesson = s->caps.claim_set ? STAKE_PASSING : STAKE_NOTHING_NEW;
 

@@ -7,8 +7,6 @@
 
 #include <exclaim/log.h>
 
-#include "reason.h"
-
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why)
 {
     if (!s->config.place_object[0]) {
@@ -56,28 +54,28 @@ void placement_start(struct exclaim_session *s)
     struct exclaim_affinity aff;
     struct exclaim_error err = { 0 };
 
-    if (s->report.placement != EXCLAIM_PLACEMENT_AFFINITY || !s->have_entry) {
+    if (s->placement != EXCLAIM_PLACEMENT_AFFINITY || !s->have_entry) {
         return;
     }
     if (s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err)) {
-        session_reason(s, "placement: %.490s", err.text);
-        s->report.placement = EXCLAIM_PLACEMENT_NONE;
-        if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST) {
-            s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+        exclaim_session_reason(s, "placement: %.490s", err.text);
+        s->placement = EXCLAIM_PLACEMENT_NONE;
+        if (s->guarantee == EXCLAIM_GUARANTEE_HOST) {
+            s->guarantee = EXCLAIM_GUARANTEE_NONE;
         }
         return;
     }
     s->steer.saved_nodes = aff.nodes;
     s->steer.base_pages = s->dom.total_pages;
     s->steer.active = true;
-    steer_to(s, next_home(&s->report.match, 0));
-    s->report.steered = true;
+    steer_to(s, next_home(&s->match, 0));
+    s->placed.steered = true;
 }
 
 void placement_tick(struct exclaim_session *s)
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(s->ledger, s->slot);
-    const struct exclaim_match *match = &s->report.match;
+    const struct exclaim_match *match = &s->match;
     struct exclaim_domain dom;
     uint64_t grown, before = 0;
 

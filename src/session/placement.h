@@ -12,11 +12,7 @@
 
 #include <exclaim/session.h>
 
-/* An emulator that runs already either has the object or never will: sets s->preloaded.  Waits a
- * moment for one that is only just starting. */
-void placement_look(struct exclaim_session *s, int cancel_fd);
-
-/* Chooses for report.match.  With affinity, @why says what keeps us from preloading. */
+/* Chooses for match.  With affinity, @why says what keeps us from preloading. */
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why);
 
 /* Affinity only; without effect for the other. */

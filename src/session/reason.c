@@ -7,18 +7,34 @@
 #include <stdio.h>
 #include <string.h>
 
-void session_reason(struct exclaim_session *s, const char *fmt, ...)
+__attribute__((format(printf, 3, 0))) static void add(char *list, size_t size, const char *fmt,
+                                                      va_list ap)
 {
-    const size_t size = sizeof(s->report.why), used = strlen(s->report.why);
-    char text[sizeof(s->report.why)];
+    const size_t used = strlen(list);
+    char text[512];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    if (text[0] && !strstr(list, text)) {
+        snprintf(list + used, size - used, "%s%s", used ? "; " : "", text);
+    }
+}
+
+void exclaim_session_reason(struct exclaim_session *s, const char *fmt, ...)
+{
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    add(s->why, sizeof(s->why), fmt, ap);
     va_end(ap);
-    if (text[0] && !strstr(s->report.why, text)) {
-        snprintf(s->report.why + used, size - used, "%s%s", used ? "; " : "", text);
-    }
+}
+
+void exclaim_session_error(struct exclaim_session *s, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(s->error, sizeof(s->error), fmt, ap);
+    va_end(ap);
 }
 
 /* What a claim for a VM on one node gives here, on the strongest of them. */
@@ -32,7 +48,7 @@ static enum exclaim_guarantee strongest(const struct exclaim_caps *caps)
 
 static void say_weaker(struct exclaim_session *s)
 {
-    const struct exclaim_report *r = &s->report;
+    const struct exclaim_session *r = s;
     uint32_t homes = 0;
 
     for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
@@ -40,31 +56,33 @@ static void say_weaker(struct exclaim_session *s)
     }
     if (s->caps.claim_node && !s->caps.claim_set && homes > 1 &&
         r->guarantee == EXCLAIM_GUARANTEE_HOST) {
-        session_reason(s, "guarantee host: %" PRIu32 " nodes are needed, a claim here holds one",
-                       homes);
+        exclaim_session_reason(
+            s, "guarantee host: %" PRIu32 " nodes are needed, a claim here holds one", homes);
     } else if (!r->why[0]) {
-        session_reason(s, "guarantee %s, this xen has %s", exclaim_guarantee_name(r->guarantee),
-                       exclaim_guarantee_name(strongest(&s->caps)));
+        exclaim_session_reason(s, "guarantee %s, this xen has %s",
+                               exclaim_guarantee_name(r->guarantee),
+                               exclaim_guarantee_name(strongest(&s->caps)));
     }
 }
 
 static void say_misplaced(struct exclaim_session *s)
 {
-    const struct exclaim_report *r = &s->report;
+    const struct exclaim_session *r = s;
 
-    session_reason(s, "%" PRIu64 " of %" PRIu64 " pages do not lie where they were matched",
-                   exclaim_report_deviation(r), r->match.total_pages);
+    exclaim_session_reason(s, "%" PRIu64 " of %" PRIu64 " pages do not lie where they were matched",
+                           exclaim_deviation(&r->match, &r->got), r->match.total_pages);
     for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
-        if (r->refused[n]) {
-            session_reason(s, "node %" PRIu32 " had no memory for %" PRIu64 " of its %" PRIu64, n,
-                           r->refused[n], r->match.pages[n]);
+        if (r->placed.refused[n]) {
+            exclaim_session_reason(s,
+                                   "node %" PRIu32 " had no memory for %" PRIu64 " of its %" PRIu64,
+                                   n, r->placed.refused[n], r->match.pages[n]);
         }
     }
 }
 
 void session_conclude(struct exclaim_session *s)
 {
-    const struct exclaim_report *r = &s->report;
+    const struct exclaim_session *r = s;
 
     if (r->role != EXCLAIM_ROLE_DESTINATION || r->outcome != EXCLAIM_OUTCOME_DONE) {
         return;
@@ -72,19 +90,21 @@ void session_conclude(struct exclaim_session *s)
     if (r->have_match && r->guarantee < strongest(&s->caps)) {
         say_weaker(s);
     }
-    if (exclaim_report_exact(r)) {
+    if (exclaim_session_exact(r)) {
         if (!r->res.count.exact) {
-            session_reason(s, "exact by the source's count, which is not: %s", r->res.count.why);
+            exclaim_session_reason(s, "exact by the source's count, which is not: %s",
+                                   r->res.count.why);
         }
         return;
     }
-    if (r->have_match && r->have_got && exclaim_report_deviation(r)) {
+    if (r->have_match && r->have_got && exclaim_deviation(&r->match, &r->got)) {
         say_misplaced(s);
     }
     if (r->have_got && !r->got.exact) {
-        session_reason(s, "read back with a doubt: %s", r->got.why);
+        exclaim_session_reason(s, "read back with a doubt: %s", r->got.why);
     }
     if (!r->why[0]) {
-        session_reason(s, "not verified: %s", r->error[0] ? r->error : "the counts were not read");
+        exclaim_session_reason(s, "not verified: %s",
+                               r->error[0] ? r->error : "the counts were not read");
     }
 }

@@ -4,13 +4,9 @@
 
 #include <exclaim/session.h>
 
-/* Adds to report.why what kept us from more; what stands there stays, and nothing stands twice. */
-void session_reason(struct exclaim_session *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /*
- * The migration has ended: report.why gets what is not said yet of a restore that is weaker than
- * this Xen could promise, not exact, or exact by a count that has a doubt of its own.
+ * The migration has ended: `why` gets what is not said yet of a restore that is weaker than this
+ * Xen could promise, not exact, or exact by a count that has a doubt of its own.
  */
 void session_conclude(struct exclaim_session *s);
 

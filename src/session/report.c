@@ -57,17 +57,22 @@ void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, 
     }
 }
 
-uint64_t exclaim_report_deviation(const struct exclaim_report *report)
+uint64_t exclaim_deviation(const struct exclaim_match *match, const struct exclaim_count *got)
 {
     uint64_t over = 0, under = 0;
 
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        uint64_t want = report->match.pages[n], got = report->got.pages[n];
+        uint64_t want = match->pages[n], is = got->pages[n];
 
-        over += got > want ? got - want : 0;
-        under += want > got ? want - got : 0;
+        over += is > want ? is - want : 0;
+        under += want > is ? want - is : 0;
     }
     return over > under ? over : under;
+}
+
+uint64_t exclaim_report_deviation(const struct exclaim_report *report)
+{
+    return exclaim_deviation(&report->match, &report->got);
 }
 
 bool exclaim_report_exact(const struct exclaim_report *report)
@@ -97,10 +102,10 @@ static void add_plan(struct jwrite *w, const struct exclaim_report *r)
 
 static uint64_t sum_extents(const struct exclaim_report *r, enum exclaim_extent size)
 {
-    uint64_t sum = r->extents_elsewhere[size];
+    uint64_t sum = r->placed.extents_elsewhere[size];
 
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        sum += r->extents[n][size];
+        sum += r->placed.extents[n][size];
     }
     return sum;
 }
@@ -110,10 +115,10 @@ static void add_lacking(struct jwrite *w, const struct exclaim_report *r)
 {
     jwrite_begin(w, "lacking_2m", '[');
     for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
-        if (r->lacking[n]) {
+        if (r->placed.lacking[n]) {
             jwrite_begin(w, NULL, '{');
             jwrite_u64(w, "node", n);
-            jwrite_u64(w, "times", r->lacking[n]);
+            jwrite_u64(w, "times", r->placed.lacking[n]);
             jwrite_end(w, '}');
         }
     }
@@ -124,19 +129,19 @@ static void add_placed(struct jwrite *w, const struct exclaim_report *r)
 {
     jwrite_begin(w, "placed", '{');
     jwrite_str(w, "by", exclaim_placement_name(r->placement));
-    jwrite_bool(w, "steered", r->steered);
-    jwrite_nodes(w, "nodes", r->match.nr_nodes, r->placed);
-    jwrite_nodes(w, "refused", r->match.nr_nodes, r->refused);
-    jwrite_u64(w, "elsewhere_pages", r->elsewhere);
+    jwrite_bool(w, "steered", r->placed.steered);
+    jwrite_nodes(w, "nodes", r->match.nr_nodes, r->placed.pages);
+    jwrite_nodes(w, "refused", r->match.nr_nodes, r->placed.refused);
+    jwrite_u64(w, "elsewhere_pages", r->placed.elsewhere);
     jwrite_u64(w, "extents_4k", sum_extents(r, EXCLAIM_EXTENT_4K));
     jwrite_u64(w, "extents_2m", sum_extents(r, EXCLAIM_EXTENT_2M));
     jwrite_u64(w, "extents_1g", sum_extents(r, EXCLAIM_EXTENT_1G));
-    jwrite_extents(w, "extents", r->match.nr_nodes, r->extents);
-    jwrite_u64(w, "broken_2m", r->broken);
-    jwrite_u64(w, "split_2m", r->layout.split);
+    jwrite_extents(w, "extents", r->match.nr_nodes, r->placed.extents);
+    jwrite_u64(w, "broken_2m", r->placed.broken);
+    jwrite_u64(w, "split_2m", r->placed.layout.split);
     add_lacking(w, r);
-    jwrite_u64(w, "populate_calls", r->populate_calls);
-    jwrite_u64(w, "populate_us", r->populate_us);
+    jwrite_u64(w, "populate_calls", r->placed.populate_calls);
+    jwrite_u64(w, "populate_us", r->placed.populate_us);
     jwrite_end(w, '}');
 }
 
@@ -144,20 +149,20 @@ static void add_placed(struct jwrite *w, const struct exclaim_report *r)
 static void add_layout(struct jwrite *w, const struct exclaim_report *r)
 {
     const bool source = r->role == EXCLAIM_ROLE_SOURCE;
-    const char *why = source ? r->res.layout.why : r->layout.why;
+    const char *why = source ? r->res.layout.why : r->placed.layout.why;
 
     jwrite_begin(w, "layout", '{');
     if (source && r->res.layout.len) {
         jwrite_u64(w, "runs_bytes", r->res.layout.plain);
         jwrite_u64(w, "record_bytes", r->res.layout.len);
-    } else if (!source && r->layout.used) {
-        jwrite_u64(w, "kept_pages", r->layout.kept_pages);
-        jwrite_u64(w, "moved_pages", r->layout.moved_pages);
+    } else if (!source && r->placed.layout.used) {
+        jwrite_u64(w, "kept_pages", r->placed.layout.kept_pages);
+        jwrite_u64(w, "moved_pages", r->placed.layout.moved_pages);
     }
-    if (r->layout.have_got) {
-        jwrite_u64(w, "got_kept_pages", r->layout.got_kept_pages);
-        jwrite_u64(w, "got_moved_pages", r->layout.got_moved_pages);
-        jwrite_u64(w, "got_unlisted_pages", r->layout.got_unlisted_pages);
+    if (r->placed.layout.have_got) {
+        jwrite_u64(w, "got_kept_pages", r->placed.layout.got_kept_pages);
+        jwrite_u64(w, "got_moved_pages", r->placed.layout.got_moved_pages);
+        jwrite_u64(w, "got_unlisted_pages", r->placed.layout.got_unlisted_pages);
     }
     if (why[0]) {
         jwrite_str(w, "why", why);

@@ -9,10 +9,9 @@
 #include <exclaim/note.h>
 
 #include "../base/clock.h"
-#include "fault.h"
 #include "layout.h"
+#include "phase.h"
 #include "placement.h"
-#include "reason.h"
 #include "stake.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -26,13 +25,13 @@
 /* `prefer` and `observe` go on without what failed, `strict` refuses. */
 int dest_settle(struct exclaim_session *s, const char *step, const struct exclaim_error *err)
 {
-    s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
-    session_reason(s, "%s: %s", step, err->text);
+    s->guarantee = EXCLAIM_GUARANTEE_NONE;
+    exclaim_session_reason(s, "%s: %s", step, err->text);
     if (s->config.policy != EXCLAIM_POLICY_STRICT) {
         return 0;
     }
-    s->report.outcome = EXCLAIM_OUTCOME_REFUSED;
-    snprintf(s->report.error, sizeof(s->report.error), "%s: %.480s", step, err->text);
+    s->outcome = EXCLAIM_OUTCOME_REFUSED;
+    exclaim_session_error(s, "%s: %s", step, err->text);
     return -1;
 }
 
@@ -75,15 +74,15 @@ static int match_cautiously(struct exclaim_session *s, const struct exclaim_room
     struct exclaim_match match;
     char text[160];
 
-    if (!room->hidden || s->caps.claim_set || homes_of(&s->report.match) == 1) {
+    if (!room->hidden || s->caps.claim_set || homes_of(&s->match) == 1) {
         return 0;
     }
     exclaim_room_hidden_text(room, text, sizeof(text));
     exclaim_room_cautious(&cautious);
-    opt.whole_parts = s->report.match.shape == EXCLAIM_MATCH_SAME ||
-                      s->report.match.shape == EXCLAIM_MATCH_RENUMBERED;
-    if (!exclaim_match(&s->report.res, &cautious, &opt, &match, err)) {
-        s->report.match = match;
+    opt.whole_parts =
+        s->match.shape == EXCLAIM_MATCH_SAME || s->match.shape == EXCLAIM_MATCH_RENUMBERED;
+    if (!exclaim_match(&s->res, &cautious, &opt, &match, err)) {
+        s->match = match;
         return 0;
     }
     if (s->config.policy == EXCLAIM_POLICY_STRICT) {
@@ -91,7 +90,7 @@ static int match_cautiously(struct exclaim_session *s, const struct exclaim_room
 
         return exclaim_fail(err, why.kind, 0, "%.300s (%s)", why.text, text);
     }
-    session_reason(s, "%s", text);
+    exclaim_session_reason(s, "%s", text);
     return 0;
 }
 
@@ -114,7 +113,7 @@ static int match(struct exclaim_session *s, const struct exclaim_room *room, boo
         .whole_parts = s->config.policy == EXCLAIM_POLICY_STRICT,
     };
 
-    if (exclaim_match(&s->report.res, room, &opt, &s->report.match, err)) {
+    if (exclaim_match(&s->res, room, &opt, &s->match, err)) {
         const struct exclaim_error why = *err;
 
         /* Elsewhere there may be room enough.  Behind the numbers: xenopsd's line is short. */
@@ -132,19 +131,17 @@ static bool match_planned(struct exclaim_session *s, const struct exclaim_room *
     const struct exclaim_match_options opt = { .stray_pages = s->config.stray_pages };
     struct exclaim_error err = { 0 };
     struct exclaim_note note;
-    int found =
-        exclaim_note_take(s->config.lock_dir, s->report.uuid, exclaim_now_unix_ms(), &note, &err);
+    int found = exclaim_note_take(s->config.lock_dir, s->uuid, exclaim_now_unix_ms(), &note, &err);
 
     if (!found) {
         return false;
     }
-    s->report.planned.told = true;
-    if (found > 0 &&
-        !exclaim_note_match(&note, &s->report.res, room, &opt, &s->report.match, &err)) {
-        s->report.planned.taken = true;
+    s->planned.told = true;
+    if (found > 0 && !exclaim_note_match(&note, &s->res, room, &opt, &s->match, &err)) {
+        s->planned.taken = true;
         return true;
     }
-    snprintf(s->report.planned.why, sizeof(s->report.planned.why), "%.250s", err.text);
+    snprintf(s->planned.why, sizeof(s->planned.why), "%.250s", err.text);
     return false;
 }
 
@@ -152,11 +149,11 @@ static bool match_planned(struct exclaim_session *s, const struct exclaim_room *
  * to do then. */
 static bool planned_blindly(struct exclaim_session *s, const struct exclaim_room *room)
 {
-    if (!room->hidden || s->caps.claim_set || homes_of(&s->report.match) == 1) {
+    if (!room->hidden || s->caps.claim_set || homes_of(&s->match) == 1) {
         return false;
     }
-    s->report.planned.taken = false;
-    snprintf(s->report.planned.why, sizeof(s->report.planned.why),
+    s->planned.taken = false;
+    snprintf(s->planned.why, sizeof(s->planned.why),
              "claims that this xen does not tell may lie on its nodes");
     return true;
 }
@@ -170,34 +167,33 @@ static bool only_by_preload(const struct exclaim_match *match)
 /* What a guarantee is worth without exact placement: on stock Xen nobody then keeps the nodes. */
 static void weaken(struct exclaim_session *s)
 {
-    if (s->report.guarantee == EXCLAIM_GUARANTEE_HOST && only_by_preload(&s->report.match) &&
-        s->report.placement != EXCLAIM_PLACEMENT_PRELOAD) {
-        s->report.guarantee = EXCLAIM_GUARANTEE_NONE;
+    if (s->guarantee == EXCLAIM_GUARANTEE_HOST && only_by_preload(&s->match) &&
+        s->placement != EXCLAIM_PLACEMENT_PRELOAD) {
+        s->guarantee = EXCLAIM_GUARANTEE_NONE;
     }
 }
 
-/* How the pages of report.match get to their nodes. */
+/* How the pages of match get to their nodes. */
 static int place(struct exclaim_session *s, struct exclaim_error *err)
 {
     static const char step[] = "placement by node affinity";
 
-    s->report.placement = placement_choose(s, err);
-    if (s->report.placement == EXCLAIM_PLACEMENT_PRELOAD) {
+    s->placement = placement_choose(s, err);
+    if (s->placement == EXCLAIM_PLACEMENT_PRELOAD) {
         return 0;
     }
-    if (only_by_preload(&s->report.match)) {
+    if (only_by_preload(&s->match)) {
         return dest_settle(s, step, err);
     }
-    session_reason(s, "%s: %s", step, err->text);
+    exclaim_session_reason(s, "%s: %s", step, err->text);
     return 0;
 }
 
 /* The entry comes before the claim: one without an entry would be nobody's to release. */
 static int enter(struct exclaim_session *s, struct exclaim_error *err)
 {
-    if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->report.match,
-                           EXCLAIM_GUARANTEE_NONE, s->report.placement == EXCLAIM_PLACEMENT_PRELOAD,
-                           &s->slot, err)) {
+    if (exclaim_ledger_add(s->ledger, s->dom.domid, s->dom.uuid, &s->match, EXCLAIM_GUARANTEE_NONE,
+                           s->placement == EXCLAIM_PLACEMENT_PRELOAD, &s->slot, err)) {
         return -1;
     }
     s->have_entry = true;
@@ -211,7 +207,7 @@ static int enter(struct exclaim_session *s, struct exclaim_error *err)
 static int match_again(struct exclaim_session *s, uint64_t claimable[EXCLAIM_NODES_MAX],
                        uint32_t *passing, struct exclaim_error *err)
 {
-    const struct exclaim_match before = s->report.match;
+    const struct exclaim_match before = s->match;
     struct exclaim_error misfit;
     enum stake_lesson lesson;
     struct exclaim_room room;
@@ -230,13 +226,13 @@ static int match_again(struct exclaim_session *s, uint64_t claimable[EXCLAIM_NOD
         exclaim_room_limit(&room, n, claimable[n]);
     }
     if (match(s, &room, bound, &misfit)) {
-        s->report.match = before;
+        s->match = before;
         *err = misfit;
         return -1;
     }
-    exclaim_ledger_retarget(s->ledger, s->slot, &s->report.match);
-    exclaim_fault("MATCHED");
-    return only_by_preload(&s->report.match) && !only_by_preload(&before) ? place(s, err) : 0;
+    exclaim_ledger_retarget(s->ledger, s->slot, &s->match);
+    session_reach(s, EXCLAIM_PHASE_MATCHED);
+    return only_by_preload(&s->match) && !only_by_preload(&before) ? place(s, err) : 0;
 }
 
 /*
@@ -245,7 +241,7 @@ static int match_again(struct exclaim_session *s, uint64_t claimable[EXCLAIM_NOD
  */
 static int secure(struct exclaim_session *s, struct exclaim_error *err)
 {
-    const struct exclaim_match first = s->report.match;
+    const struct exclaim_match first = s->match;
     uint64_t claimable[EXCLAIM_NODES_MAX];
     enum stake_end end = STAKE_FULL;
     uint32_t passing = 0;
@@ -258,10 +254,10 @@ static int secure(struct exclaim_session *s, struct exclaim_error *err)
         }
     }
     if (end == STAKE_FULL) {
-        s->report.match = first;
+        s->match = first;
         exclaim_ledger_retarget(s->ledger, s->slot, &first);
         if (s->config.policy != EXCLAIM_POLICY_STRICT) {
-            session_reason(s, "no match with a stronger guarantee: %s", err->text);
+            exclaim_session_reason(s, "no match with a stronger guarantee: %s", err->text);
             end = exclaim_stake(s, true, err);
         }
     }
@@ -280,21 +276,20 @@ int dest_reserve(struct exclaim_session *s)
         exclaim_ledger_lock(s->ledger, LOCK_TIMEOUT_MS, &err)) {
         return dest_settle(s, "ledger", &err);
     }
-    exclaim_fault("LOCKED");
+    session_reach(s, EXCLAIM_PHASE_LOCKED);
     rc = look(s, &room, &bound, &err);
     if (!rc && (!match_planned(s, &room) || planned_blindly(s, &room))) {
         rc = match(s, &room, bound, &err);
     }
-    exclaim_fault("MATCHED");
-    s->report.ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
+    session_reach(s, EXCLAIM_PHASE_MATCHED);
+    s->ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
     if (rc) {
         rc = dest_settle(s, "match", &err);
         goto out;
     }
-    s->report.have_match = true;
-    s->watch = true;
+    s->have_match = true;
     if (s->config.policy == EXCLAIM_POLICY_OBSERVE) {
-        session_reason(s, "policy observe: nothing claimed or placed");
+        exclaim_session_reason(s, "policy observe: nothing claimed or placed");
         goto out;
     }
     rc = place(s, &err);
@@ -305,13 +300,13 @@ int dest_reserve(struct exclaim_session *s)
         rc = dest_settle(s, "ledger", &err);
         goto out;
     }
-    exclaim_fault("ENTERED");
+    session_reach(s, EXCLAIM_PHASE_ENTERED);
     start = exclaim_session_now();
     rc = secure(s, &err) ? dest_settle(s, "claim", &err) : 0;
-    s->report.ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
-    exclaim_fault("STAKED");
+    s->ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
+    session_reach(s, EXCLAIM_PHASE_STAKED);
     weaken(s);
-    exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->report.guarantee;
+    exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->guarantee;
     session_hand_layout(s);
 
 out:

@@ -6,7 +6,7 @@
 
 /*
  * Match, claim and ledger entry: one step for everybody else, under the ledger's lock.  Needs hv,
- * caps, dom and report.res.  -1 if the policy refuses; then exclaim_dest_restored() gives back what
+ * caps, dom and res.  -1 if the policy refuses; then session_undo() gives back what
  * a later step's failure left claimed.
  */
 int dest_reserve(struct exclaim_session *s);

@@ -15,26 +15,25 @@
 #include <exclaim/layout.h>
 #include <exclaim/record.h>
 
-#include "../toolstack/libxl.h"
-#include "reason.h"
+#include "phase.h"
 #include "type.h"
 
-static int build(struct exclaim_session *s, const char *userdata_dir,
-                 struct exclaim_layout_collect *collect, struct exclaim_error *err)
+static int build(struct exclaim_session *s, struct exclaim_layout_collect *collect,
+                 struct exclaim_error *err)
 {
     struct exclaim_count_how how = exclaim_count_how(&s->config);
-    struct exclaim_reservation *res = &s->report.res;
+    struct exclaim_reservation *res = &s->res;
     struct exclaim_error count_err = { 0 }, no_layout = { 0 };
     struct exclaim_layout layout;
     struct exclaim_count count = { 0 };
     int64_t start = exclaim_session_now();
 
     if (exclaim_xen_open(&s->hv, err) || s->hv->ops->caps(s->hv, &s->caps, err) ||
-        exclaim_hv_domain(s->hv, s->report.domid, &s->dom, err)) {
+        exclaim_hv_domain(s->hv, s->domid, &s->dom, err)) {
         return -1;
     }
-    memcpy(s->report.uuid, s->dom.uuid, sizeof(s->report.uuid));
-    s->report.have_uuid = true;
+    memcpy(s->uuid, s->dom.uuid, sizeof(s->uuid));
+    s->have_uuid = true;
     if (session_other_type(s, err)) {
         return -1;
     }
@@ -54,29 +53,30 @@ static int build(struct exclaim_session *s, const char *userdata_dir,
     } else {
         exclaim_layout_pack(&layout, NULL, res);
     }
-    s->report.ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
-    if (userdata_dir) {
-        res->soft_affinity = libxl_soft_affinity(userdata_dir, s->dom.domid, s->dom.uuid);
+    s->ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
+    if (s->known.soft_affinity) {
+        res->soft_affinity = s->known.soft_affinity(s->dom.domid, s->dom.uuid);
     }
-    s->report.have_reservation = true;
+    s->have_reservation = true;
+    session_reach(s, EXCLAIM_PHASE_COUNTED);
     if (!count.exact) {
-        session_reason(s, "count is not exact: %s", count.why);
+        exclaim_session_reason(s, "count is not exact: %s", count.why);
     }
     return 0;
 }
 
-int exclaim_source_count(struct exclaim_session *s, const char *userdata_dir)
+int exclaim_source_count(struct exclaim_session *s)
 {
     struct exclaim_layout_collect collect;
     struct exclaim_error err = { 0 };
     int rc;
 
     exclaim_layout_collect_open(&collect);
-    rc = build(s, userdata_dir, &collect, &err);
+    rc = build(s, &collect, &err);
     exclaim_layout_collect_close(&collect);
     if (rc) {
-        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        session_reason(s, "%s", err.text);
+        s->outcome = EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_reason(s, "%s", err.text);
     }
     return rc;
 }
@@ -152,10 +152,10 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
     int64_t start;
     int rc;
 
-    if (exclaim_prefix_encode(&s->report.res, s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
+    if (exclaim_prefix_encode(&s->res, s->dom.hvm ? EXCLAIM_GUEST_HVM : EXCLAIM_GUEST_PV,
                               s->caps.xen_major, s->caps.xen_minor, buf, sizeof(buf), &len, &err)) {
-        s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        session_reason(s, "%s", err.text);
+        s->outcome = EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_reason(s, "%s", err.text);
         return 0;
     }
     start = exclaim_session_now();
@@ -164,17 +164,17 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
     rc = write_all(fd, buf, len, timeout_ms, cancel_fd, &written, &err);
     sigaction(SIGPIPE, &before, NULL);
     if (rc) {
-        s->report.outcome = written ? EXCLAIM_OUTCOME_FAILED : EXCLAIM_OUTCOME_PASSED;
-        snprintf(s->report.error, sizeof(s->report.error), "%s", err.text);
+        s->outcome = written ? EXCLAIM_OUTCOME_FAILED : EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_error(s, "%s", err.text);
         return written ? -1 : 0;
     }
-    s->report.ms[EXCLAIM_STEP_WRITE] = exclaim_session_now() - start;
-    s->report.record_bytes = (uint32_t)len;
-    s->report.outcome = EXCLAIM_OUTCOME_SENT;
+    s->ms[EXCLAIM_STEP_WRITE] = exclaim_session_now() - start;
+    s->record_bytes = (uint32_t)len;
+    s->outcome = EXCLAIM_OUTCOME_SENT;
     return 0;
 }
 
-int exclaim_source_send(struct exclaim_session *s, int fd, const char *userdata_dir)
+int exclaim_source_send(struct exclaim_session *s, int fd)
 {
-    return exclaim_source_count(s, userdata_dir) ? 0 : exclaim_source_write(s, fd, -1, -1);
+    return exclaim_source_count(s) ? 0 : exclaim_source_write(s, fd, -1, -1);
 }

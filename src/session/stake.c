@@ -6,12 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "reason.h"
-
 static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, uint64_t pages)
 {
-    s->report.guarantee = guarantee;
-    s->report.claimed_pages = pages;
+    s->guarantee = guarantee;
+    s->claimed_pages = pages;
     s->claimed = true;
 }
 
@@ -28,15 +26,14 @@ enum exclaim_claim_origin exclaim_stake_before(struct exclaim_session *s)
  * host; it counts as what it is for certain, if it is large enough.
  */
 static enum stake_end adopt(struct exclaim_session *s, enum exclaim_claim_origin before,
-                            enum exclaim_guarantee strongest, struct exclaim_error *err)
+                            struct exclaim_error *err)
 {
-    const struct exclaim_match *match = &s->report.match;
+    const struct exclaim_match *match = &s->match;
     const uint64_t pages = match->total_pages, have = s->dom.outstanding_pages;
     const bool on_node =
         before == EXCLAIM_ORIGIN_NODE && match->pages[s->past.node] == match->total_pages;
-    const enum exclaim_guarantee worth = on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST;
 
-    staked(s, worth, have);
+    staked(s, on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST, have);
     if (have < pages) {
         exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
                      "the toolstack has claimed %" PRIu64 " pages, %" PRIu64
@@ -44,15 +41,9 @@ static enum stake_end adopt(struct exclaim_session *s, enum exclaim_claim_origin
                      have, pages);
         return STAKE_FAILED;
     }
-    if (worth < strongest && s->config.policy == EXCLAIM_POLICY_STRICT) {
-        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                     "the toolstack's claim of %" PRIu64 " pages gives guarantee %s, this xen has "
-                     "%s, and it cannot be replaced",
-                     have, exclaim_guarantee_name(worth), exclaim_guarantee_name(strongest));
-        return STAKE_FAILED;
-    }
-    session_reason(s, "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed",
-                   have, pages);
+    exclaim_session_reason(
+        s, "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed", have,
+        pages);
     return STAKE_HELD;
 }
 
@@ -137,7 +128,7 @@ static int try_claim(struct exclaim_session *s, enum exclaim_claim_origin before
 static bool improves(const struct exclaim_session *s, enum exclaim_claim_origin before,
                      enum exclaim_claim_kind kind)
 {
-    const bool enough = s->dom.outstanding_pages >= s->report.match.total_pages;
+    const bool enough = s->dom.outstanding_pages >= s->match.total_pages;
 
     switch (before) {
     case EXCLAIM_ORIGIN_NOTHING:
@@ -167,21 +158,17 @@ static bool stands(struct exclaim_session *s)
 enum stake_end exclaim_stake(struct exclaim_session *s, bool weaker, struct exclaim_error *err)
 {
     const bool strict = s->config.policy == EXCLAIM_POLICY_STRICT;
-    const uint64_t pages = s->report.match.total_pages;
+    const uint64_t pages = s->match.total_pages;
     enum exclaim_claim_origin before = exclaim_stake_before(s);
-    enum exclaim_guarantee strongest = EXCLAIM_GUARANTEE_NONE;
     struct exclaim_claim_plan plan;
     bool tried = false;
 
-    exclaim_claim_plan(&s->report.match, &s->caps, &plan);
+    exclaim_claim_plan(&s->match, &s->caps, &plan);
     for (uint32_t i = 0; i < plan.nr; i++) {
         const enum exclaim_claim_kind kind = plan.step[i].claim.kind;
 
         if (weaker && kind != EXCLAIM_CLAIM_HOST) {
             continue;
-        }
-        if (plan.step[i].guarantee > strongest) {
-            strongest = plan.step[i].guarantee;
         }
         if (!improves(s, before, kind)) {
             continue;
@@ -201,16 +188,14 @@ enum stake_end exclaim_stake(struct exclaim_session *s, bool weaker, struct excl
         if (err->kind == EXCLAIM_ERR_NOFIT) {
             return STAKE_FULL;
         }
-        if (err->kind == EXCLAIM_ERR_UNSUPPORTED) {
-            strongest = EXCLAIM_GUARANTEE_NONE; /* this Xen does not have it after all */
-        } else if (strict) {
-            return STAKE_FAILED;
+        if (strict && err->kind != EXCLAIM_ERR_UNSUPPORTED) {
+            return STAKE_FAILED; /* this Xen has it */
         }
-        session_reason(s, "no guarantee %s: %s", exclaim_guarantee_name(plan.step[i].guarantee),
-                       err->text);
+        exclaim_session_reason(s, "no guarantee %s: %s",
+                               exclaim_guarantee_name(plan.step[i].guarantee), err->text);
     }
     if (before != EXCLAIM_ORIGIN_NOTHING && (!tried || s->dom.outstanding_pages >= pages)) {
-        return adopt(s, before, strongest, err);
+        return adopt(s, before, err);
     }
     if (!tried) {
         exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no claims");

@@ -43,13 +43,12 @@ struct emu {
     struct emu_way up;   /* from the manager to xenopsd */
     int stream;          /* our copy; -1 once we are done with it */
     struct emu_job job;
-    enum emu_hold hold;  /* what the line at the front of `down` waits for */
-    int64_t hold_until;  /* the count only; 0: no limit of ours */
-    enum emu_word asked; /* by the manager, and not answered yet */
-    bool due;            /* our work of this side is still to be done */
-    bool late;           /* the count goes on, but nobody waits for it */
-    bool restoring;      /* there is something to place, release and verify */
-    int64_t restore_since;
+    enum emu_hold hold;            /* what the line at the front of `down` waits for */
+    int64_t hold_until;            /* the count only; 0: no limit of ours */
+    enum emu_word asked;           /* by the manager, and not answered yet */
+    bool due;                      /* our work of this side is still to be done */
+    bool late;                     /* the count goes on, but nobody waits for it */
+    bool restoring;                /* there is something to place, release and verify */
     bool aborted;                  /* by the toolstack */
     bool failed;                   /* an `error:` was sent */
     bool ended_by_us;              /* what the manager still says is of no interest */

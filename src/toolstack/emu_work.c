@@ -8,13 +8,14 @@
 #include <exclaim/log.h>
 
 #include "emu_supervise.h"
+#include "placement_look.h"
 
 static int count_job(void *arg, int cancel_fd)
 {
     struct emu *e = arg;
 
     (void)cancel_fd; /* cannot be ended early: then nobody waits for it */
-    return exclaim_source_count(e->s, NULL);
+    return exclaim_source_count(e->s);
 }
 
 static int write_job(void *arg, int cancel_fd)
@@ -46,7 +47,7 @@ static void node_list(const uint64_t *pages, uint32_t nr, char *text, size_t siz
 
 static void say_why(struct emu *e)
 {
-    const struct exclaim_report *r = &e->s->report;
+    const struct exclaim_session *r = e->s;
     const char *why = r->error[0] ? r->error : r->why;
 
     if (why[0]) {
@@ -56,7 +57,7 @@ static void say_why(struct emu *e)
 
 static void say_sent(struct emu *e)
 {
-    const struct exclaim_report *r = &e->s->report;
+    const struct exclaim_session *r = e->s;
     char nodes[256];
 
     if (r->outcome == EXCLAIM_OUTCOME_SENT && r->res.count.exact) {
@@ -69,7 +70,7 @@ static void say_sent(struct emu *e)
 
 static void say_reserved(struct emu *e)
 {
-    const struct exclaim_report *r = &e->s->report;
+    const struct exclaim_session *r = e->s;
     char nodes[256];
 
     if (r->have_match) {
@@ -83,12 +84,12 @@ static void say_reserved(struct emu *e)
 
 static void say_got(struct emu *e)
 {
-    const struct exclaim_report *r = &e->s->report;
+    const struct exclaim_session *r = e->s;
 
     if (r->have_got) {
         emu_info(e, "%s, %" PRIu64 " of %" PRIu64 " pages not where they should be",
-                 exclaim_report_exact(r) ? "exact" : "not exact", exclaim_report_deviation(r),
-                 r->match.total_pages);
+                 exclaim_session_exact(r) ? "exact" : "not exact",
+                 exclaim_deviation(&r->match, &r->got), r->match.total_pages);
     }
 }
 
@@ -103,7 +104,7 @@ static bool hold(struct emu *e, enum emu_hold what, int (*run)(void *, int))
     struct exclaim_error err = { 0 };
 
     if (emu_job_start(&e->job, run, e, &err)) {
-        snprintf(e->s->report.why, sizeof(e->s->report.why), "%s", err.text);
+        exclaim_session_reason(e->s, "%s", err.text);
         return false;
     }
     e->hold = what;
@@ -113,7 +114,7 @@ static bool hold(struct emu *e, enum emu_hold what, int (*run)(void *, int))
 /* Without a thread nothing is reserved. */
 static bool no_thread(struct emu *e)
 {
-    struct exclaim_report *r = &e->s->report;
+    struct exclaim_session *r = e->s;
     bool refuse = !e->args->save && e->s->config.policy == EXCLAIM_POLICY_STRICT;
 
     leave_stream(e);
@@ -145,6 +146,7 @@ bool emu_begin(struct emu *e, enum emu_word word)
         return true;
     }
     e->s->known.emulator = e->pid;
+    e->s->known.look = placement_look;
     if (e->s->config.peek_timeout_ms > (uint64_t)e->limits->peek) {
         e->s->config.peek_timeout_ms = (uint64_t)e->limits->peek;
     }
@@ -176,9 +178,8 @@ static void counted(struct emu *e)
     }
     rc = emu_job_join(&e->job);
     if (e->late || emu_void(e)) {
-        e->s->report.outcome = EXCLAIM_OUTCOME_PASSED;
-        snprintf(e->s->report.why, sizeof(e->s->report.why), "%s",
-                 e->late ? "the count came too late" : "cancelled");
+        e->s->outcome = EXCLAIM_OUTCOME_PASSED;
+        exclaim_session_reason(e->s, "%s", e->late ? "the count came too late" : "cancelled");
         rc = -1;
     }
     if (rc || !hold(e, EMU_HOLD_WRITE, write_job)) {
@@ -193,7 +194,7 @@ static void written(struct emu *e)
     e->hold = EMU_HOLD_NONE;
     without_record(e);
     if (rc && !emu_void(e)) {
-        emu_end(e, 5, e->s->report.error);
+        emu_end(e, 5, e->s->error);
     }
 }
 
@@ -205,8 +206,7 @@ static void reserved(struct emu *e)
     e->hold = EMU_HOLD_NONE;
     leave_stream(e);
     exclaim_session_ready(s);
-    e->restoring = !rc && s->watch;
-    e->restore_since = exclaim_session_now();
+    e->restoring = !rc && s->have_match;
     if (emu_void(e)) {
         if (e->restoring) {
             emu_restored(e, false);
@@ -217,11 +217,11 @@ static void reserved(struct emu *e)
     }
     if (rc) {
         exclaim_session_report(s);
-        emu_end(e, 3, s->report.error);
+        emu_end(e, 3, s->error);
         return;
     }
     say_reserved(e);
-    if (!s->watch) {
+    if (!s->have_match) {
         exclaim_session_report(s);
     }
 }
@@ -251,26 +251,13 @@ void emu_cancel(struct emu *e)
 
 bool emu_restored(struct emu *e, bool result)
 {
-    struct exclaim_session *s = e->s;
-
     if (!e->restoring) {
         return false;
     }
     e->restoring = false;
-    s->report.ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - e->restore_since;
-    exclaim_dest_restored(s, result);
-    if (s->report.outcome != EXCLAIM_OUTCOME_DONE || !s->report.have_match) {
-        if (e->aborted && !s->report.error[0]) {
-            snprintf(s->report.error, sizeof(s->report.error), "aborted by the toolstack");
-        }
-        exclaim_session_report(s);
-        return false;
-    }
-    if (!exclaim_dest_verify_is_quick(s)) {
+    if (exclaim_dest_end(e->s, result, e->aborted ? "aborted by the toolstack" : NULL)) {
         return true;
     }
-    exclaim_dest_verify(s, true);
-    exclaim_session_report(s);
     say_got(e);
     return false;
 }

@@ -3,7 +3,7 @@
  * Whether the placing object is in a restoring process that we did not start ourselves: xenopsd's
  * manager has started it before we know what to restore, with an environment of its own making.
  */
-#include "../session/placement.h"
+#include "placement_look.h"
 
 #include <dirent.h>
 #include <limits.h>

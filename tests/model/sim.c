@@ -10,6 +10,7 @@
 
 #include "place/quota.h"
 #include "base/process.h"
+#include "session/finish.h"
 #include "session/reason.h"
 #include "session/reserve.h"
 
@@ -48,7 +49,7 @@ static void build(struct sim *sim, uint32_t who)
 {
     const struct sim_migration *mig = &sim->plan->migration[who];
     struct exclaim_session *s = &sim->run[who].s;
-    struct exclaim_reservation *res = &s->report.res;
+    struct exclaim_reservation *res = &s->res;
     struct model_domain_config config = { .hvm = true, .nr_vcpus = 1 };
     struct exclaim_error err = { 0 };
 
@@ -69,7 +70,7 @@ static void build(struct sim *sim, uint32_t who)
         res->count.total_pages += mig->pages[n];
     }
     res->max_pages = res->count.total_pages + 8;
-    s->report.have_reservation = true;
+    s->have_reservation = true;
     model_set_max(sim->m, sim_domid(who), res->max_pages);
     if (s->hv->ops->caps(s->hv, &s->caps, &err) ||
         exclaim_hv_domain(s->hv, sim_domid(who), &s->dom, &err)) {
@@ -110,13 +111,13 @@ static void reserve_step(struct sim *sim, uint32_t who)
     sim_judge(sim, who, &verdict);
     rc = dest_reserve(&r->s);
     raced = raced && !sim->race; /* it has happened */
-    tell(sim, "%u reserves %" PRIu64 " pages: %s, guarantee %s %s", who,
-         r->s.report.res.count.total_pages, r->s.report.have_match ? "matched" : "no match",
-         exclaim_guarantee_name(r->s.report.guarantee), r->s.report.why);
+    tell(sim, "%u reserves %" PRIu64 " pages: %s, guarantee %s %s", who, r->s.res.count.total_pages,
+         r->s.have_match ? "matched" : "no match", exclaim_guarantee_name(r->s.guarantee),
+         r->s.why);
     sim_check_reserved(sim, who, rc, raced, &verdict);
     if (rc || !r->s.have_entry) {
         if (rc) {
-            exclaim_dest_restored(&r->s, false);
+            session_undo(&r->s, false);
             sim->result->refused++;
         } else {
             sim->result->unclaimed++;
@@ -132,7 +133,7 @@ static void reserve_step(struct sim *sim, uint32_t who)
     atomic_store(&sim_entry(r)->placer_start, exclaim_process_start(getpid()));
     atomic_store(&sim_entry(r)->state, EXCLAIM_ENTRY_PLACING);
     sim_entry(r)->join = SIM_ORDER;
-    r->left = r->s.report.res.count.total_pages;
+    r->left = r->s.res.count.total_pages;
     r->phase = PLACING;
 }
 
@@ -166,7 +167,7 @@ static bool place_batch(struct sim *sim, uint32_t who, uint64_t pages)
         unsigned long start[SIM_BATCH];
 
         for (uint64_t i = 0; i < chunk; i++) {
-            start[i] = (unsigned long)(r->s.report.res.count.total_pages - r->left + i);
+            start[i] = (unsigned long)(r->s.res.count.total_pages - r->left + i);
         }
         if (joins || chunk < most ||
             quota_populate(sim_entry(r), 1, SIM_ORDER, start, populate, &to)) {
@@ -208,8 +209,8 @@ static void arrive(struct sim *sim, uint32_t who)
     check_placed(sim, who);
     atomic_store(&sim_entry(r)->result, 0);
     atomic_store(&sim_entry(r)->ended, 1);
-    exclaim_dest_restored(&r->s, true);
-    exclaim_dest_verify(&r->s, true);
+    session_undo(&r->s, true);
+    session_verify(&r->s, true);
     session_conclude(&r->s);
     model_view(sim->m, sim_domid(who), &view);
     if (view.outstanding) {
@@ -217,7 +218,7 @@ static void arrive(struct sim *sim, uint32_t who)
                  view.outstanding);
     }
     sim_check_arrived(sim, who, &view);
-    tell(sim, "%u has arrived: %s", who, r->s.report.why);
+    tell(sim, "%u has arrived: %s", who, r->s.why);
     close_run(r);
     model_unpause(sim->m, sim_domid(who));
     r->phase = ARRIVED;
@@ -227,7 +228,7 @@ static void arrive(struct sim *sim, uint32_t who)
 static void in_vain(struct run *r)
 {
     atomic_store(&sim_entry(r)->placer_start, 1);
-    exclaim_dest_restored(&r->s, false);
+    session_undo(&r->s, false);
 }
 
 static void advance(struct sim *sim, uint32_t who, uint64_t pages)
@@ -280,7 +281,7 @@ static void disturb(struct sim *sim)
     for (uint32_t o = 0; o < sim->plan->nr_migrations; o++) {
         struct run *r = &sim->run[o];
 
-        r->disturbed |= r->phase == PLACING && r->s.report.guarantee < EXCLAIM_GUARANTEE_NODE;
+        r->disturbed |= r->phase == PLACING && r->s.guarantee < EXCLAIM_GUARANTEE_NODE;
     }
 }
 

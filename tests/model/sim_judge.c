@@ -170,7 +170,7 @@ static uint32_t parts(const struct sim_migration *mig)
 static void check_strict(struct sim *sim, uint32_t who, int rc, bool raced,
                          const struct sim_verdict *verdict)
 {
-    const struct exclaim_report *r = &sim->run[who].s.report;
+    const struct exclaim_session *r = &sim->run[who].s;
     const bool by_ledger = !has_sets(sim) && parts(&sim->plan->migration[who]) > 1;
 
     if (!rc && r->guarantee < strongest(sim, &r->match, false)) {
@@ -191,7 +191,7 @@ static void check_strict(struct sim *sim, uint32_t who, int rc, bool raced,
 
 static void check_prefer(struct sim *sim, uint32_t who, const struct sim_verdict *verdict)
 {
-    const struct exclaim_report *r = &sim->run[who].s.report;
+    const struct exclaim_session *r = &sim->run[who].s;
 
     if (r->have_match != verdict->seen) {
         sim_fail(sim, "migration %u: match says %s, brute force the contrary (%s)", who,
@@ -212,7 +212,7 @@ void sim_check_reserved(struct sim *sim, uint32_t who, int rc, bool raced,
                         const struct sim_verdict *verdict)
 {
     struct run *run = &sim->run[who];
-    const struct exclaim_report *r = &run->s.report;
+    const struct exclaim_session *r = &run->s;
 
     sim->result->again += strstr(r->why, " claimable") != NULL;
     if (sim->plan->migration[who].strict) {
@@ -234,13 +234,13 @@ void sim_check_reserved(struct sim *sim, uint32_t who, int rc, bool raced,
 void sim_check_arrived(struct sim *sim, uint32_t who, const struct model_view *view)
 {
     struct run *run = &sim->run[who];
-    const struct exclaim_report *r = &run->s.report;
+    const struct exclaim_session *r = &run->s;
     bool moved = false;
 
     for (uint32_t n = 0; n < sim->plan->config.nr_nodes; n++) {
         moved |= view->pages[n] != r->match.pages[n];
     }
-    if (moved != !exclaim_report_exact(r)) {
+    if (moved != !exclaim_session_exact(r)) {
         sim_fail(sim, "migration %u: reported %s, and is not (%s)", who,
                  moved ? "exact" : "not exact", r->why);
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "session/finish.h"
 #include "session/reason.h"
 #include "session/reserve.h"
 
@@ -69,7 +70,7 @@ static void close_fixture(struct fixture *f)
     char file[64];
 
     snprintf(file, sizeof(file), "%s/" EXCLAIM_LEDGER_FILE, f->dir);
-    exclaim_dest_restored(&f->s, false);
+    session_undo(&f->s, false);
     f->s.hv = NULL;
     exclaim_session_close(&f->s);
     unlink(file);
@@ -93,7 +94,7 @@ static int reserve(struct fixture *f, uint64_t on0, uint64_t on1)
 {
     struct exclaim_error err;
 
-    f->s.report.res.count = (struct exclaim_count){
+    f->s.res.count = (struct exclaim_count){
         .nr_nodes = 2, .pages = { on0, on1 }, .total_pages = on0 + on1, .exact = true
     };
     assert_int_equal(exclaim_hv_domain(f->s.hv, DOMID, &f->s.dom, &err), 0);
@@ -102,8 +103,8 @@ static int reserve(struct fixture *f, uint64_t on0, uint64_t on1)
 
 static void said(const struct fixture *f, const char *words)
 {
-    if (!strstr(f->s.report.why, words)) {
-        fail_msg("\"%s\" is not in \"%s\"", words, f->s.report.why);
+    if (!strstr(f->s.why, words)) {
+        fail_msg("\"%s\" is not in \"%s\"", words, f->s.why);
     }
 }
 
@@ -117,13 +118,13 @@ static void another_node_has_room(void **unused)
             open_fixture(&f, &xens[i], policy);
             claim_of_other(&f, &xens[i], 1, LEFT);
             STEP(f.m, reserve(&f, 0, GUEST), 0);
-            assert_int_equal(f.s.report.match.pages[0], GUEST);
-            assert_int_equal(f.s.report.guarantee, xens[i].one);
+            assert_int_equal(f.s.match.pages[0], GUEST);
+            assert_int_equal(f.s.guarantee, xens[i].one);
             assert_int_equal(kit_view(f.m, DOMID).node_claim[0], GUEST);
             assert_int_equal(exclaim_ledger_at(f.s.ledger, f.s.slot)->target[0], GUEST);
             assert_int_equal(exclaim_ledger_at(f.s.ledger, f.s.slot)->target[1], 0);
             if (f.s.caps.node_memory) {
-                assert_string_equal(f.s.report.why, ""); /* it was seen at once */
+                assert_string_equal(f.s.why, ""); /* it was seen at once */
             } else if (xens[i].generation == MODEL_XS9) {
                 said(&f, "node 1: 600 needed, at least 200 claimable");
             } else {
@@ -144,10 +145,10 @@ static void no_node_has_room(void **unused)
         claim_of_other(&f, &xens[i], 0, GUEST - 1);
         claim_of_other(&f, &xens[i], 1, LEFT);
         STEP(f.m, reserve(&f, 0, GUEST), -1);
-        assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_REFUSED);
-        assert_non_null(strstr(f.s.report.error, "source node 1 needs 600 pages, best is node"));
-        assert_non_null(strstr(f.s.report.error, "claimed by others: short by"));
-        exclaim_dest_restored(&f.s, false);
+        assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
+        assert_non_null(strstr(f.s.error, "source node 1 needs 600 pages, best is node"));
+        assert_non_null(strstr(f.s.error, "claimed by others: short by"));
+        session_undo(&f.s, false);
         assert_int_equal(kit_outstanding(f.m, DOMID), 0);
         close_fixture(&f);
 
@@ -155,15 +156,15 @@ static void no_node_has_room(void **unused)
         claim_of_other(&f, &xens[i], 0, GUEST - 1);
         claim_of_other(&f, &xens[i], 1, LEFT);
         STEP(f.m, reserve(&f, 0, GUEST), 0);
-        assert_int_equal(f.s.report.guarantee, xens[i].several);
+        assert_int_equal(f.s.guarantee, xens[i].several);
         assert_int_equal(kit_outstanding(f.m, DOMID), GUEST);
         if (xens[i].one == SET) {
             said(&f, "node 0: 600 needed, 599 claimable");
-            assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_SPLIT);
+            assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_SPLIT);
         }
-        f.s.report.outcome = EXCLAIM_OUTCOME_DONE;
+        f.s.outcome = EXCLAIM_OUTCOME_DONE;
         session_conclude(&f.s);
-        assert_true(f.s.report.why[0]);
+        assert_true(f.s.why[0]);
         close_fixture(&f);
     }
 }
@@ -186,7 +187,7 @@ static void the_toolstacks_claim_survives(void **unused)
             STEP(f.m, kit_exact(f.m, OTHER + 1, 10, 0, 1), 10);
             STEP(f.m, reserve(&f, GUEST / 2, GUEST / 2), policy == STRICT ? -1 : 0);
             assert_int_equal(kit_outstanding(f.m, DOMID), GUEST);
-            assert_true(f.s.report.why[0]);
+            assert_true(f.s.why[0]);
             close_fixture(&f);
         }
     }
@@ -203,7 +204,7 @@ static void several_nodes_by_the_ledger(void **unused)
         open_fixture(&f, xen, policy);
         claim_of_other(&f, xen, 1, NODE - 300);
         STEP(f.m, reserve(&f, 400, 200), 0);
-        assert_int_equal(f.s.report.guarantee, HOST_ONLY);
+        assert_int_equal(f.s.guarantee, HOST_ONLY);
         close_fixture(&f);
 
         open_fixture(&f, xen, policy);
@@ -225,11 +226,29 @@ static void a_claim_that_fails(void **unused)
         STEP(f.m, model_fault(f.m, MODEL_OP_DOMCTL_CLAIMS, 1, EIO), 0);
         STEP(f.m, reserve(&f, 0, GUEST), policy == STRICT ? -1 : 0);
         if (policy == PREFER) {
-            assert_int_equal(f.s.report.guarantee, HOST_ONLY);
+            assert_int_equal(f.s.guarantee, HOST_ONLY);
         }
         said(&f, policy == PREFER ? "no guarantee node-set: " : "claim: ");
         close_fixture(&f);
     }
+}
+
+/* What comes later does not take the place of the first reason. */
+static void reasons_add_up(void **unused)
+{
+    static const struct xen xen = { MODEL_4_17, false, HOST_ONLY, HOST_ONLY };
+    struct fixture f;
+
+    (void)unused;
+    open_fixture(&f, &xen, PREFER);
+    f.s.config.place_object[0] = '\0';
+    STEP(f.m, model_claim_pages(f.m, DOMID, GUEST, 0), 0);
+    STEP(f.m, reserve(&f, GUEST / 2, GUEST / 2), 0);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NONE);
+    said(&f, "placement by node affinity: place_object is empty");
+    said(&f, "adopted the toolstack's claim");
+    assert_int_equal(f.s.phase, EXCLAIM_PHASE_STAKED);
+    close_fixture(&f);
 }
 
 int main(void)
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(the_toolstacks_claim_survives),
         cmocka_unit_test(several_nodes_by_the_ledger),
         cmocka_unit_test(a_claim_that_fails),
+        cmocka_unit_test(reasons_add_up),
     };
 
     setenv("EXCLAIM_CONF", "/dev/null", 1);

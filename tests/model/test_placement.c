@@ -30,18 +30,18 @@ static void open_fixture(struct fixture *f, const uint64_t *want, uint32_t nodes
     kit_domain(f->m, DOMID, 2000);
     f->s.hv = model_hv(f->m);
     f->s.place_fd = -1;
-    f->s.report.match.nr_nodes = nodes;
+    f->s.match.nr_nodes = nodes;
     for (uint32_t n = 0; n < nodes; n++) {
-        f->s.report.match.pages[n] = want[n];
-        f->s.report.match.total_pages += want[n];
+        f->s.match.pages[n] = want[n];
+        f->s.match.total_pages += want[n];
     }
-    f->s.report.guarantee = EXCLAIM_GUARANTEE_HOST;
+    f->s.guarantee = EXCLAIM_GUARANTEE_HOST;
     assert_int_equal(exclaim_hv_domain(f->s.hv, DOMID, &f->s.dom, &err), 0);
     assert_int_equal(exclaim_ledger_open(f->dir, &f->s.ledger, &err), 0);
     assert_int_equal(placement_choose(&f->s, &err), EXCLAIM_PLACEMENT_AFFINITY);
     assert_non_null(strstr(err.text, "place_object is empty"));
-    f->s.report.placement = EXCLAIM_PLACEMENT_AFFINITY;
-    assert_int_equal(exclaim_ledger_add(f->s.ledger, DOMID, f->s.dom.uuid, &f->s.report.match,
+    f->s.placement = EXCLAIM_PLACEMENT_AFFINITY;
+    assert_int_equal(exclaim_ledger_add(f->s.ledger, DOMID, f->s.dom.uuid, &f->s.match,
                                         EXCLAIM_GUARANTEE_HOST, false, &f->s.slot, &err),
                      0);
     f->s.have_entry = true;
@@ -60,7 +60,7 @@ static void close_fixture(struct fixture *f)
 
 static void restore(struct fixture *f, uint64_t batch)
 {
-    uint64_t left = f->s.report.match.total_pages;
+    uint64_t left = f->s.match.total_pages;
 
     while (left) {
         const uint64_t pages = batch < left ? batch : left;
@@ -140,9 +140,9 @@ static void not_steered(void **unused)
     open_fixture(&f, want, 2);
     assert_int_equal(model_fault(f.m, MODEL_OP_GET_NODES, 1, EPERM), 0);
     placement_start(&f.s);
-    assert_int_equal(f.s.report.placement, EXCLAIM_PLACEMENT_NONE);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
-    assert_false(f.s.report.steered);
+    assert_int_equal(f.s.placement, EXCLAIM_PLACEMENT_NONE);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NONE);
+    assert_false(f.s.placed.steered);
     placement_stop(&f.s);
     close_fixture(&f);
 }

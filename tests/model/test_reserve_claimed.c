@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 
+#include "session/finish.h"
 #include "session/reserve.h"
 
 #define DOMID 7u
@@ -22,7 +23,7 @@ struct fixture {
 
 static void open_fixture(struct fixture *f, uint64_t on0, uint64_t on1, uint64_t claimed)
 {
-    struct exclaim_reservation *res = &f->s.report.res;
+    struct exclaim_reservation *res = &f->s.res;
     struct exclaim_error err = { 0 };
 
     memset(f, 0, sizeof(*f));
@@ -65,9 +66,9 @@ static void one_home(void **unused)
     (void)unused;
     open_fixture(&f, 500, 0, 500);
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_RENUMBERED);
-    assert_int_equal(f.s.report.match.pages[1], 500);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_RENUMBERED);
+    assert_int_equal(f.s.match.pages[1], 500);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 500);
     close_fixture(&f);
 }
@@ -79,16 +80,16 @@ static void several_homes(void **unused)
     (void)unused;
     open_fixture(&f, 300, 200, 500);
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_MERGED);
-    assert_int_equal(f.s.report.match.pages[1], 500);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_MERGED);
+    assert_int_equal(f.s.match.pages[1], 500);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE);
     close_fixture(&f);
 
     open_fixture(&f, 300, 200, 500);
     f.s.config.policy = EXCLAIM_POLICY_STRICT;
     STEP(f.m, dest_reserve(&f.s), -1);
-    assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_REFUSED);
-    assert_non_null(strstr(f.s.report.error, "source node 1 needs 200 pages, no node is left"));
+    assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
+    assert_non_null(strstr(f.s.error, "source node 1 needs 200 pages, no node is left"));
     close_fixture(&f);
 }
 
@@ -100,9 +101,9 @@ static void too_large(void **unused)
     (void)unused;
     open_fixture(&f, 700, 0, 500);
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_false(f.s.report.have_match);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
-    assert_non_null(strstr(f.s.report.why, "best is node 1"));
+    assert_false(f.s.have_match);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NONE);
+    assert_non_null(strstr(f.s.why, "best is node 1"));
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 500);
     close_fixture(&f);
 }
@@ -114,7 +115,7 @@ static void note(struct fixture *f, uint32_t on0, uint32_t on1)
                                     .expires_unix_ms = exclaim_now_unix_ms() + 60000 };
     struct exclaim_error err = { 0 };
 
-    assert_int_equal(exclaim_note_write(f->dir, f->s.report.uuid, &n, &err), 0);
+    assert_int_equal(exclaim_note_write(f->dir, f->s.uuid, &n, &err), 0);
 }
 
 /* Planned nodes are taken while they fit, under the ledger's lock; else it is as without a note. */
@@ -127,26 +128,26 @@ static void planned(void **unused)
     f.s.past = (struct exclaim_claim_past){ 0 };
     note(&f, 1, 0);
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_true(f.s.report.planned.told && f.s.report.planned.taken);
-    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_RENUMBERED);
-    assert_int_equal(f.s.report.match.pages[0], 100);
-    assert_int_equal(f.s.report.match.pages[1], 200);
+    assert_true(f.s.planned.told && f.s.planned.taken);
+    assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_RENUMBERED);
+    assert_int_equal(f.s.match.pages[0], 100);
+    assert_int_equal(f.s.match.pages[1], 200);
     close_fixture(&f);
 
     /* Not even with its own room: the toolstack's claim has bound it to node 1. */
     open_fixture(&f, 500, 0, 500);
     note(&f, 0, 1);
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_true(f.s.report.planned.told && !f.s.report.planned.taken);
-    assert_true(f.s.report.planned.why[0] != '\0');
-    assert_int_equal(f.s.report.match.pages[1], 500);
+    assert_true(f.s.planned.told && !f.s.planned.taken);
+    assert_true(f.s.planned.why[0] != '\0');
+    assert_int_equal(f.s.match.pages[1], 500);
     close_fixture(&f);
 
     open_fixture(&f, 200, 100, 0);
     f.s.past = (struct exclaim_claim_past){ 0 };
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_false(f.s.report.planned.told);
-    assert_int_equal(f.s.report.match.shape, EXCLAIM_MATCH_SAME);
+    assert_false(f.s.planned.told);
+    assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_SAME);
     close_fixture(&f);
 }
 
@@ -165,11 +166,11 @@ static void release_fails(void **unused)
         } else {
             STEP(f.m, model_fault(f.m, MODEL_OP_GETINFOLIST, 1, EIO), 0);
         }
-        exclaim_dest_restored(&f.s, true);
+        session_undo(&f.s, true);
         if (gone) {
-            assert_string_equal(f.s.report.error, "");
+            assert_string_equal(f.s.error, "");
         } else {
-            assert_non_null(strstr(f.s.report.error, "release: "));
+            assert_non_null(strstr(f.s.error, "release: "));
         }
         close_fixture(&f);
     }
@@ -184,15 +185,15 @@ static void strict_without_the_object(void **unused)
     open_fixture(&f, 500, 0, 500);
     f.s.config.policy = EXCLAIM_POLICY_STRICT;
     STEP(f.m, dest_reserve(&f.s), 0);
-    assert_int_equal(f.s.report.placement, EXCLAIM_PLACEMENT_AFFINITY);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+    assert_int_equal(f.s.placement, EXCLAIM_PLACEMENT_AFFINITY);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE);
     close_fixture(&f);
 
     open_fixture(&f, 300, 200, 0);
     f.s.config.policy = EXCLAIM_POLICY_STRICT;
     STEP(f.m, dest_reserve(&f.s), -1);
-    assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_REFUSED);
-    assert_non_null(strstr(f.s.report.error, "placement by node affinity"));
+    assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
+    assert_non_null(strstr(f.s.error, "placement by node affinity"));
     assert_int_equal(kit_view(f.m, DOMID).outstanding, 0);
     close_fixture(&f);
 }

@@ -8,6 +8,7 @@
 #include "place.h"
 #include "place/frames.h"
 #include "reserve/ledger_map.h"
+#include "session/finish.h"
 #include "session/reserve.h"
 
 #define DOMID  7u
@@ -30,7 +31,7 @@ static struct fixture f;
 /* Two nodes take turns; the destination has a third. */
 static void open_fixture(uint32_t unit)
 {
-    struct exclaim_reservation *res = &f.s.report.res;
+    struct exclaim_reservation *res = &f.s.res;
     struct exclaim_layout_build b;
     struct exclaim_layout layout;
     struct exclaim_error err = { 0 };
@@ -109,10 +110,10 @@ static void restore(bool layout)
     }
     atomic_store(&e->ended, 1);
     free(l);
-    exclaim_dest_restored(&f.s, true);
-    assert_int_equal(f.s.report.outcome, EXCLAIM_OUTCOME_DONE);
+    session_undo(&f.s, true);
+    assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_DONE);
     for (uint32_t n = 0; n < NODES; n++) {
-        STEP(f.m, kit_view(f.m, DOMID).pages[n], f.s.report.match.pages[n]);
+        STEP(f.m, kit_view(f.m, DOMID).pages[n], f.s.match.pages[n]);
     }
 }
 
@@ -128,16 +129,15 @@ static void kept(void **state)
                 STEP(f.m, kit_exact(f.m, OTHER, PAGES - 5000, 0, 0), PAGES - 5000);
             }
             STEP(f.m, dest_reserve(&f.s), 0);
-            assert_int_equal(f.s.report.placement, EXCLAIM_PLACEMENT_PRELOAD);
-            assert_int_equal(f.s.report.match.shape,
-                             full ? EXCLAIM_MATCH_RENUMBERED : EXCLAIM_MATCH_SAME);
+            assert_int_equal(f.s.placement, EXCLAIM_PLACEMENT_PRELOAD);
+            assert_int_equal(f.s.match.shape, full ? EXCLAIM_MATCH_RENUMBERED : EXCLAIM_MATCH_SAME);
             restore(true);
-            assert_true(f.s.report.layout.used);
-            assert_int_equal(f.s.report.layout.kept_pages, PAGES);
-            assert_int_equal(f.s.report.layout.moved_pages, 0);
-            assert_int_equal(f.s.report.layout.split, unit < REGION ? PAGES / REGION : 0);
-            assert_string_equal(f.s.report.layout.why, "");
-            assert_int_equal(f.s.report.broken, 0);
+            assert_true(f.s.placed.layout.used);
+            assert_int_equal(f.s.placed.layout.kept_pages, PAGES);
+            assert_int_equal(f.s.placed.layout.moved_pages, 0);
+            assert_int_equal(f.s.placed.layout.split, unit < REGION ? PAGES / REGION : 0);
+            assert_string_equal(f.s.placed.layout.why, "");
+            assert_int_equal(f.s.placed.broken, 0);
             close_fixture();
         }
     }
@@ -156,11 +156,11 @@ static void not_handed_on(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(why); i++) {
-        struct exclaim_packed_layout *layout = &f.s.report.res.layout;
+        struct exclaim_packed_layout *layout = &f.s.res.layout;
 
         open_fixture(1 + (uint32_t)i * 100);
         if (i < 2) {
-            exclaim_layout_pack(NULL, i ? why[i] : NULL, &f.s.report.res);
+            exclaim_layout_pack(NULL, i ? why[i] : NULL, &f.s.res);
         } else if (i == 2) {
             layout->form = EXCLAIM_LAYOUT_ZLIB;
             layout->bytes[0] ^= 1;
@@ -171,9 +171,9 @@ static void not_handed_on(void **state)
         }
         STEP(f.m, dest_reserve(&f.s), 0);
         restore(false);
-        assert_false(f.s.report.layout.used);
-        if (!strstr(f.s.report.layout.why, why[i])) {
-            fail_msg("\"%s\" is not \"%s\"", f.s.report.layout.why, why[i]);
+        assert_false(f.s.placed.layout.used);
+        if (!strstr(f.s.placed.layout.why, why[i])) {
+            fail_msg("\"%s\" is not \"%s\"", f.s.placed.layout.why, why[i]);
         }
         close_fixture();
     }
@@ -187,8 +187,8 @@ static void not_read(void **state)
     STEP(f.m, dest_reserve(&f.s), 0);
     atomic_store(&exclaim_ledger_at(f.s.ledger, f.s.slot)->state, EXCLAIM_ENTRY_PLACING);
     atomic_store(&exclaim_ledger_at(f.s.ledger, f.s.slot)->ended, 1);
-    exclaim_dest_restored(&f.s, true);
-    assert_string_equal(f.s.report.layout.why, "the placing process did not read it");
+    session_undo(&f.s, true);
+    assert_string_equal(f.s.placed.layout.why, "the placing process did not read it");
     close_fixture();
 }
 

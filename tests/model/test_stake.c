@@ -28,9 +28,9 @@ static void open_fixture(struct fixture *f, enum model_generation generation, ui
         STEP(f->m, model_claim_pages(f->m, DOMID, before, 0), 0);
     }
     f->s.hv = model_hv(f->m);
-    f->s.report.match = (struct exclaim_match){ .nr_nodes = 2,
-                                                .pages = { want0, want1 },
-                                                .total_pages = want0 + want1 };
+    f->s.match = (struct exclaim_match){ .nr_nodes = 2,
+                                         .pages = { want0, want1 },
+                                         .total_pages = want0 + want1 };
     assert_int_equal(f->s.hv->ops->caps(f->s.hv, &f->s.caps, &f->err), 0);
     assert_int_equal(exclaim_hv_domain(f->s.hv, DOMID, &f->s.dom, &f->err), 0);
     assert_int_equal(f->s.dom.outstanding_pages, before);
@@ -66,8 +66,8 @@ static void strongest(void **unused)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         open_fixture(&f, cases[i].generation, 400, cases[i].node1, 0);
         STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-        assert_int_equal(f.s.report.guarantee, cases[i].guarantee);
-        assert_int_equal(f.s.report.claimed_pages, 400 + cases[i].node1);
+        assert_int_equal(f.s.guarantee, cases[i].guarantee);
+        assert_int_equal(f.s.claimed_pages, 400 + cases[i].node1);
         assert_int_equal(kit_outstanding(f.m, DOMID), 400 + cases[i].node1);
         close_fixture(&f);
     }
@@ -82,9 +82,9 @@ static void adopted(void **unused)
     for (size_t i = 0; i < ARRAY_SIZE(host_only); i++) {
         open_fixture(&f, host_only[i], 300, 150, 450);
         STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
-        assert_int_equal(f.s.report.claimed_pages, 450);
-        assert_non_null(strstr(f.s.report.why, "adopted"));
+        assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
+        assert_int_equal(f.s.claimed_pages, 450);
+        assert_non_null(strstr(f.s.why, "adopted"));
         close_fixture(&f);
     }
 }
@@ -102,14 +102,14 @@ static void replaced(void **unused)
     /* The latest draft sets only where nothing is. */
     open_fixture(&f, MODEL_SETS_V8, 300, 150, 200);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 
     /* Atomically, from the host to the nodes. */
     open_fixture(&f, MODEL_SETS_V5, 300, 150, 200);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE_SET);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 300);
     assert_int_equal(kit_view(f.m, DOMID).host_claim, 0);
     close_fixture(&f);
@@ -127,7 +127,7 @@ static void put_back(void **unused)
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FAILED);
     assert_int_equal(f.err.kind, EXCLAIM_ERR_NOFIT);
     assert_int_equal(kit_outstanding(f.m, DOMID), 200);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NONE);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NONE);
     close_fixture(&f);
 }
 
@@ -140,7 +140,7 @@ static void more_than_enough(void **unused)
     open_fixture(&f, MODEL_4_17, 300, 150, 600);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(kit_outstanding(f.m, DOMID), 600);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_true(f.s.claimed);
     close_fixture(&f);
 }
@@ -156,14 +156,14 @@ static void host_to_node(void **unused)
         open_fixture(&f, MODEL_XS9, 400, 0, before[i]);
         assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_HOST);
         STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
+        assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE);
         assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 400);
         close_fixture(&f);
     }
     /* The VM needs two nodes, of which no claim there can hold both. */
     open_fixture(&f, MODEL_XS9, 300, 150, 200);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(kit_outstanding(f.m, DOMID), 450);
     close_fixture(&f);
 }
@@ -181,10 +181,10 @@ static void host_stays(void **unused)
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_FULL);
     assert_int_equal(kit_view(f.m, DOMID).host_claim, 400);
     STEP(f.m, exclaim_stake(&f.s, true, &f.err), STAKE_HELD);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
-    assert_int_equal(f.s.report.claimed_pages, 400);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.claimed_pages, 400);
     assert_int_equal(kit_view(f.m, DOMID).host_claim, 400);
-    assert_non_null(strstr(f.s.report.why, "adopted"));
+    assert_non_null(strstr(f.s.why, "adopted"));
     close_fixture(&f);
 }
 
@@ -205,8 +205,8 @@ static void on_its_node(void **unused)
         f.s.past.node = 1;
         assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_NODE);
         STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-        assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_NODE);
-        assert_int_equal(f.s.report.claimed_pages, cases[i].after);
+        assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NODE);
+        assert_int_equal(f.s.claimed_pages, cases[i].after);
         assert_int_equal(kit_view(f.m, DOMID).node_claim[1], cases[i].after);
         STEP(f.m, kit_exact(f.m, DOMID, 400, 0, 1), 400);
         close_fixture(&f);
@@ -246,7 +246,7 @@ static void not_believed(void **unused)
     f.s.past.node = 0;
     assert_int_equal(exclaim_stake_before(&f.s), EXCLAIM_ORIGIN_UNKNOWN);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[1], 400);
     close_fixture(&f);
 
@@ -283,8 +283,8 @@ static void never_node_to_host(void **unused)
     assert_int_equal(exclaim_hv_domain(f.s.hv, DOMID, &f.s.dom, &f.err), 0);
     STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
     assert_int_equal(kit_view(f.m, DOMID).node_claim[0], 450); /* untouched */
-    assert_int_equal(f.s.report.claimed_pages, 450);
-    assert_int_equal(f.s.report.guarantee, EXCLAIM_GUARANTEE_HOST);
+    assert_int_equal(f.s.claimed_pages, 450);
+    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_HOST);
     STEP(f.m, kit_exact(f.m, DOMID, 300, 0, 0), 300);
     STEP(f.m, kit_exact(f.m, DOMID, 150, 0, 1), 150);
     close_fixture(&f);

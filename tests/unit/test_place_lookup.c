@@ -13,7 +13,7 @@
 
 #include <exclaim/session.h>
 
-#include "session/placement.h"
+#include "toolstack/placement_look.h"
 
 #define DOMID 7u
 

@@ -19,8 +19,8 @@
 static void open_session(struct exclaim_session *s)
 {
     memset(s, 0, sizeof(*s));
-    exclaim_report_init(&s->report, EXCLAIM_ROLE_SOURCE, "test");
-    sample_reservation(&s->report.res, 60); /* some hundred bytes */
+    s->role = EXCLAIM_ROLE_SOURCE;
+    sample_reservation(&s->res, 60); /* some hundred bytes */
     s->dom.hvm = true;
     s->caps.xen_major = 4;
     s->caps.xen_minor = 17;
@@ -32,7 +32,7 @@ static size_t wanted(const struct exclaim_session *s, uint8_t *buf, size_t size)
     size_t len;
 
     assert_int_equal(
-        exclaim_prefix_encode(&s->report.res, EXCLAIM_GUEST_HVM, 4, 17, buf, size, &len, &err), 0);
+        exclaim_prefix_encode(&s->res, EXCLAIM_GUEST_HVM, 4, 17, buf, size, &len, &err), 0);
     return len;
 }
 
@@ -101,8 +101,8 @@ static void whole(void **state)
         len = wanted(&s, want, sizeof(want));
         open_pair(kind, fds);
         assert_int_equal(exclaim_source_write(&s, fds[1], 60000, -1), 0);
-        assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_SENT);
-        assert_int_equal(s.report.record_bytes, len);
+        assert_int_equal(s.outcome, EXCLAIM_OUTCOME_SENT);
+        assert_int_equal(s.record_bytes, len);
         assert_false(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
         read_exactly(fds[0], got, len);
         assert_memory_equal(got, want, len);
@@ -123,9 +123,9 @@ static void full(void **state)
         open_pair(kind, fds);
         fill(fds[1]);
         assert_int_equal(exclaim_source_write(&s, fds[1], 50, -1), 0);
-        assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_PASSED);
-        assert_non_null(strstr(s.report.error, "record: 0 of "));
-        assert_int_equal(s.report.record_bytes, 0);
+        assert_int_equal(s.outcome, EXCLAIM_OUTCOME_PASSED);
+        assert_non_null(strstr(s.error, "record: 0 of "));
+        assert_int_equal(s.record_bytes, 0);
         close(fds[0]);
         close(fds[1]);
     }
@@ -142,7 +142,7 @@ static void cancelled(void **state)
     open_pair(UNIX_SOCKET, fds);
     assert_int_equal(write(cancel, &one, sizeof(one)), sizeof(one));
     assert_int_equal(exclaim_source_write(&s, fds[1], -1, cancel), 0);
-    assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_PASSED);
+    assert_int_equal(s.outcome, EXCLAIM_OUTCOME_PASSED);
     assert_int_equal(recv(fds[0], (char[1]){ 0 }, 1, MSG_DONTWAIT), -1);
     close(fds[0]);
     close(fds[1]);
@@ -161,7 +161,7 @@ static void closed(void **state)
         open_pair(kind, fds);
         close(fds[0]);
         assert_int_equal(exclaim_source_write(&s, fds[1], 60000, -1), 0);
-        assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_PASSED);
+        assert_int_equal(s.outcome, EXCLAIM_OUTCOME_PASSED);
         close(fds[1]);
     }
 }
@@ -181,8 +181,8 @@ static void spoilt(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     assert_int_equal(exclaim_source_write(&s, fds[1], 60000, -1), -1);
     setrlimit(RLIMIT_FSIZE, &none);
-    assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_FAILED);
-    assert_non_null(strstr(s.report.error, "record: 100 of "));
+    assert_int_equal(s.outcome, EXCLAIM_OUTCOME_FAILED);
+    assert_non_null(strstr(s.error, "record: 100 of "));
     close(fds[0]);
     close(fds[1]);
 }
@@ -226,7 +226,7 @@ static void slow_reader(void **state)
         assert_int_equal(pthread_create(&thread, NULL, read_slowly, &r), 0);
         assert_int_equal(exclaim_source_write(&s, fds[1], 60000, -1), 0);
         pthread_join(thread, NULL);
-        assert_int_equal(s.report.outcome, EXCLAIM_OUTCOME_SENT);
+        assert_int_equal(s.outcome, EXCLAIM_OUTCOME_SENT);
         assert_memory_equal(r.got, want, r.len);
         close(fds[0]);
         close(fds[1]);

@@ -8,7 +8,7 @@ from scenario import scenario
 
 BOTH = {"stage": True, "seconds": 600}
 
-# Of the destination's hook, in their order (src/session: exclaim_fault; tests/model/ledger.pml has them as states).
+# Of the destination's hook, in their order (enum exclaim_phase of exclaim/session.h; tests/model/ledger.pml has them as states).
 POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
 
 
