@@ -37,6 +37,11 @@ void exclaim_session_error(struct exclaim_session *s, const char *fmt, ...)
     va_end(ap);
 }
 
+bool exclaim_session_exact(const struct exclaim_session *s)
+{
+    return s->have_match && s->have_got && s->got.exact && !exclaim_deviation(&s->match, &s->got);
+}
+
 /* What a claim for a VM on one node gives here, on the strongest of them. */
 static enum exclaim_guarantee strongest(const struct exclaim_caps *caps)
 {

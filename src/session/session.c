@@ -45,11 +45,6 @@ void exclaim_session_ready(struct exclaim_session *s)
     s->ms[EXCLAIM_STEP_READY] = s->emulator_ms - s->started_ms;
 }
 
-bool exclaim_session_exact(const struct exclaim_session *s)
-{
-    return s->have_match && s->have_got && s->got.exact && !exclaim_deviation(&s->match, &s->got);
-}
-
 static void make_report(const struct exclaim_session *s, struct exclaim_report *r)
 {
     exclaim_report_init(r, s->role, s->hook);
