@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A libxenctrl over the model that HOST_ENV names, for src/xen/lib.c to find and load: what is
- * installed runs on it as it is.
+ * A libxenctrl and libxenforeignmemory over the model that HOST_ENV names, for src/xen/lib.c to
+ * find and load: what is installed runs on it as it is.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #pragma GCC visibility push(default)
 #include <xenctrl.h>
+#include <xenforeignmemory.h>
 #pragma GCC visibility pop
 
 #include "xen/lib.h"
@@ -118,4 +119,20 @@ int xc_shadow_control(xc_interface *xch, uint32_t domid, unsigned int sop, unsig
                       unsigned int mode)
 {
     return lib.shadow_control(xch, domid, sop, mb, mode);
+}
+
+xenforeignmemory_handle *xc_interface_fmem_handle(xc_interface *xch)
+{
+    return lib.fmem_handle(xch);
+}
+
+void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot,
+                            int flags, size_t pages, const xen_pfn_t arr[], int err[])
+{
+    return lib.map2(fmem, dom, addr, prot, flags, pages, arr, err);
+}
+
+int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages)
+{
+    return lib.unmap(fmem, addr, pages);
 }
