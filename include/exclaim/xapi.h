@@ -108,6 +108,16 @@ int exclaim_xapi_note(struct exclaim_xapi *xapi, const char *host_ref, const cha
                       const struct exclaim_part *part, uint32_t nr_parts, uint32_t seconds,
                       struct exclaim_error *err);
 
+/*
+ * What each host of the pool says of itself: the answer of its plugin `exclaim`, function `check`,
+ * asked in parallel.  @each gets one host at a time; @answer is what the plugin said, not looked
+ * at, or NULL with the reason in @err.
+ */
+typedef void exclaim_xapi_check_fn(void *arg, const char *name, const char *uuid,
+                                   const char *answer, const struct exclaim_error *err);
+int exclaim_xapi_check(struct exclaim_xapi *xapi, exclaim_xapi_check_fn *each, void *arg,
+                       struct exclaim_error *err);
+
 /* A host's own switch against new VMs (host.disable, host.enable). */
 int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool enable,
                         struct exclaim_error *err);

@@ -25,7 +25,9 @@ enum cli_option {
     CLI_NOTE = 1 << 16,     /* --note UUID, --seconds N */
     CLI_LEAVE = 1 << 15,    /* --skip-vm VM, --shutdown-vm VM, several times */
     CLI_SNAPSHOT = 1 << 14, /* --snapshot without a value: write one */
-    CLI_LAYOUT = 1 << 15,   /* --layout */
+    CLI_LAYOUT = 1 << 18,   /* --layout */
+    CLI_CHECK = 1 << 17,    /* --pool, and --xapi with what it needs; runs with a broken
+                             * configuration as well */
 };
 
 /* As many positional arguments as a verb may take. */
@@ -39,6 +41,7 @@ struct cli_list {
 /* What the command line said; a text is NULL, a number 0 if it said nothing. */
 struct cli {
     struct exclaim_config config;
+    struct exclaim_error config_error; /* CLI_CHECK only: why not all of its file was read */
     bool json;
     const char *record;
     bool have_pages;
@@ -53,7 +56,7 @@ struct cli {
     uint32_t seconds;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
-    bool snapshot, hold, apply, partial, disable, layout;
+    bool snapshot, hold, apply, partial, disable, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */
     char **args;
     int nr_args;
@@ -74,7 +77,7 @@ struct cli_verb {
 };
 
 cli_handler verb_caps, verb_count, verb_host, verb_header, verb_match, verb_claim, verb_release,
-    verb_verify, verb_status, verb_preflight, verb_plan, verb_evacuate;
+    verb_verify, verb_status, verb_check, verb_preflight, verb_plan, verb_evacuate;
 
 /* --- shared by the verbs --- */
 

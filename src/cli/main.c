@@ -105,6 +105,14 @@ static const struct cli_verb verbs[] = {
         .run = verb_status,
     },
     {
+        .name = "check",
+        .usage = "[--pool [--xapi SERVER]]",
+        .summary = "is this host (--pool: every host) ready: ok, degraded or broken",
+        .detail = "Exit: 0 ok, 3 degraded, 5 broken.",
+        .options = CLI_CHECK,
+        .run = verb_check,
+    },
+    {
         .name = "preflight",
         .usage = "[--host HOST]... [--vm VM]... [--to HOST]... [OPTION]...",
         .summary = "would these VMs fit there, exactly; what is short, and what would help",
@@ -196,7 +204,11 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
         print_help(verb);
         rc = 0;
         err.kind = EXCLAIM_OK;
-    } else if (!rc && !config) {
+    } else if (!rc && (!config || (verb->options & CLI_CHECK))) {
+        if (config) {
+            cli.config_error = err;
+            err = (struct exclaim_error){ 0 };
+        }
         rc = verb->run(&cli, &err);
     }
     cli_free(&cli);

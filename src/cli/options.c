@@ -37,10 +37,11 @@ static const struct own_option {
     { "format", CLI_FORMAT, KIND_TEXT, offsetof(struct cli, format) },
     { "snapshot", CLI_SNAPSHOT, KIND_FLAG, offsetof(struct cli, snapshot) },
     { "snapshot", CLI_POOL, KIND_LIST, offsetof(struct cli, snapshots) },
-    { "xapi", CLI_POOL, KIND_TEXT, offsetof(struct cli, xapi) },
-    { "user", CLI_POOL, KIND_TEXT, offsetof(struct cli, user) },
-    { "password-file", CLI_POOL, KIND_TEXT, offsetof(struct cli, password_file) },
-    { "cacert", CLI_POOL, KIND_TEXT, offsetof(struct cli, cacert) },
+    { "xapi", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, xapi) },
+    { "user", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, user) },
+    { "password-file", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, password_file) },
+    { "cacert", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, cacert) },
+    { "pool", CLI_CHECK, KIND_FLAG, offsetof(struct cli, pool) },
     { "vm", CLI_VM, KIND_LIST, offsetof(struct cli, vms) },
     { "host", CLI_HOST, KIND_LIST, offsetof(struct cli, hosts) },
     { "to", CLI_TO, KIND_LIST, offsetof(struct cli, to) },
@@ -166,7 +167,7 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
 {
     void *field = (char *)cli + o->offset;
 
-    if (o->only & ~verb->options) {
+    if (o->only && !(o->only & verb->options)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s takes no --%s", verb->name, o->name);
     }
     switch (o->kind) {

@@ -27,8 +27,8 @@ static void show_progress(void *arg, const char *what, uint32_t done, uint32_t t
     }
 }
 
-static int open_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
-                     struct exclaim_error *err)
+int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct exclaim_xapi **xapi,
+                  struct exclaim_error *err)
 {
     bool remote = cli->xapi && strcmp(cli->xapi, "socket") != 0 && cli->xapi[0] != '/';
     struct exclaim_xapi_options opt = {
@@ -49,7 +49,7 @@ static int open_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct
         }
         opt.password = password;
     }
-    rc = exclaim_xapi_open(&opt, &from->xapi, err);
+    rc = exclaim_xapi_open(&opt, xapi, err);
     explicit_bzero(password, sizeof(password));
     return rc;
 }
@@ -66,7 +66,7 @@ static int leave_out(const struct cli *cli, struct exclaim_pool *pool, struct ex
 static int read_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                      struct exclaim_error *err)
 {
-    if (open_xapi(cli, stop, arg, from, err)) {
+    if (cli_xapi_open(cli, stop, arg, &from->xapi, err)) {
         return -1;
     }
     if (cli_pool_again(from, err)) {

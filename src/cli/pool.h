@@ -19,6 +19,10 @@ struct cli_pool {
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err);
 
+/* The session alone, with XAPI as the options name it. */
+int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct exclaim_xapi **xapi,
+                  struct exclaim_error *err);
+
 /* The pool again, from XAPI; the old one goes only once the new one is there. */
 int cli_pool_again(struct cli_pool *from, struct exclaim_error *err);
 

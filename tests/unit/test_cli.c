@@ -48,10 +48,9 @@ static void exclaim(struct run *r, const char *line, const char *out_path)
     run(r);
 }
 
-static const char *const verbs[] = {
-    "caps",    "count",  "host",   "header",    "match", "claim",
-    "release", "verify", "status", "preflight", "plan",  "evacuate"
-};
+static const char *const verbs[] = { "caps",      "count",   "host",    "header", "match",
+                                     "claim",     "release", "verify",  "status", "check",
+                                     "preflight", "plan",    "evacuate" };
 
 static void usage(void **state)
 {

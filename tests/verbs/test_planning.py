@@ -126,6 +126,28 @@ class Preflight(Case):
             self.assertEqual([p.name for p in sim.path.iterdir() if "html" in p.name], ["page.html"])
 
 
+class Check(Case):
+    def test_a_table_of_the_pool(self):
+        stale = {"schema": "exclaim.check/1", "state": "degraded", "checks": [
+            {"name": "xen", "state": "ok", "text": "Xen 4.17"}, {"name": "emu-manager", "state": "degraded", "text": "not read: it was started before"}]}
+        content = state([host("a", 4 * GIB), host("b", 4 * GIB, check=json.dumps(stale)), host("c", 4 * GIB, plugin=False), host("d", 4 * GIB, check="{")], [])
+        with Sim(content) as sim:
+            said = sim.run("check", "--pool")
+            self.assertEqual((said.code, said.err), (5, ""), said.out)
+            rows = [line.split(None, 3) for line in said.out.splitlines()]
+            self.assertEqual(sorted(row[:2] for row in rows), [["HOST", "STATE"], ["a", "ok"], ["b", "degraded"], ["c", "broken"], ["d", "broken"]])
+            self.assertIn("emu-manager  not read: it was started before", said.out)
+            self.assertIn("XENAPI_MISSING_PLUGIN", said.out)
+            told = sim.run("check", "--pool", "--json")
+            self.assertEqual((told.code, told.json["schema"], told.json["state"]), (5, "exclaim.check/1", "broken"))
+            self.assertEqual({h["host"]: h["state"] for h in told.json["hosts"]}, {"a": "ok", "b": "degraded", "c": "broken", "d": "broken"})
+        with Sim(state([host("a", 4 * GIB), host("b", 4 * GIB, check=json.dumps(stale))], [])) as sim:
+            self.assertEqual(sim.run("check", "--pool").code, 3)
+        with Sim(state([host("a", 4 * GIB)], [])) as sim:
+            self.assertEqual(sim.run("check", "--pool").code, 0)
+            self.one_line(sim.run("check"), 2)  # --xapi without --pool
+
+
 class Plan(Case):
     def test_evacuate(self):
         with Sim(ROOMY) as sim:

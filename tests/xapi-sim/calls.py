@@ -130,6 +130,8 @@ class Calls:
             raise Failure("XENAPI_MISSING_PLUGIN", plugin)
         if fn == "note":
             return self.pool.note(host, args)
+        if fn == "check":
+            return self.pool.check(host)
         if fn != "snapshot":
             raise Failure("XENAPI_PLUGIN_FAILURE", fn, "UnknownFunction", fn)
         return self.pool.snapshot(host)

@@ -32,6 +32,7 @@ class Pool:
         self.incoming = {}    # VM ref → (host ref, pages there)
         self.noter = None     # command for a note: host, VM uuid, nodes, seconds
         self.notes = {}       # (host ref, VM uuid) → source node: node
+        self.checks = {}      # host ref → what its plugin's check says, None: ready
         self.plugins = {}     # host ref → True if its plugin is there
         self.vcpus = {}
         self._hosts()
@@ -62,6 +63,7 @@ class Pool:
             total = sum(host["nodes"])
             self.free[ref] = list(host["nodes"])
             self.plugins[ref] = host.get("plugin", True)
+            self.checks[ref] = host.get("check")
             self.db.add("host_metrics", metrics, {
                 "uuid": self._uuid("host_metrics", name), "memory_total": str(total * PAGE), "memory_free": "0",
                 "live": host.get("live", True), "last_updated": "19700101T00:00:00Z", "other_config": {}})
@@ -183,6 +185,12 @@ class Pool:
         self.db.set("host_metrics", self.db.record("host", host)["metrics"], memory_free=str(sum(self.free[host]) * PAGE))
 
     # --- the plugin `exclaim` ---
+
+    def check(self, host):
+        """host.call_plugin(host, "exclaim", "check", {}): the state's own words, or a host that is ready."""
+        if not self.plugins[host]:
+            raise Failure("XENAPI_MISSING_PLUGIN", "exclaim")
+        return self.checks.get(host) or json.dumps({"schema": "exclaim.check/1", "state": "ok", "checks": []})
 
     def snapshot(self, host):
         """host.call_plugin(host, "exclaim", "snapshot", {})"""
