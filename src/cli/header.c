@@ -7,6 +7,7 @@
 #include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
+#include "../base/compat_json.h"
 #include "../base/json.h"
 #include "../report/layout_print.h"
 #include "../report/print.h"

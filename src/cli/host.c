@@ -6,6 +6,7 @@
 
 #include <exclaim/pool.h>
 
+#include "../base/compat_json.h"
 #include "../base/json.h"
 #include "../report/print.h"
 #include "../report/table.h"

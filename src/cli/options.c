@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Options: one table of our own, and one option per configuration key. */
+#include "../base/compat.h"
 #include "options.h"
 
 #include <errno.h>
@@ -152,7 +153,7 @@ static int parse_count(const char *name, const char *text, uint32_t max, uint32_
 
 int cli_add_name(struct cli_list *list, const char *name, struct exclaim_error *err)
 {
-    const char **grown = reallocarray(list->name, list->nr + 1, sizeof(*grown));
+    const char **grown = compat_reallocarray(list->name, list->nr + 1, sizeof(*grown));
 
     if (!grown) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "command line");

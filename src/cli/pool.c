@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where preflight, plan and evacuate get their pool, and the names on their command lines. */
+#include "../base/compat.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct ex
         opt.password = password;
     }
     rc = exclaim_xapi_open(&opt, xapi, err);
-    explicit_bzero(password, sizeof(password));
+    compat_wipe(password, sizeof(password));
     return rc;
 }
 

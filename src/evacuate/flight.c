@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves on their way: begun, watched, landed, and what a request to stop does to them. */
+#include "../base/compat.h"
 #include "evacuate.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 static struct evac_result *new_result(struct evac *e)
 {
     struct evac_result **grown =
-        reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
+        compat_reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
     struct evac_result *r;
 
     if (!grown) {
@@ -214,7 +215,7 @@ int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to
     case REFUSAL_PAIR:
         break;
     }
-    grown = reallocarray(e->ban, e->nr_bans + 1, sizeof(*grown));
+    grown = compat_reallocarray(e->ban, e->nr_bans + 1, sizeof(*grown));
     if (!grown) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "refused moves");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a file of events says of an earlier run.  Somebody may have edited it, or a full disk cut
  * it: a last line that is not whole is passed over, anything else that is wrong is an error. */
+#include "../base/compat.h"
 #include "evacuate.h"
 
 #include <errno.h>
@@ -228,7 +229,7 @@ static int each_move(struct evac *e, json_object *o, const char *name, void *arg
     if (strcmp(name, "start") != 0) {
         return 0;
     }
-    grown = reallocarray(open->move, open->nr + 1, sizeof(*grown));
+    grown = compat_reallocarray(open->move, open->nr + 1, sizeof(*grown));
     if (!grown) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
     }

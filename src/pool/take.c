@@ -9,6 +9,7 @@
 
 #include <exclaim/config.h>
 
+#include "../base/compat.h"
 #include "../base/clock.h"
 #include "part.h"
 
@@ -123,7 +124,7 @@ static int add_found(struct found *f, const struct exclaim_domain *dom, struct e
 {
     if (f->nr == f->size) {
         uint32_t size = f->size ? f->size * 2 : 64;
-        struct exclaim_domain *more = reallocarray(f->dom, size, sizeof(*more));
+        struct exclaim_domain *more = compat_reallocarray(f->dom, size, sizeof(*more));
 
         if (!more) {
             return pool_no_memory(err);

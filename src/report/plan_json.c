@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../base/compat_json.h"
 #include "plan_json.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "../base/compat.h"
 #include "table.h"
 #include "../base/text.h"
 
@@ -11,7 +12,7 @@
 static int grow(struct table *t)
 {
     unsigned int room = t->room ? 2 * t->room : 64;
-    void *cell = reallocarray(t->cell, room, sizeof(*t->cell));
+    void *cell = compat_reallocarray(t->cell, room, sizeof(*t->cell));
 
     if (!cell) {
         return -1;

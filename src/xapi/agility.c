@@ -5,6 +5,7 @@
  * ocaml/xapi/xapi_vm_helpers.ml, assert_can_boot_here, and what it calls).  docs/evacuation.md has
  * the table of conditions.
  */
+#include "../base/compat.h"
 #include "database.h"
 
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static struct host_set *set_of(struct host_sets *sets, const char *ref, bool add
     }
     if (sets->nr == sets->size) {
         uint32_t size = sets->size ? sets->size * 2 : 64;
-        struct host_set *more = reallocarray(sets->set, size, sizeof(*more));
+        struct host_set *more = compat_reallocarray(sets->set, size, sizeof(*more));
 
         if (!more) {
             return NULL;

@@ -3,6 +3,7 @@
  * Calls of XAPI as JSON-RPC 2.0 (xen-api, ocaml/xapi/api_server.ml).  An error has XAPI's code as
  * its message and the parameters as its data; version 1.0 has them in one list.
  */
+#include "../base/compat.h"
 #include "client.h"
 
 #include <errno.h>
@@ -272,7 +273,7 @@ static void run_once(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, co
 out:
     for (uint32_t i = 0; b.body && i < nr; i++) {
         if (b.body[i]) {
-            explicit_bzero(b.body[i], strlen(b.body[i]));
+            compat_wipe(b.body[i], strlen(b.body[i]));
             free(b.body[i]);
         }
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Logging in and out. */
+#include "../base/compat.h"
 #include "client.h"
 
 #include <errno.h>
@@ -164,7 +165,7 @@ int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
 static void wipe(char *text)
 {
     if (text) {
-        explicit_bzero(text, strlen(text));
+        compat_wipe(text, strlen(text));
         free(text);
     }
 }
@@ -196,7 +197,7 @@ static void destroy(struct exclaim_xapi *xapi)
         curl_multi_cleanup(xapi->multi);
         curl_global_cleanup();
     }
-    explicit_bzero(xapi->session, sizeof(xapi->session));
+    compat_wipe(xapi->session, sizeof(xapi->session));
     wipe(xapi->password);
     free(xapi->user);
     free(xapi->watch.refs);

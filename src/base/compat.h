@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the libraries of older dom0s lack: glibc 2.17 and json-c 0.11, those of XenServer 8 and
+ * XCP-ng 8.3. */
+#ifndef EXCLAIM_COMPAT_H
+#define EXCLAIM_COMPAT_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* getrandom(2) without its function, since glibc 2.25; in Linux since 3.17. */
+static inline ssize_t compat_getrandom(void *at, size_t size)
+{
+    return (ssize_t)syscall(SYS_getrandom, at, size, 0);
+}
+
+/* reallocarray(3), since glibc 2.26. */
+static inline void *compat_reallocarray(void *at, size_t nr, size_t size)
+{
+    if (size && nr > SIZE_MAX / size) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(at, nr * size);
+}
+
+/* explicit_bzero(3), since glibc 2.25: a call that the compiler cannot see through. */
+static inline void compat_wipe(void *at, size_t size)
+{
+    void *(*volatile set)(void *, int, size_t) = memset;
+
+    set(at, 0, size);
+}
+
+#endif
