@@ -8,15 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-/* getrandom(2) without its function, since glibc 2.25; in Linux since 3.17. */
-static inline ssize_t compat_getrandom(void *at, size_t size)
-{
-    return (ssize_t)syscall(SYS_getrandom, at, size, 0);
-}
 
 /* reallocarray(3), since glibc 2.26. */
 static inline void *compat_reallocarray(void *at, size_t nr, size_t size)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finding and reading the page tables of this process; self.h tells why. */
-#include "../base/compat.h"
 #include "self.h"
 
 #include <errno.h>
