@@ -18,3 +18,11 @@ install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/exclaim-hooks
 # Under /usr/share, not where xenopsd reads it.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/exclaim-xenopsd.conf
     DESTINATION ${CMAKE_INSTALL_DATADIR}/exclaim RENAME xenopsd.conf)
+
+install(FILES docs/exclaim.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+install(FILES emu-hooks/package/completion.bash
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME exclaim)
+install(FILES emu-hooks/package/completion.bash
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME exclaim-hooks)
+install(FILES emu-hooks/package/tmpfiles.conf
+    DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d RENAME exclaim.conf)
