@@ -350,7 +350,7 @@ status_emu_manager() {
         if [ -n "$process" ]; then
             say "emu-manager|stale|disabled, but xenopsd (process ${process%% *}) was not restarted and still starts $libexec/emu-manager"
         else
-            say "emu-manager|off|disabled"
+            say "emu-manager|off|$([ -n "$found" ] && echo disabled || echo not on this host)"
         fi
         return
     fi

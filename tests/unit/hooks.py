@@ -553,6 +553,7 @@ class ExclaimHooks(InDir):
         shutil.rmtree(self.path("etc/xapi.d"))
         before = self.tree()
         self.assertIn("no xapi here", self.run_it("enable", code=4))
+        self.assertEqual([self.states(part) for part in ("emu-manager", "plugin", "xl")], [[("off", "not on this host")]] * 3)
         self.assertIn("no xenopsd here", self.run_it("enable", "emu-manager", code=4))
         self.run_it("disable")
         self.run_it("idle")
