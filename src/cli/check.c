@@ -17,13 +17,6 @@
 /* Of the report file's file system: less, and the next reports are lost. */
 #define REPORT_ROOM (16ull << 20)
 
-static const char *const state_names[] = { "ok", "degraded", "broken" };
-
-const char *check_state_name(enum check_state state)
-{
-    return state_names[state];
-}
-
 static void add(struct check *c, const char *name, enum check_state state, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 static void add(struct check *c, const char *name, enum check_state state, const char *fmt, ...)

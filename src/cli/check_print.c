@@ -9,6 +9,13 @@
 #include "../report/table.h"
 #include "check.h"
 
+const char *check_state_name(enum check_state state)
+{
+    static const char *const names[] = { "ok", "degraded", "broken" };
+
+    return names[state];
+}
+
 int check_exit(enum check_state worst)
 {
     static const int codes[] = { [CHECK_OK] = 0, [CHECK_DEGRADED] = 3, [CHECK_BROKEN] = 5 };

@@ -14,7 +14,7 @@ import sys
 ROOMS = ["base", "xen", "model", "stream", "reserve", "session", "toolstack", "place", "pool",
          "xapi", "plan", "evacuate", "report", "cli"]
 # Built once into each of these: the installed program and library, and the model for the tests.
-TARGETS = ["CMakeFiles/libexclaim.dir/src", "CMakeFiles/exclaim.dir/src",
+TARGETS = ["CMakeFiles/libexclaim.dir/src", "CMakeFiles/exclaim_xapi.dir/src", "CMakeFiles/exclaim.dir/src",
            "tests/CMakeFiles/exclaim_model.dir/__/src"]
 
 
