@@ -87,16 +87,6 @@ static int walk(struct evac *e, const char *path, each_event *each, void *arg,
     return rc;
 }
 
-void evac_free_names(char ***names, uint32_t *nr)
-{
-    for (uint32_t i = 0; i < *nr; i++) {
-        free((*names)[i]);
-    }
-    free(*names);
-    *names = NULL;
-    *nr = 0;
-}
-
 static int take_names(json_object *event, const char *key, char ***names, uint32_t *nr,
                       struct exclaim_error *err)
 {

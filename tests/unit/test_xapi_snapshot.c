@@ -209,7 +209,7 @@ static void refused(void **state)
           "answered a null" },
         { "[{\"method\":\"VM.get_all_records\",\"action\":\"error\",\"description\":"
           "[\"INTERNAL_ERROR\",\"x\\u001b\\ny\"]}]",
-          "INTERNAL_ERROR: x  y" },
+          "INTERNAL_ERROR: x??y" },
         { "[{\"method\":\"host.get_all_records\",\"action\":\"result\",\"value\":{}}]", "0 hosts" },
         { "[{\"method\":\"host_metrics.get_all_records\",\"action\":\"field\",\"name\":"
           "\"memory_free\",\"value\":\"99999999999999999999\"}]",
