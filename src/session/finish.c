@@ -40,7 +40,7 @@ static void read_entry(struct exclaim_session *s, bool *result)
     s->placed.populate_calls = atomic_load(&e->calls);
     s->placed.populate_us = atomic_load(&e->populate_ns) / 1000;
     session_read_layout(s, e);
-    if (!e->steer) {
+    if (!e->steer || s->outcome == EXCLAIM_OUTCOME_REFUSED) { /* nothing was restored */
         return;
     }
     s->placed.steered = atomic_load(&e->state) == EXCLAIM_ENTRY_PLACING;
