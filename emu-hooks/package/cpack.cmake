@@ -4,11 +4,14 @@
 # become dependencies by soname.  No libxenctrl is among them, as it is loaded at run time.
 set(CPACK_PACKAGE_NAME exclaim)
 set(CPACK_PACKAGE_VENDOR "the exclaim developers")
-set(CPACK_PACKAGE_CONTACT "the exclaim developers")
+# Nobody's address: who makes a package for others sets their own.
+set(EXCLAIM_MAINTAINER "the exclaim developers <developers@exclaim.invalid>" CACHE STRING "Whom the packages name")
+set(CPACK_PACKAGE_CONTACT "${EXCLAIM_MAINTAINER}")
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};exclaim;Unspecified;/")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_SOURCE_GENERATOR "")
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/emu-hooks/package/compress.cmake)
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_DESCRIPTION "\
 Lands a live-migrated Xen VM with exactly the memory it had, on matching NUMA
@@ -20,6 +23,17 @@ set(package_dir ${CMAKE_CURRENT_BINARY_DIR}/emu-hooks/package)
 foreach(script preinst prerm postrm)
     configure_file(emu-hooks/package/${script} emu-hooks/package/${script} @ONLY)
 endforeach()
+
+# One changelog for both.
+install(FILES emu-hooks/package/changelog DESTINATION ${CMAKE_INSTALL_DOCDIR})
+execute_process(
+    COMMAND awk -f ${CMAKE_CURRENT_SOURCE_DIR}/emu-hooks/package/changelog.awk
+            ${CMAKE_CURRENT_SOURCE_DIR}/emu-hooks/package/changelog
+    OUTPUT_VARIABLE rpm_changelog COMMAND_ERROR_IS_FATAL ANY)
+if(NOT rpm_changelog MATCHES "^[*][^\n]* - ${PROJECT_VERSION}-1\n")
+    message(FATAL_ERROR "the newest entry of the changelog is not of version ${PROJECT_VERSION}")
+endif()
+file(WRITE ${package_dir}/changelog.rpm "${rpm_changelog}")
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
@@ -40,6 +54,8 @@ set(CPACK_RPM_SPEC_MORE_DEFINE "\
 %triggerin -- xen-dom0-tools, xen-dom0-libs, xen-tools, xen-runtime, xenopsd-xc
 # Their update may have put their own programs back, or start xenopsd in another way.
 ${CMAKE_INSTALL_FULL_SBINDIR}/exclaim-hooks renew || :")
+set(CPACK_RPM_CHANGELOG_FILE ${package_dir}/changelog.rpm)
+set(CPACK_RPM_PACKAGE_PACKAGER "${EXCLAIM_MAINTAINER}")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
 set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${package_dir}/preinst)
 set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${package_dir}/prerm)
