@@ -66,6 +66,8 @@ set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
     ${CMAKE_INSTALL_FULL_MANDIR}/man7 ${CMAKE_INSTALL_FULL_MANDIR}/man8
     ${CMAKE_INSTALL_PREFIX}/lib ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d
     ${CMAKE_INSTALL_FULL_DATADIR}/bash-completion
-    ${CMAKE_INSTALL_FULL_DATADIR}/bash-completion/completions)
+    ${CMAKE_INSTALL_FULL_DATADIR}/bash-completion/completions
+    ${CMAKE_INSTALL_FULL_DATADIR}/zsh ${CMAKE_INSTALL_FULL_DATADIR}/zsh/site-functions
+    ${CMAKE_INSTALL_FULL_DATADIR}/zsh/vendor-completions)
 
 include(CPack)

@@ -360,6 +360,41 @@ class ExclaimHooks(InDir):
         self.assertEqual([s for s, _ in self.states("plugin")], ["off"])
         self.assertEqual(self.reads(XCP_NG), self.ours())
 
+    def test_rotated_and_in_status_reports_while_in_use(self):
+        self.process(XCP_NG)
+        for name in ("etc/logrotate.d", "etc/xensource/bugtool"):
+            os.makedirs(self.path(name))
+        before = self.tree()
+        links = ("etc/logrotate.d/exclaim", "etc/xensource/bugtool/exclaim.xml", "etc/xensource/bugtool/exclaim")
+
+        def there():
+            return [os.path.islink(self.path(name)) for name in links]
+
+        self.assertEqual(self.states("logrotate") + self.states("bugtool"), [])
+        self.run_it("enable", "plugin")
+        self.assertEqual(there(), [True] * 3)
+        self.assertEqual(os.readlink(self.path(links[0])), self.path("usr/share/exclaim/logrotate.conf"))
+        self.run_it("enable", "xenguest")
+        self.run_it("disable", "plugin")
+        self.assertEqual(there(), [True] * 3)
+        self.run_it("disable")
+        self.assertEqual(self.tree(), before)
+
+        # Of others; or not put there by the version that enabled the hooks.
+        self.run_it("enable", "plugin")
+        self.put("{}", "usr/share/exclaim/logrotate.conf")
+        self.assertEqual([s for s, _ in self.states("logrotate")], ["on"])
+        self.put("report_file = /var/log/other\n", "etc/exclaim/exclaim.conf")
+        self.assertEqual([s for s, _ in self.states("logrotate")], ["stale"])
+        for name in links:
+            os.unlink(self.path(name))
+        self.assertEqual([s for s, _ in self.states("logrotate") + self.states("bugtool")], ["stale", "stale"])
+        self.put("theirs", links[0])
+        self.run_it("enable", "plugin")
+        self.assertEqual([s for s, _ in self.states("logrotate")], ["on"])
+        self.run_it("disable")
+        self.assertEqual(self.get(links[0]), "theirs")
+
     def test_the_hook_of_earlier_versions_goes(self):
         """Its program is gone, and xenopsd fails a migration whose hook cannot be run."""
         for verb in ("enable", "disable"):
