@@ -39,4 +39,4 @@ if(EXISTS /etc/debian_version AND NOT CMAKE_CROSSCOMPILING)
 endif()
 install(FILES emu-hooks/package/completion.zsh DESTINATION ${zsh_dir} RENAME _exclaim)
 install(FILES emu-hooks/package/tmpfiles.conf
-    DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d RENAME exclaim.conf)
+    DESTINATION lib/tmpfiles.d RENAME exclaim.conf)

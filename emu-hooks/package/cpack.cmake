@@ -46,14 +46,16 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_DESCRIPTION ${CPACK_PACKAGE_DESCRIPTION})
 set(CPACK_RPM_PACKAGE_LICENSE BSD-2-Clause)
-set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+set(CPACK_PACKAGE_RELOCATABLE OFF) # the paths are in the programs
 # No links by build id, which the .deb has not either; the placing object is nobody's library.
-set(CPACK_RPM_SPEC_MORE_DEFINE "\
-%define _build_id_links none
-%define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$
+set(rpm_trigger "\
 %triggerin -- xen-dom0-tools, xen-dom0-libs, xen-tools, xen-runtime, xenopsd-xc
 # Their update may have put their own programs back, or start xenopsd in another way.
 ${CMAKE_INSTALL_FULL_SBINDIR}/exclaim-hooks renew || :")
+set(CPACK_RPM_SPEC_MORE_DEFINE "\
+%define _build_id_links none
+%define __provides_exclude_from ^${CMAKE_INSTALL_FULL_LIBDIR}/exclaim/.*$
+${rpm_trigger}")
 set(CPACK_RPM_CHANGELOG_FILE ${package_dir}/changelog.rpm)
 set(CPACK_RPM_PACKAGE_PACKAGER "${EXCLAIM_MAINTAINER}")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
@@ -71,3 +73,13 @@ set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
     ${CMAKE_INSTALL_FULL_DATADIR}/zsh/vendor-completions)
 
 include(CPack)
+
+# The .rpm by its own spec, built in another place: rpm/SPECS and rpm/SOURCES, of the last commit.
+configure_file(emu-hooks/package/exclaim.spec emu-hooks/package/exclaim.spec @ONLY)
+add_custom_target(rpm-sources
+    COMMAND ${CMAKE_COMMAND} -E make_directory rpm/SPECS rpm/SOURCES
+    COMMAND ${CMAKE_COMMAND} -E copy emu-hooks/package/exclaim.spec rpm/SPECS
+    COMMAND git -c safe.directory=${CMAKE_SOURCE_DIR} -C ${CMAKE_SOURCE_DIR} archive
+            --prefix=exclaim-${PROJECT_VERSION}/
+            -o ${CMAKE_BINARY_DIR}/rpm/SOURCES/exclaim-${PROJECT_VERSION}.tar.gz HEAD
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR} VERBATIM)
