@@ -61,6 +61,10 @@ static int read_json(const char *path, json_object **value)
         }
         len += (size_t)r;
     }
+    /* libxl writes the end of its C string, too: libxl__set_domain_configuration(). */
+    while (len && !text[len - 1]) {
+        len--;
+    }
     if (fd >= 0 && text && !r) {
         rc = jread_parse(text, len, value, NULL);
     }
