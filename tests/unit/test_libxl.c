@@ -104,11 +104,7 @@ static void soft_affinity(void **state)
              dir);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         if (cases[i].json) { /* with its 0, as libxl writes it */
-            FILE *f = fopen(path, "w");
-
-            assert_non_null(f);
-            assert_int_equal(fwrite(cases[i].json, strlen(cases[i].json) + 1, 1, f), 1);
-            fclose(f);
+            put_file(path, cases[i].json, strlen(cases[i].json) + 1);
         }
         if (libxl_soft_affinity(dir, 17, res.uuid) != cases[i].want) {
             fail_msg("case %zu", i);

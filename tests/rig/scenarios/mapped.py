@@ -7,6 +7,7 @@ from booted import hvm_guest
 from scenario import scenario
 
 MAPPED = {"stage": True, "nodes": 2}
+ONCE = dict(MAPPED, xen=lambda src, dst: dst == "4.17")  # what happens to dom0's processes is no matter of Xen's release
 NO_CONSOLE = "--count_console_max_pages=0 --count_ms_max=60000"
 
 
@@ -56,7 +57,7 @@ def settled(pair, host, before, words):
         time.sleep(0.5)
 
 
-@scenario("ten counts at once of ten guests are all exact", seconds=600, **MAPPED)
+@scenario("ten counts at once of ten guests are all exact", seconds=600, **ONCE)
 def mapped_ten_at_once(pair):
     host = pair.src
     guests = []
@@ -86,7 +87,7 @@ true
 """
 
 
-@scenario("a count killed at twenty moments leaves no process and no page mapped", seconds=600, **MAPPED)
+@scenario("a count killed at twenty moments leaves no process and no page mapped", seconds=600, **ONCE)
 def mapped_killed(pair):
     host = pair.src
     before = host.node_free()
@@ -124,7 +125,7 @@ def _counted(pair, host, job):
     return exact
 
 
-@scenario("counts while the guest balloons, migrates and dies: none is exact and wrong, none hangs", seconds=600, **MAPPED)
+@scenario("counts while the guest balloons, migrates and dies: none is exact and wrong, none hangs", seconds=600, **ONCE)
 def mapped_changing(pair):
     host = pair.src
     before = host.node_free()
