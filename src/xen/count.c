@@ -8,13 +8,17 @@
 #include <string.h>
 #include <time.h>
 
-/* Keeps why each method was not enough, as far as there is room. */
+/* Keeps why each method was not enough, as far as there is room, and says where it ends. */
 static void add_reason(char *reasons, size_t size, const struct exclaim_count *count)
 {
+    static const char cut[] = "...";
     size_t used = strlen(reasons);
+    int len = snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
+                       exclaim_count_method_name(count->method), count->why);
 
-    snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
-             exclaim_count_method_name(count->method), count->why);
+    if (len >= 0 && (size_t)len >= size - used) {
+        memcpy(reasons + size - sizeof(cut), cut, sizeof(cut));
+    }
 }
 
 /* An inexact result is worth showing; one that saw nothing is not, nor is a worse one. */
