@@ -45,7 +45,7 @@ int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct ex
 
     if (remote || cli->password_file) {
         if (exclaim_xapi_password(cli->password_file, password, sizeof(password), err)) {
-            explicit_bzero(password, sizeof(password));
+            compat_wipe(password, sizeof(password));
             return -1;
         }
         opt.password = password;

@@ -174,7 +174,7 @@ static void wipe(char *text)
 static void wipe_free(void *memory)
 {
     if (memory) {
-        explicit_bzero(memory, malloc_usable_size(memory));
+        compat_wipe(memory, malloc_usable_size(memory));
         free(memory);
     }
 }
