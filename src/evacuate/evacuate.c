@@ -186,16 +186,6 @@ const char *evac_first_reason(const struct evac *e)
     return *e->given_up ? e->given_up : "somebody started them meanwhile";
 }
 
-void evac_free_names(char ***names, uint32_t *nr)
-{
-    for (uint32_t i = 0; i < *nr; i++) {
-        free((*names)[i]);
-    }
-    free(*names);
-    *names = NULL;
-    *nr = 0;
-}
-
 void evac_drop(struct evac *e)
 {
     for (uint32_t i = 0; i < e->nr_results; i++) {
