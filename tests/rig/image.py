@@ -139,6 +139,9 @@ def _hypervisor(root):
     return found[0]
 
 
+LIBC = ("libresolv.so.2", "libpthread.so.0", "libdl.so.2", "libm.so.6", "librt.so.1")
+
+
 def _base(root, trees, kernel):
     archive = cpio.Archive()
     _skeleton(archive)
@@ -152,9 +155,10 @@ def _base(root, trees, kernel):
         archive.file(merged(path), (root / path).resolve(), 0o755)
         if f"/{merged(path.parent)}" not in folders:
             folders.append(f"/{merged(path.parent)}")
-    # Without libgcc_s, which no program names, xl aborts in pthread_cancel. libresolv is libc's own, and libcurl wants it.
+    # Without libgcc_s, which no program names, xl aborts in pthread_cancel. The others are libc's own, and in every dom0: libcurl
+    # wants libresolv, programs that were built for an older libc the rest.
     libraries = elf.Libraries(trees)
-    hits, missing = libraries.closure([root / p for p in have], ["libgcc_s.so.1", "libresolv.so.2"])
+    hits, missing = libraries.closure([root / p for p in have], ["libgcc_s.so.1", *LIBC])
     if missing:
         raise RigError(f"{root}: no tree has {', '.join(missing)}")
     _add_libraries(archive, sorted(hits))
