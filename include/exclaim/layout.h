@@ -20,7 +20,7 @@
 
 /* Bytes of runs.  A run of one node takes two to four; irregular ones of more than that would not
  * fit in a record of 64 KiB either. */
-#define EXCLAIM_LAYOUT_MAX (512u * 1024)
+#define EXCLAIM_LAYOUT_MAX ((size_t)512 * 1024)
 
 struct exclaim_layout_run {
     uint64_t first;  /* guest frame number */

@@ -45,7 +45,9 @@ void exclaim_json_str(json_object *o, const char *key, const char *value)
 
         for (char *bad = copy; bad && *bad;) {
             len = exclaim_utf8(bad, &number);
-            *bad = len ? *bad : '?';
+            if (!len) {
+                *bad = '?';
+            }
             bad += len ? len : 1;
         }
         add(o, key, copy ? json_object_new_string(copy) : NULL);

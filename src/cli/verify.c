@@ -149,7 +149,7 @@ static struct wanted_layout *want_layout(const struct exclaim_reservation *res)
     }
     l->runs = malloc(EXCLAIM_LAYOUT_MAX);
     if (!l->runs) {
-        exclaim_fail(&l->why, EXCLAIM_ERR_SYSTEM, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
+        exclaim_fail(&l->why, EXCLAIM_ERR_SYSTEM, ENOMEM, "%zu bytes", EXCLAIM_LAYOUT_MAX);
     } else if (!exclaim_layout_unpack(res, l->runs, &l->layout, &l->why)) {
         exclaim_layout_compare_open(&l->compare, &l->layout);
         for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {

@@ -38,7 +38,7 @@ static uint64_t page_of(const struct model *m, const struct model_domain *d, uin
             }
         }
     }
-    if (d->unit && k / (d->unit * nr) < rounds) {
+    if (nr && d->unit && k / (d->unit * nr) < rounds) {
         return node_base(m, used[k / d->unit % nr]) + k / (d->unit * nr) * d->unit + k % d->unit;
     }
     k -= rounds * d->unit * nr;
@@ -150,7 +150,7 @@ int model_srat(const struct model *m, uint8_t *table, size_t size, size_t *len)
         return EFBIG;
     }
     memset(table, 0, 48);
-    memcpy(table, "SRAT", 4);
+    memcpy(table, "SRAT", 4); /* NOLINT(bugprone-not-null-terminated-result): no text */
     table[8] = 3;
     for (uint32_t i = 0; i < m->nr_nodes; i++) {
         uint64_t first = node_base(m, i), end = first + m->node[i].initial;

@@ -248,7 +248,7 @@ static int lib_max_cpus(xc_interface *xch)
 {
     struct model *m = enter(xch, MODEL_OP_CPUS, UINT32_MAX);
 
-    return m ? (int)leave(xch, m, CPUS_PER_NODE * m->nr_nodes) : -1;
+    return m ? (int)leave(xch, m, (long)CPUS_PER_NODE * m->nr_nodes) : -1;
 }
 
 static int lib_cputopoinfo(xc_interface *xch, unsigned int *max, xc_cputopo_t *topo)
@@ -393,7 +393,7 @@ static bool store_value(const struct model *m, const char *path, char *value, si
             return true;
         }
         snprintf(key, sizeof(key), "/vm/%s/final-uuid", uuid);
-        if (strcmp(path, key) == 0 && memcmp(d->vm_uuid, none, sizeof(none))) {
+        if (strcmp(path, key) == 0 && memcmp(d->vm_uuid, none, sizeof(none)) != 0) {
             exclaim_uuid_format(d->vm_uuid, uuid);
             snprintf(value, size, "%s", uuid);
             return true;

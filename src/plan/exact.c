@@ -13,7 +13,7 @@
 #include "exact.h"
 
 /* Gains of so little are rounding; those of all hosts stay below one value. */
-#define TOLERANCE (EXACT_SCALE / (4 * EXCLAIM_POOL_HOSTS))
+#define TOLERANCE (EXACT_SCALE / (4.0 * EXCLAIM_POOL_HOSTS))
 
 /* Steps for a first look at a host, which mostly finds what is better if anything is. */
 #define LOOK 400u
@@ -216,7 +216,7 @@ static void give_back(struct tree *t, uint32_t item, const uint64_t was[HOST_WOR
 static int64_t branch(struct tree *t, int64_t limit)
 {
     uint64_t was[HOST_WORDS];
-    uint32_t item, host;
+    uint32_t item = 0, host = 0;
     int64_t there, else_there;
 
     if (!relax(t, &limit) || limit <= t->value) {

@@ -63,7 +63,7 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
 static int fill_cells(const struct state *s, const struct pack *p, const uint32_t *host,
                       struct exclaim_preflight *out)
 {
-    struct exclaim_room *room = calloc(out->nr_hosts, sizeof(*room));
+    struct exclaim_room *room = calloc(out->nr_hosts + 1u, sizeof(*room));
     struct exclaim_reservation *res = calloc(1, sizeof(*res));
 
     if (!room || !res) {

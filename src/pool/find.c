@@ -168,7 +168,7 @@ int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, u
                            bool must, struct exclaim_error *err)
 {
     for (uint32_t i = 0; i < nr; i++) {
-        uint32_t v;
+        uint32_t v = 0;
 
         if (exclaim_pool_find_vm(pool, name[i], &v, must ? err : NULL)) {
             if (must) {

@@ -49,7 +49,7 @@ int exclaim_layout_check(const struct exclaim_layout *layout, const struct excla
     int r = -1;
 
     if (layout->len > EXCLAIM_LAYOUT_MAX) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "layout: %zu bytes, limit %u", layout->len,
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "layout: %zu bytes, limit %zu", layout->len,
                             EXCLAIM_LAYOUT_MAX);
     }
     if (exclaim_layout_read(layout, &reader)) {

@@ -68,7 +68,7 @@ int exclaim_layout_unpack(const struct exclaim_reservation *res, void *buf,
     }
     if (!packed->plain || packed->plain > EXCLAIM_LAYOUT_MAX) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "layout: %" PRIu32 " bytes of runs, must be 1 to %u", packed->plain,
+                            "layout: %" PRIu32 " bytes of runs, must be 1 to %zu", packed->plain,
                             EXCLAIM_LAYOUT_MAX);
     }
     if (packed->form == EXCLAIM_LAYOUT_PLAIN) {

@@ -46,11 +46,11 @@ int exclaim_layout_collected(struct exclaim_layout_collect *c, const struct excl
                             exclaim_count_method_name(count->method));
     }
     if (!c->bytes) {
-        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
+        return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, ENOMEM, "%zu bytes", EXCLAIM_LAYOUT_MAX);
     }
     if (!exclaim_layout_end(&c->build, layout)) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
-                            "the runs of this VM need more than %u bytes", EXCLAIM_LAYOUT_MAX);
+                            "the runs of this VM need more than %zu bytes", EXCLAIM_LAYOUT_MAX);
     }
     return 0;
 }

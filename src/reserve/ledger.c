@@ -311,6 +311,9 @@ void exclaim_ledger_retarget(struct exclaim_ledger *l, uint32_t slot,
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(l, slot);
 
+    if (!e) {
+        return;
+    }
     memset(e->target, 0, sizeof(e->target));
     if (match) {
         memcpy(e->target, match->pages, sizeof(e->target));

@@ -15,7 +15,7 @@ static int hand(struct exclaim_session *s, void *runs, struct exclaim_error *err
     uint32_t nr;
 
     if (!runs) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%u bytes", EXCLAIM_LAYOUT_MAX);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "%zu bytes", EXCLAIM_LAYOUT_MAX);
     }
     if (exclaim_layout_unpack(&s->res, runs, &layout, err)) {
         return -1;
@@ -59,7 +59,7 @@ int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
                          struct exclaim_error *err)
 {
     struct exclaim_count_how how = exclaim_count_how(&s->config);
-    struct exclaim_layout_compare *compare = malloc(sizeof(*compare));
+    struct exclaim_layout_compare *compare = calloc(1, sizeof(*compare));
     void *runs = malloc(EXCLAIM_LAYOUT_MAX);
     struct exclaim_share share[EXCLAIM_SHARES_MAX];
     struct exclaim_layout layout;
@@ -73,7 +73,7 @@ int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
         how.runs = &compare->sink;
     }
     rc = s->hv->ops->count(s->hv, s->dom.domid, &how, count, err);
-    if (!rc && how.runs && count->exact && count->method == EXCLAIM_COUNT_MAPPED) {
+    if (!rc && compare && how.runs && count->exact && count->method == EXCLAIM_COUNT_MAPPED) {
         s->placed.layout.have_got = true;
         s->placed.layout.got_kept_pages = compare->kept;
         s->placed.layout.got_moved_pages = compare->moved;

@@ -259,7 +259,7 @@ static enum outcome add_chunks(struct counting *c)
             return o;
         }
     }
-    for (uint64_t i = 0; i < chunks; i++) {
+    for (uint64_t i = 0; i < chunks && c->job.workers; i++) {
         o = read_message(c, (uint32_t)(i % c->job.workers));
         if (o != COUNTED) {
             return o;
@@ -372,7 +372,7 @@ static enum outcome attempt(struct counting *c)
 
 static void count_all(struct counting *c)
 {
-    const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000l };
+    const struct timespec pause = { .tv_nsec = (long)PAUSE_MS * 1000000 };
 
     for (unsigned int i = 0; i < ATTEMPTS; i++) {
         enum outcome o;

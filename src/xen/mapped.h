@@ -13,7 +13,7 @@
 #include "self.h"
 
 /* A multiple of what a window holds: no batch is short. */
-#define XEN_CHUNK_FRAMES (8u * XEN_SELF_PAGES)
+#define XEN_CHUNK_FRAMES (8ull * XEN_SELF_PAGES)
 
 /* Frames on one node; XEN_NODE_UNKNOWN if the machine pages are on none that is known. */
 struct xen_run {

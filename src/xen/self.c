@@ -320,7 +320,7 @@ bool xen_self_look(struct xen_self *self, uint32_t domid, const xen_pfn_t *gfn, 
     if (!got) {
         errnum = errno;
         /* The library has unmapped what it could not fill. */
-        if (reserve(at, XEN_SELF_PAGES * EXCLAIM_PAGE_SIZE) == MAP_FAILED) {
+        if (reserve(at, (size_t)XEN_SELF_PAGES * EXCLAIM_PAGE_SIZE) == MAP_FAILED) {
             return because(self, "reserving address space: %s", strerror(errno));
         }
         return because(self, "mapping %u frames from 0x%" PRIx64 " of domain %u: %s", nr,
@@ -333,7 +333,7 @@ bool xen_self_look(struct xen_self *self, uint32_t domid, const xen_pfn_t *gfn, 
         }
     }
     self->xen->lib.unmap(self->fmem, got, nr);
-    if (reserve(at, XEN_SELF_PAGES * EXCLAIM_PAGE_SIZE) == MAP_FAILED) {
+    if (reserve(at, (size_t)XEN_SELF_PAGES * EXCLAIM_PAGE_SIZE) == MAP_FAILED) {
         return because(self, "reserving address space: %s", strerror(errno));
     }
     return ours || because(self, "the window's page table is no longer ours");
