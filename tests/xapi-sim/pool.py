@@ -278,11 +278,15 @@ class Pool:
             self.db.set("VM", vm, scheduled_to_be_resident_on=host)
             self.measure(host)
 
-    def arrive(self, vm):
+    def arrive(self, vm, source):
+        """A guest that ended on the way, whoever says so, leaves its memory on both hosts and is resident on none."""
         with self.db.lock:
             host, pages = self.incoming.pop(vm)
-            source = self.resident(vm)
             self.free[source] = [f + p for f, p in zip(self.free[source], self.where[vm])]
+            if vm not in self.db.tables["VM"] or self.db.record("VM", vm)["power_state"] != "Running":
+                self.incoming[vm] = (host, pages)
+                self.abandon(vm)
+                return
             self.where[vm] = pages
             self.db.set("VM", vm, resident_on=host, scheduled_to_be_resident_on=NULL)
             self._move_gpus(vm, host)
@@ -305,5 +309,6 @@ class Pool:
         with self.db.lock:
             host, pages = self.incoming.pop(vm)
             self.free[host] = [f + p for f, p in zip(self.free[host], pages)]
-            self.db.set("VM", vm, scheduled_to_be_resident_on=NULL)
+            if vm in self.db.tables["VM"]:
+                self.db.set("VM", vm, scheduled_to_be_resident_on=NULL)
             self.measure(host)

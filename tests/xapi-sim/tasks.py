@@ -79,14 +79,15 @@ class Tasks:
                     for step in range(1, STEPS):
                         time.sleep(seconds / STEPS)
                         self.progress(task, step / STEPS)
-                pool.arrive(vm)
+                pool.arrive(vm, source)
             except BaseException:
                 pool.abandon(vm)
                 raise
             finally:
                 with db.lock:
-                    db.record("VM", vm)["current_operations"].pop(task, None)
-                    db.touch("VM", vm)
+                    if vm in db.tables["VM"]:
+                        db.record("VM", vm)["current_operations"].pop(task, None)
+                        db.touch("VM", vm)
         return work
 
     def _real(self, vm, source, host, task):
