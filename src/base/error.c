@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Filling, wrapping and translating the one error object: it never allocates, so it cannot fail. */
 #include <exclaim/error.h>
 
 #include <errno.h>

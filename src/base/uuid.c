@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* UUIDs as text, and which of xenopsd's two names for an arriving VM a handle is. */
 #include <exclaim/uuid.h>
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim caps`: what this Xen offers, and why not the rest. */
 #include "../base/json.h"
 #include "../report/print.h"
 #include "../report/table.h"

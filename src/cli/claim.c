@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim claim`: stakes pages for a domain, from a match or as the arguments say. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

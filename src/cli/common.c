@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What several verbs do first: open Xen, read a record, take the host's room, match. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

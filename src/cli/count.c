@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim count`: pages per node of a running domain, or of them all, as table, JSON or record. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

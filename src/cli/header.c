@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim header`: decodes and checks a record, alone or in a whole stream. */
 #include <errno.h>
 #include <inttypes.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim host`: memory per node, claims and headroom of this host; its part of a snapshot. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

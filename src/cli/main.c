@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of verbs with their help, and the dispatch to them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim release`: gives a domain's claim back. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the last lines of the report file, one JSON object each. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* `exclaim verify`: compares a domain's count and layout with a record or with pages by node. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Prints a layout run by run, as text or as JSON. */
 #include "layout_print.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Grows, fills and prints a table of text cells. */
 #include "../base/compat.h"
 #include "table.h"
 #include "../base/text.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What Xen takes for an arriving VM beside the VM's own memory. */
 #include <exclaim/match.h>
 
 #define DOMAIN_PAGES    30u

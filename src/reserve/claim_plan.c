@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The claims worth trying for a match, strongest first, as far as this Xen has them. */
 #include <exclaim/match.h>
 
 #include <string.h>

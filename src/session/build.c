@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes a reservation from what Xen says of a running domain. */
 #include <exclaim/reservation.h>
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Chooses how pages are placed; steers by node affinity where nothing can be preloaded. */
 #include "placement.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* CRC-32C (Castagnoli), as the record carries it. */
 #include <exclaim/record.h>
 
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Checks a reservation from the stream, by itself and against the domain that it is for. */
 #include <exclaim/reservation.h>
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs the real emulator as a child: its descriptors, environment, signals and end. */
 #include <exclaim/child.h>
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads emu-manager's command line, and says when a migration is none of ours. */
 #include "emu_args.h"
 
 #include <errno.h>

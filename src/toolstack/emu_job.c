@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs one piece of work in a thread, with descriptors that say done and cancel. */
 #include "emu_job.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Takes lines out of one direction's buffer, names them, and writes them on. */
 #include "emu_line.h"
 
 #include <errno.h>

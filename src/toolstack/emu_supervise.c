@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The supervisor's loop: hands lines on between xenopsd and emu-manager, and begins our work. */
 #include "emu_supervise.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory that a VM's record does not state: the paging pool, and the shim of PV-in-PVH. */
 #include "database.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds, names and kills the processes below this one by reading /proc. */
 #include "descend.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Sends, receives and takes apart EMP's JSON objects, with descriptors beside them. */
 #include "emp.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes and reads a guest's memory as xc_domain_save() and xc_domain_restore() do. */
 #include "guest.h"
 
 #include <endian.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A model hypervisor kept in a file, so that several processes share it under a lock. */
 #include "host.h"
 
 #include <errno.h>

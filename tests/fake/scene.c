@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Sets up, runs and takes down a whole migration between two model hosts. */
 #include "scene.h"
 
 #include <endian.h>

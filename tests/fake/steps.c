@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Aborts, closes a descriptor or kills a process at the n-th step of a side. */
 #include "steps.h"
 
 #include <fcntl.h>

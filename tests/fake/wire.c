@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Exact reads and writes, control lines and the log that the fakes share. */
 #include "wire.h"
 
 #include <endian.h>

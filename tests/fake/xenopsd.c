@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* One side of xenopsd: starts the manager, sends its lines, checks the answers. */
 #include "xenopsd.h"
 
 #include <errno.h>

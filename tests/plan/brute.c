@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Tries every assignment of a handful of VMs, to hold the planner's answers against. */
 #include "brute.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes pools from a seed: regular, odd, tight and large ones. */
 #include "gen.h"
 
 #include <stdio.h>

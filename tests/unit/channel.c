@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens each kind of stream descriptor, with a writer process behind it. */
 #include "channel.h"
 
 #include <arpa/inet.h>

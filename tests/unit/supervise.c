@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Starts a supervisor in a process of its own, and reads what its child says. */
 #include "supervise.h"
 
 #include <poll.h>

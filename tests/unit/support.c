@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Files, directories and programs to run, for the unit tests. */
 #include "support.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* CRC-32C: published vectors, and the CPU's own instruction where it has one. */
 #include "support.h"
 
 #include <stdlib.h>

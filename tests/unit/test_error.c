@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Error texts: built, wrapped, cut where too long; and the exit codes. */
 #include "support.h"
 
 #include <errno.h>

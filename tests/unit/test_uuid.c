@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* UUIDs: both ways, refused texts, and what may stand at each position. */
 #include "support.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Starts and stops the XAPI simulator with its certificate and faults, and opens a client to it. */
 #include "xapi_sim.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Creates, finishes, suspends, resumes and destroys a domain as xenopsd does. */
 #define _GNU_SOURCE
 #include "domain.h"
 
