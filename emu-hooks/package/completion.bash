@@ -4,7 +4,7 @@ _exclaim() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p') help" -- "$cur")
         return
     fi
     case $prev in
@@ -19,6 +19,7 @@ _exclaim() {
         count | match | claim | release | verify) mapfile -t COMPREPLY < <(compgen -W "$(xl list 2>/dev/null | awk 'NR > 1 && $2 { print $1 }')" -- "$cur") ;;
         evacuate) mapfile -t COMPREPLY < <(compgen -W "$(xe host-list params=name-label --minimal 2>/dev/null | tr , ' ')" -- "$cur") ;;
         plan) mapfile -t COMPREPLY < <(compgen -W "evacuate rolling" -- "$cur") ;;
+        help) mapfile -t COMPREPLY < <(compgen -W "config $(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')" -- "$cur") ;;
         header) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         esac
         ;;

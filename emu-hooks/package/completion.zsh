@@ -13,7 +13,7 @@ if [[ $words[1] == *exclaim-hooks ]]; then
         compadd emu-manager xenguest plugin xl
     fi
 elif ((CURRENT == 2)); then
-    compadd -- ${(f)"$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')"}
+    compadd -- help ${(f)"$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')"}
 elif [[ $previous == --vm ]]; then
     _exclaim_vms
 elif [[ $previous == (--host|--to) ]]; then
@@ -27,6 +27,7 @@ else
     count | match | claim | release | verify) _exclaim_vms ;;
     evacuate) _exclaim_hosts ;;
     plan) compadd evacuate rolling ;;
+    help) compadd -- config ${(f)"$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')"} ;;
     header) _files ;;
     esac
 fi

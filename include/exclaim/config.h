@@ -4,6 +4,7 @@
 #define EXCLAIM_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <exclaim/error.h>
@@ -60,6 +61,10 @@ int exclaim_config_set(struct exclaim_config *config, const char *key, const cha
 
 /* The name of key @i, NULL behind the last. */
 const char *exclaim_config_key(unsigned int i);
+
+/* The value of key @i as a line of the file would have it, "" behind the last key. */
+void exclaim_config_value(const struct exclaim_config *config, unsigned int i, char *text,
+                          size_t size);
 
 const char *exclaim_policy_name(uint32_t policy);
 

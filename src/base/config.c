@@ -67,6 +67,32 @@ const char *exclaim_config_key(unsigned int i)
     return i < NR_KEYS ? keys[i].name : NULL;
 }
 
+void exclaim_config_value(const struct exclaim_config *config, unsigned int i, char *text,
+                          size_t size)
+{
+    const char *field = (const char *)config + (i < NR_KEYS ? keys[i].offset : 0);
+
+    text[0] = '\0';
+    if (i >= NR_KEYS) {
+        return;
+    }
+    switch (keys[i].type) {
+    case KEY_NUMBER:
+        snprintf(text, size, "%" PRIu64, *(const uint64_t *)(const void *)field);
+        return;
+    case KEY_POLICY:
+        snprintf(text, size, "%s", exclaim_policy_name(*(const uint32_t *)(const void *)field));
+        return;
+    case KEY_SWITCH:
+        snprintf(text, size, "%s", *(const uint32_t *)(const void *)field ? "yes" : "no");
+        return;
+    case KEY_PATH:
+    case KEY_PATH_OR_NONE:
+        snprintf(text, size, "%s", field);
+        return;
+    }
+}
+
 void exclaim_config_default(struct exclaim_config *config)
 {
     *config = (struct exclaim_config){

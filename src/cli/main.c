@@ -6,24 +6,29 @@
 
 #include <exclaim/log.h>
 
+#include "help.h"
 #include "options.h"
 
-/* Where the pool comes from, and what may be drawn of the result. */
+/* What is left out, where the pool comes from, and what may be drawn of the result. */
 #define LEAVE_HELP                                                                                 \
     "--skip-vm VM       leave this VM out: whoever empties its host sees to it\n"                  \
     "--shutdown-vm VM   leave it out: it will be shut down; exclaim does not do that\n"
 
+#define XAPI_HELP                                                                                  \
+    "--xapi SERVER      the pool by XAPI: socket (the default), HOST[:PORT] (HTTPS)\n"             \
+    "--user NAME        for HTTPS, root if not given\n"                                            \
+    "--password-file FILE, --cacert FILE   for HTTPS, see exclaim(8)"
+
 #define PLAN_HELP                                                                                  \
     "--html FILE        the result as one page for a browser\n"                                    \
-    "--snapshot FILE    a host's part of the pool, by exclaim host --snapshot; once per host\n"    \
-    "--xapi SERVER      the pool over XAPI: socket (the default), or HOST[:PORT] over HTTPS\n"     \
-    "--user NAME, --password-file FILE, --cacert FILE   for HTTPS; see exclaim(8)"
+    "--snapshot FILE    a host's part of the pool, as exclaim host --snapshot has it;\n"           \
+    "                   once per host\n" XAPI_HELP
 
 static const struct cli_verb verbs[] = {
     {
         .name = "caps",
         .usage = "",
-        .summary = "what this Xen offers: counts, claims, placement, and why not the others",
+        .summary = "what this Xen offers: counts, claims, placement; why not the others",
         .run = verb_caps,
     },
     {
@@ -107,22 +112,23 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "check",
-        .usage = "[--pool [--xapi SERVER]]",
+        .usage = "[--pool [OPTION]...]",
         .summary = "is this host (--pool: every host) ready: ok, degraded or broken",
-        .detail = "Exit: 0 ok, 3 degraded, 5 broken.",
+        .detail = "--pool             every host of the pool, by its plugin\n" XAPI_HELP
+                  "\n\nExit: 0 ok, 3 degraded, 5 broken.",
         .options = CLI_CHECK,
         .run = verb_check,
     },
     {
         .name = "preflight",
         .usage = "[--host HOST]... [--vm VM]... [--to HOST]... [OPTION]...",
-        .summary = "would these VMs fit there, exactly; what is short, and what would help",
+        .summary = "would these VMs fit there, exactly; what is short, what would help",
         .detail =
             "--host HOST        all VMs of this host\n"
             "--vm VM            this VM, by uuid or name\n"
             "--to HOST          where they might go; else every other host\n"
-            "--guarantee NAME   the least that counts: none, host (the default), node, "
-            "node-set\n" LEAVE_HELP
+            "--guarantee NAME   the least that counts: none, host (the default), node or\n"
+            "                   node-set\n" LEAVE_HELP
             "--hold             keep it true by claims: not possible, says why, exit 4\n" PLAN_HELP,
         .options =
             CLI_POOL | CLI_VM | CLI_HOST | CLI_TO | CLI_GUARANTEE | CLI_HOLD | CLI_HTML | CLI_LEAVE,
@@ -132,13 +138,12 @@ static const struct cli_verb verbs[] = {
         .name = "plan",
         .usage = "evacuate HOST... | rolling [OPTION]...",
         .summary = "a proven plan to empty hosts, or for a whole rolling upgrade",
-        .detail =
-            "--to HOST          evacuate: where VMs may go; else every other host\n"
-            "--host HOST        rolling: the hosts in their order; else all that are older than\n"
-            "                   the newest, coordinator first\n" LEAVE_HELP
-            "--back WHEN        rolling: VMs return as soon as their host is back (each), once\n"
-            "                   all are done (end), or not at all (none)\n"
-            "--max-moves N      at once out of a host and into a host (2)\n" PLAN_HELP,
+        .detail = "--to HOST          evacuate: where VMs may go; else every other host\n"
+                  "--host HOST        rolling: these hosts in this order; else all older than the\n"
+                  "                   newest, coordinator first\n" LEAVE_HELP
+                  "--back WHEN        rolling: VMs return once their host is back (each), once\n"
+                  "                   all are done (end), or not at all (none)\n"
+                  "--max-moves N      at once out of a host and into a host (2)\n" PLAN_HELP,
         .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML | CLI_LEAVE,
         .min_args = 1,
         .max_args = CLI_ARGS_MAX,
@@ -151,7 +156,7 @@ static const struct cli_verb verbs[] = {
         .detail =
             "--apply            move the VMs\n"
             "--partial          start although some VMs cannot leave\n"
-            "--disable          first keep XAPI from starting VMs on these hosts; they stay so\n"
+            "--disable          first keep XAPI from starting VMs on these hosts, for good\n"
             "--to HOST          where VMs may go; else every other host\n"
             "--max-moves N      at once out of a host and into a host (2)\n" LEAVE_HELP
             "--events FILE      one JSON line per event, appended\n"
@@ -163,36 +168,8 @@ static const struct cli_verb verbs[] = {
         .max_args = CLI_ARGS_MAX,
         .run = verb_evacuate,
     },
+    { .name = NULL },
 };
-
-#define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-static void print_usage(FILE *out)
-{
-    fputs("Usage: exclaim VERB [OPTIONS]\n\n"
-          "Exact memory reservation for Xen live migration, per NUMA node.\n\n",
-          out);
-    for (unsigned int i = 0; i < NR_VERBS; i++) {
-        fprintf(out, "  %-9s  %s\n", verbs[i].name, verbs[i].summary);
-    }
-    fputs("\nA VM is named by domid, uuid or name.  Every verb takes --json and --help, and every\n"
-          "key of exclaim.conf(5) as an option.  Exit: 0 done or fits, 2 usage, 3 does not fit,\n"
-          "4 not supported here, 5 failed.\n",
-          out);
-}
-
-static void print_help(const struct cli_verb *verb)
-{
-    printf("Usage: exclaim %s%s%s [--json]\n\n%s.\n", verb->name, *verb->usage ? " " : "",
-           verb->usage, verb->summary);
-    if (verb->detail) {
-        printf("\n%s\n", verb->detail);
-    }
-    fputs("\nConfiguration keys, see exclaim.conf(5):\n", stdout);
-    for (unsigned int i = 0; exclaim_config_key(i); i++) {
-        printf("  --%s=VALUE\n", exclaim_config_key(i));
-    }
-}
 
 static int run_verb(const struct cli_verb *verb, int argc, char **argv)
 {
@@ -202,7 +179,7 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
     int rc = cli_parse(verb, &cli, argc, argv, config ? NULL : &err);
 
     if (rc > 0) { /* whatever the configuration says */
-        print_help(verb);
+        help_verb(verb);
         rc = 0;
         err.kind = EXCLAIM_OK;
     } else if (!rc && (!config || (verb->options & CLI_CHECK))) {
@@ -222,25 +199,64 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
     return exclaim_error_exit_code(&err);
 }
 
+static const struct cli_verb *find_verb(const char *name)
+{
+    for (const struct cli_verb *verb = verbs; verb->name; verb++) {
+        if (!strcmp(name, verb->name)) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+/* help, help VERB, help config */
+static int help(int argc, char **argv)
+{
+    struct exclaim_error err = { 0 };
+    struct exclaim_config config;
+    const struct cli_verb *verb;
+
+    if (argc < 2) {
+        help_usage(verbs, stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "config")) {
+        if (exclaim_config_load(&config, &err)) {
+            fprintf(stderr, "exclaim help: %s\n", err.text);
+        }
+        help_config(&config);
+        return exclaim_error_exit_code(&err);
+    }
+    verb = find_verb(argv[1]);
+    if (!verb) {
+        help_unknown(verbs, argv[1]);
+        return 2;
+    }
+    help_verb(verb);
+    return 0;
+}
+
 static int dispatch(const char *name, int argc, char **argv)
 {
-    if (!strcmp(name, "--help") || !strcmp(name, "help")) {
-        print_usage(stdout);
-        return 0;
+    const struct cli_verb *verb = find_verb(name);
+
+    if (verb) {
+        return run_verb(verb, argc - 1, argv + 1);
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        return help(name[0] == '-' ? 0 : argc - 1, argv + 1);
     }
     if (!strcmp(name, "--version")) {
         puts("exclaim " EXCLAIM_VERSION);
         return 0;
     }
-    for (unsigned int i = 0; i < NR_VERBS; i++) {
-        if (!strcmp(name, verbs[i].name)) {
-            return run_verb(&verbs[i], argc - 1, argv + 1);
-        }
+    if (*name == '-') {
+        fprintf(stderr, "exclaim: a verb goes first, exclaim --help lists them\n");
+    } else if (*name) {
+        help_unknown(verbs, name);
+    } else {
+        help_usage(verbs, stderr);
     }
-    if (*name) {
-        fprintf(stderr, "exclaim: unknown verb \"%s\"\n", name);
-    }
-    print_usage(stderr);
     return 2;
 }
 

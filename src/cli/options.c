@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Options: one table of our own, and one option per configuration key. */
+/* Options: one table of our own, and one option per configuration key; each is spelled with hyphens
+ * and taken with underscores as well. */
 #include "../base/compat.h"
 #include "options.h"
 
@@ -7,10 +8,13 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <exclaim/note.h>
+
+#include "../base/nearest.h"
 
 enum kind {
     KIND_FLAG,
@@ -65,7 +69,8 @@ static const struct own_option {
 #define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))
 #define OPT_OWN     256
 #define OPT_CONFIG  512
-#define MAX_OPTIONS 96
+#define MAX_OPTIONS 160
+#define MAX_NAME    32
 
 /* One name may stand for different options of different verbs: the verb's own goes first. */
 static bool hidden(const struct cli_verb *verb, const struct own_option *o)
@@ -84,26 +89,127 @@ static bool hidden(const struct cli_verb *verb, const struct own_option *o)
     return false;
 }
 
-static void build_options(const struct cli_verb *verb, struct option *options)
-{
-    unsigned int n = 0;
+/* What getopt_long() reads, and the names in it that the tables do not have. */
+struct spelled {
+    struct option option[MAX_OPTIONS + 1];
+    char name[MAX_OPTIONS][MAX_NAME];
+    unsigned int nr;
+};
 
+static void spell(struct spelled *s, const char *name, char from, char to, int has_arg, int value)
+{
+    char *copy = s->name[s->nr];
+
+    if (s->nr == MAX_OPTIONS || strlen(name) >= MAX_NAME) {
+        return;
+    }
+    strcpy(copy, name);
+    for (char *c = strchr(copy, from); c; c = strchr(c, from)) {
+        *c = to;
+    }
+    s->option[s->nr++] = (struct option){ copy, has_arg, NULL, value };
+}
+
+/* An abbreviation of both spellings is one option for getopt_long(): their values are the same. */
+static void both(struct spelled *s, const char *name, int has_arg, int value)
+{
+    spell(s, name, '_', '-', has_arg, value);
+    if (strpbrk(name, "-_")) {
+        spell(s, name, '-', '_', has_arg, value);
+    }
+}
+
+static void build_options(const struct cli_verb *verb, struct spelled *s)
+{
+    s->nr = 0;
     for (unsigned int i = 0; i < NR_OWN; i++) {
         const struct own_option *o = &own_options[i];
 
         if (!hidden(verb, o)) {
-            options[n++] =
-                (struct option){ o->name,
-                                 o->kind == KIND_FLAG || o->kind == KIND_HELP ? no_argument
-                                                                              : required_argument,
-                                 NULL, OPT_OWN + (int)i };
+            both(s, o->name,
+                 o->kind == KIND_FLAG || o->kind == KIND_HELP ? no_argument : required_argument,
+                 OPT_OWN + (int)i);
         }
     }
-    for (unsigned int i = 0; exclaim_config_key(i) && n < MAX_OPTIONS - 1; i++, n++) {
-        options[n] =
-            (struct option){ exclaim_config_key(i), required_argument, NULL, OPT_CONFIG + (int)i };
+    for (unsigned int i = 0; exclaim_config_key(i); i++) {
+        both(s, exclaim_config_key(i), required_argument, OPT_CONFIG + (int)i);
     }
-    options[n] = (struct option){ 0 };
+    s->option[s->nr] = (struct option){ 0 };
+}
+
+/* The option as it is spelled; the first of both spellings has hyphens. */
+static const char *name_of(const struct spelled *s, int value)
+{
+    for (unsigned int i = 0; i < s->nr; i++) {
+        if (s->option[i].val == value) {
+            return s->option[i].name;
+        }
+    }
+    return "?";
+}
+
+/* Whether the verb takes what this value stands for. */
+static bool taken(const struct cli_verb *verb, int value)
+{
+    const struct own_option *o = &own_options[value >= OPT_CONFIG ? 0 : value - OPT_OWN];
+
+    return value >= OPT_CONFIG || !o->only || (o->only & verb->options);
+}
+
+/* One line for a word that is no option here: the nearest that is one. */
+static int unknown(const struct cli_verb *verb, const struct spelled *s, const char *word,
+                   struct exclaim_error *err)
+{
+    const size_t len = strcspn(word, "=");
+    char name[2 * MAX_NAME];
+    struct nearest near = { .word = name };
+    const char *begun = NULL;
+    unsigned int meant = 0;
+
+    snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), word);
+    for (unsigned int i = 0; i < s->nr; i++) {
+        if (!strchr(s->option[i].name, '_') && taken(verb, s->option[i].val)) {
+            nearest_try(&near, s->option[i].name);
+            if (!strncmp(s->option[i].name, name, strlen(name))) {
+                begun = s->option[i].name;
+                meant++;
+            }
+        }
+    }
+    if (meant > 1) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s can be several options, as --%s", name,
+                            begun);
+    }
+    if (near.best) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no option --%s, did you mean --%s?", name,
+                            near.best);
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no option --%s, see exclaim %s --help", name,
+                        verb->name);
+}
+
+/* getopt_long() says '?' or ':'; which option it was, and what is wrong with it. */
+static int bad_option(const struct cli_verb *verb, const struct spelled *s, int opt, char **argv,
+                      struct exclaim_error *err)
+{
+    if (opt == ':') {
+        const char *name = name_of(s, optopt);
+
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--%s needs a value behind it, see exclaim %s --help", name,
+                            verb->name);
+    }
+    if (optopt >= OPT_OWN) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s takes no value, and has one in \"%s\"",
+                            name_of(s, optopt), argv[optind - 1]);
+    }
+    if (optopt) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "no option -%c: but for -h they begin with two hyphens, see "
+                            "exclaim %s --help",
+                            optopt > ' ' && optopt < 0x7f ? optopt : '?', verb->name);
+    }
+    return unknown(verb, s, argv[optind - 1] + 2, err);
 }
 
 static int parse_pages(const char *text, uint64_t *pages, struct exclaim_error *err)
@@ -169,7 +275,9 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
     void *field = (char *)cli + o->offset;
 
     if (o->only && !(o->only & verb->options)) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s takes no --%s", verb->name, o->name);
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--%s is an option of other verbs, see exclaim %s --help", o->name,
+                            verb->name);
     }
     switch (o->kind) {
     case KIND_FLAG:
@@ -195,19 +303,35 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
     return 0;
 }
 
+static int check_arguments(const struct cli_verb *verb, const struct cli *cli,
+                           struct exclaim_error *err)
+{
+    if (cli->nr_args < verb->min_args) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "what for? usage: exclaim %s %s", verb->name,
+                            verb->usage);
+    }
+    if (cli->nr_args > verb->max_args) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "\"%s\" is too much, usage: exclaim %s%s%s",
+                            cli->args[verb->max_args], verb->name, *verb->usage ? " " : "",
+                            verb->usage);
+    }
+    return 0;
+}
+
 int cli_parse(const struct cli_verb *verb, struct cli *cli, int argc, char **argv,
               struct exclaim_error *err)
 {
-    struct option options[MAX_OPTIONS];
+    struct spelled spelled;
     int opt, rc;
 
-    build_options(verb, options);
+    build_options(verb, &spelled);
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt == '?') {
-            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                                "%s: unknown option or missing value at \"%s\", see --help",
-                                verb->name, argv[optind - 1]);
+    while ((opt = getopt_long(argc, argv, ":h", spelled.option, NULL)) != -1) {
+        if (opt == 'h') {
+            return 1;
+        }
+        if (opt == '?' || opt == ':') {
+            return bad_option(verb, &spelled, opt, argv, err);
         }
         if (opt >= OPT_CONFIG) {
             rc = exclaim_config_set(
@@ -224,11 +348,7 @@ int cli_parse(const struct cli_verb *verb, struct cli *cli, int argc, char **arg
     cli->args = argv + optind;
     cli->nr_args = argc - optind;
     cli->arg = cli->nr_args ? cli->args[0] : NULL;
-    if (cli->nr_args < verb->min_args || cli->nr_args > verb->max_args) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "usage: exclaim %s %s", verb->name,
-                            verb->usage);
-    }
-    return 0;
+    return check_arguments(verb, cli, err);
 }
 
 void cli_free(struct cli *cli)

@@ -606,8 +606,8 @@ class Example(InDir):
         conf = self.put(re.sub(r"(?m)^#(?=[a-z_]+ =)", "", text), "conf")
         done = subprocess.run([EXCLAIM, "status", "--json"], env={"EXCLAIM_CONF": conf}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertNotEqual(done.returncode, 2, done.stderr)
-        usage = subprocess.run([EXCLAIM, "status", "--help"], stdout=subprocess.PIPE).stdout.decode()
-        self.assertEqual(re.findall(r"(?m)^#?([a-z_]+) =", text), re.findall(r"--([a-z_]+)=VALUE", usage))
+        usage = subprocess.run([EXCLAIM, "help", "config"], env={"EXCLAIM_CONF": conf}, stdout=subprocess.PIPE).stdout.decode()
+        self.assertEqual(re.findall(r"(?m)^#?([a-z_]+) =", text), re.findall(r"(?m)^([a-z_]+) =", usage))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <exclaim/config.h>
+
 #define RECORD TEST_DATA "/record-v1.bin"
 
 static char dir[64], conf[160];
@@ -129,7 +131,9 @@ static void usage(void **state)
 
 static void no_verb(void **state)
 {
-    static const char *const lines[] = { "", "frobnicate", "--json", "-h", "headerx" };
+    static const char *const lines[] = {
+        "", "frobnicate", "--json", "-x", "headerx", "help bogus"
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -138,10 +142,89 @@ static void no_verb(void **state)
         exclaim(&r, lines[i], NULL);
         assert_int_equal(run_exit(&r), 2);
         assert_string_equal(r.out, "");
-        for (size_t v = 0; v < ARRAY_SIZE(verbs); v++) {
-            assert_non_null(strstr(r.err, verbs[v])); /* what there is instead */
+        if (*lines[i]) {
+            assert_one_line(r.err);
+        }
+        for (size_t v = 0; v < ARRAY_SIZE(verbs) && !*lines[i]; v++) {
+            assert_non_null(strstr(r.err, verbs[v])); /* what there is */
         }
         run_free(&r);
+    }
+}
+
+/* A word that is none: one line, which names the nearest or what is wrong with it. */
+static void typos(void **state)
+{
+    static const struct {
+        const char *line, *said;
+    } cases[] = {
+        { "evacute a", "no verb \"evacute\", did you mean evacuate?" },
+        { "stauts", "did you mean status?" },
+        { "prefligth", "did you mean preflight?" },
+        { "hepl", "did you mean help?" },
+        { "frobnicate", "no verb \"frobnicate\", exclaim --help lists them" },
+        { "help stat", "did you mean status?" },
+        { "host --snapshoot", "no option --snapshoot, did you mean --snapshot?" },
+        { "plan rolling --max-move=1x", "\"1x\"" }, /* unfinished is taken */
+        { "plan rolling --max-mvoes 2", "no option --max-mvoes, did you mean --max-moves?" },
+        { "plan rolling --max_mvoes 2", "did you mean --max-moves?" },
+        { "count 0 --stray-pagse=4", "did you mean --stray-pages?" },
+        { "count 0 --co=4", "--co can be several options, as --count-" },
+        { "host --nothing-like-it", "no option --nothing-like-it, see exclaim host --help" },
+        { "host --vm x", "--vm is an option of other verbs, see exclaim host --help" },
+        { "host --snapshot=x", "--snapshot takes no value, and has one in \"--snapshot=x\"" },
+        { "count 0 --record", "--record needs a value behind it" },
+        { "count 0 --stray_pages", "--stray-pages needs a value behind it" },
+        { "host -s", "no option -s: " },
+        { "caps extra", "\"extra\" is too much, usage: exclaim caps" },
+        { "count", "what for? usage: exclaim count VM" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct run r;
+
+        exclaim(&r, cases[i].line, NULL);
+        if (run_exit(&r) != 2 || !strstr(r.err, cases[i].said)) {
+            fail_msg("%s: exit %d, %s", cases[i].line, run_exit(&r), r.err);
+        }
+        assert_string_equal(r.out, "");
+        assert_one_line(r.err);
+        run_free(&r);
+    }
+}
+
+/* Hyphens, and underscores as the file has them. */
+static void both_spellings(void **state)
+{
+    static const char *const lines[] = {
+        "count --count-ms-max=x 0",   "count --count_ms_max=x 0", "plan rolling --max-moves x",
+        "plan rolling --max_moves x", "count --count-ms_max=x 0",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        struct run r;
+
+        exclaim(&r, lines[i], NULL);
+        assert_int_equal(run_exit(&r), 2);
+        if (i < 4) {
+            assert_non_null(strstr(r.err, "\"x\" is not a number"));
+        }
+        run_free(&r);
+    }
+}
+
+/* No line is wider than a terminal. */
+static void assert_narrow(const char *text)
+{
+    while (*text) {
+        const size_t len = strcspn(text, "\n");
+
+        if (len > 80 && !memmem(text, len, dir, strlen(dir))) {
+            fail_msg("%zu columns: %.*s", len, (int)len, text);
+        }
+        text += len + (text[len] != '\0');
     }
 }
 
@@ -150,20 +233,44 @@ static void help(void **state)
     struct run r;
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+    for (size_t i = 0; i < 3 * ARRAY_SIZE(verbs); i++) {
+        const char *verb = verbs[i / 3];
         char line[64];
 
-        snprintf(line, sizeof(line), "%s --help", verbs[i]);
+        snprintf(line, sizeof(line), "%s%s%s", i % 3 == 2 ? "help " : "", verb,
+                 i % 3 == 0   ? " --help"
+                 : i % 3 == 1 ? " -h"
+                              : "");
         exclaim(&r, line, NULL);
         assert_int_equal(run_exit(&r), 0);
-        assert_non_null(strstr(r.out, verbs[i]));
+        assert_non_null(strstr(r.out, verb));
         assert_non_null(strstr(r.out, "--json"));
+        assert_non_null(strstr(r.out, "exclaim help config"));
+        assert_null(strstr(r.out, "count_ms_max")); /* a reference of its own */
         assert_string_equal(r.err, "");
+        assert_narrow(r.out);
         run_free(&r);
     }
-    exclaim(&r, "--help", NULL);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const lines[] = { "--help", "-h", "help" };
+
+        exclaim(&r, lines[i], NULL);
+        assert_int_equal(run_exit(&r), 0);
+        assert_string_equal(r.err, "");
+        for (size_t v = 0; v < ARRAY_SIZE(verbs); v++) {
+            assert_non_null(strstr(r.out, verbs[v]));
+        }
+        assert_narrow(r.out);
+        run_free(&r);
+    }
+    exclaim(&r, "help config", NULL);
     assert_int_equal(run_exit(&r), 0);
-    assert_string_equal(r.err, "");
+    for (unsigned int i = 0; exclaim_config_key(i); i++) {
+        assert_non_null(strstr(r.out, exclaim_config_key(i)));
+    }
+    assert_non_null(strstr(r.out, dir));               /* as it is configured here */
+    assert_null(strstr(r.out, "see exclaim.conf(5)")); /* each is explained */
+    assert_narrow(r.out);
     run_free(&r);
     exclaim(&r, "--version", NULL);
     assert_int_equal(run_exit(&r), 0);
@@ -298,9 +405,10 @@ static void no_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usage),      cmocka_unit_test(no_verb),       cmocka_unit_test(help),
-        cmocka_unit_test(full_disk),  cmocka_unit_test(broken_config), cmocka_unit_test(no_xen),
-        cmocka_unit_test(bad_record), cmocka_unit_test(no_pool),
+        cmocka_unit_test(usage),          cmocka_unit_test(no_verb),       cmocka_unit_test(help),
+        cmocka_unit_test(full_disk),      cmocka_unit_test(broken_config), cmocka_unit_test(no_xen),
+        cmocka_unit_test(bad_record),     cmocka_unit_test(no_pool),       cmocka_unit_test(typos),
+        cmocka_unit_test(both_spellings),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
