@@ -49,7 +49,7 @@ void help_usage(const struct cli_verb *verbs, FILE *out)
         fprintf(out, "  %-9s  %s\n", v->name, v->summary);
     }
     fputs("\nexclaim VERB --help   its options, with -h as well\n"
-          "exclaim help config   every key of exclaim.conf(5): what it means, what it is now\n"
+          "exclaim help config   keys of exclaim.conf(5): what each means, what it is now\n"
           "exclaim --version\n"
           "\nA VM is named by domid, uuid or name.  Every verb takes --json.\n"
           "Exit: 0 done or fits, 2 usage, 3 does not fit, 4 not supported here, 5 failed.\n",
