@@ -31,19 +31,26 @@ enum exclaim_count_method {
 /*
  * A running domain's pages per node.  `exact` says that the nodes add up to total_pages and that
  * the total was the same before and after; otherwise `why` tells in one line what was seen, and
- * pages[] must not be used for a reservation, unless extra_pages says by how much it may be wrong.
+ * pages[] must not be used for a reservation, unless uncertain_pages says by how much it may be
+ * wrong.
  */
 struct exclaim_count {
     uint32_t nr_nodes; /* ids 0 .. nr_nodes - 1; an id without memory holds 0 */
     uint64_t pages[EXCLAIM_NODES_MAX];
-    uint64_t total_pages; /* XENMEM_current_reservation */
-    uint64_t extra_pages; /* inexact only: Xen's own pages for the domain, on an unknown node; they
-                           * are taken off the node with most, so that pages[] adds up and is wrong
-                           * by at most this many pages.  0: no such statement */
+    uint64_t total_pages;     /* XENMEM_current_reservation */
+    uint64_t uncertain_pages; /* inexact only: Xen's own pages for the domain, on an unknown node;
+                               * they are taken off the node with most, so that pages[] adds up and
+                               * is wrong by at most this many pages.  0: no such statement */
     enum exclaim_count_method method;
     bool exact;
     char why[256];
 };
+
+/* pages[] add up and may be used: exact, or wrong by at most uncertain_pages. */
+static inline bool exclaim_count_usable(const struct exclaim_count *count)
+{
+    return count->exact || count->uncertain_pages;
+}
 
 /*
  * What a count by EXCLAIM_COUNT_MAPPED tells on its way: runs of guest frames on one node.  Called

@@ -143,8 +143,8 @@ void jwrite_count(struct jwrite *w, const struct exclaim_count *count)
     jwrite_u64(w, "total_pages", count->total_pages);
     jwrite_str(w, "method", exclaim_count_method_name(count->method));
     jwrite_bool(w, "exact", count->exact);
-    if (count->extra_pages) {
-        jwrite_u64(w, "uncertain_pages", count->extra_pages);
+    if (count->uncertain_pages) {
+        jwrite_u64(w, "uncertain_pages", count->uncertain_pages);
     }
     if (!count->exact) {
         jwrite_str(w, "why", count->why);

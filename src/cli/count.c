@@ -121,7 +121,7 @@ int verb_count(struct cli *cli, struct exclaim_error *err)
     rc = 0;
     if (cli->json) {
         print_json(&dom, &count, cli->layout && layout.len ? &layout : NULL);
-    } else if (count.exact || count.extra_pages) {
+    } else if (exclaim_count_usable(&count)) {
         rc = print_table(&dom, &count, err);
         if (!rc && cli->layout && layout.len) {
             layout_print_text(&layout);
@@ -130,7 +130,7 @@ int verb_count(struct cli *cli, struct exclaim_error *err)
     if (rc) {
         goto out;
     }
-    if (!count.exact && !count.extra_pages) {
+    if (!exclaim_count_usable(&count)) {
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "domain %" PRIu32 " not counted exactly: %s",
                           dom.domid, count.why);
     } else if (cli->record) {

@@ -65,8 +65,7 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
                   res->xen_version, exclaim_count_method_name(res->count.method));
     printf("max %" PRIu64 " pages, paging pool %" PRIu64 " KiB, %" PRIu32 " vCPUs\n\n",
            res->max_pages, res->paging_pool_bytes >> 10, res->vcpus);
-    for (uint32_t n = 0; (res->count.exact || res->count.extra_pages) && n < res->count.nr_nodes;
-         n++) {
+    for (uint32_t n = 0; exclaim_count_usable(&res->count) && n < res->count.nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%" PRIu64, res->count.pages[n]);
         table_cell(&t, "%.1f", exclaim_mib(res->count.pages[n]));

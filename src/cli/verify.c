@@ -194,7 +194,7 @@ static int wanted(struct cli *cli, uint64_t *want, struct wanted_layout **layout
     if (cli_read_record(cli->record, &res, err)) {
         return -1;
     }
-    if (!res.count.exact && !res.count.extra_pages) {
+    if (!exclaim_count_usable(&res.count)) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s: its count is not exact: %s",
                             cli->record, res.count.why);
     }
@@ -224,7 +224,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     if (hv->ops->count(hv, dom.domid, &how, &count, err)) {
         goto out;
     }
-    if (!count.exact && !count.extra_pages) {
+    if (!exclaim_count_usable(&count)) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "domain %" PRIu32 " not counted exactly: %s",
                      dom.domid, count.why);
         goto out;

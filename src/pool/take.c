@@ -204,7 +204,7 @@ static int fill_vm(struct exclaim_hv *hv, const struct exclaim_domain *dom,
     vm->pages = pages;
     vm->exact = count->exact;
     /* Numbers that are off by a few pages are worth keeping, ones that do not add up are not. */
-    if (count->exact || count->extra_pages) {
+    if (exclaim_count_usable(count)) {
         vm->nr_nodes = count->nr_nodes;
         vm->total_pages = count->total_pages;
         vm->pages_source = pool_source_of(count->method);

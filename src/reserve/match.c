@@ -93,7 +93,7 @@ static int match_in(const struct exclaim_reservation *res, const struct exclaim_
     match->nr_nodes = room->nr_nodes;
     /* XenServer 9 cannot tell on which node a few pages lie: no more than would be strays. */
     if (!res->count.exact &&
-        (!res->count.extra_pages || res->count.extra_pages > opt->stray_pages)) {
+        (!res->count.uncertain_pages || res->count.uncertain_pages > opt->stray_pages)) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "the source's count is not exact: %s",
                             res->count.why);
     }

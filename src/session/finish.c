@@ -210,7 +210,7 @@ void session_verify(struct exclaim_session *s, bool paused)
     }
     s->have_got = true;
     s->verified_paused = paused;
-    if (!s->got.exact && !s->got.extra_pages) {
+    if (!exclaim_count_usable(&s->got)) {
         exclaim_session_error(s, "verify: %s", s->got.why);
     }
     s->ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;

@@ -88,7 +88,7 @@ int exclaim_reservation_pack(const struct exclaim_reservation *res, void *buf, s
     msg.count_exact = res->count.exact;
     msg.count_why = (char *)(uintptr_t)res->count.why;
     msg.time_unix_ms = res->time_unix_ms;
-    msg.uncertain_pages = res->count.extra_pages;
+    msg.uncertain_pages = res->count.uncertain_pages;
     msg.soft_affinity = (Exclaim__Reservation__SoftAffinity)res->soft_affinity;
 
     pack_layout(&res->layout, n, &msg);
@@ -176,7 +176,7 @@ static void copy_message(const Exclaim__Reservation *msg, struct exclaim_reserva
                             : EXCLAIM_COUNT_NONE;
     res->count.exact = msg->count_exact;
     copy_text(res->count.why, sizeof(res->count.why), msg->count_why);
-    res->count.extra_pages = msg->uncertain_pages;
+    res->count.uncertain_pages = msg->uncertain_pages;
     res->max_pages = msg->max_pages;
     res->paging_pool_bytes = msg->paging_pool_bytes;
     res->vcpus = msg->vcpus;

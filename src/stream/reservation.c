@@ -62,12 +62,12 @@ int exclaim_reservation_check(const struct exclaim_reservation *res, struct excl
     if (check_limit("total pages", res->count.total_pages, err) ||
         check_limit("max_pages", res->max_pages, err) ||
         check_limit("shared pages", res->shared_pages, err) ||
-        check_limit("uncertain pages", res->count.extra_pages, err) ||
+        check_limit("uncertain pages", res->count.uncertain_pages, err) ||
         check_limit("paged pages", res->paged_pages, err) ||
         check_limit("paging pool pages", res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT, err)) {
         return -1;
     }
-    return res->count.exact || res->count.extra_pages ? check_whole_count(res, err) : 0;
+    return exclaim_count_usable(&res->count) ? check_whole_count(res, err) : 0;
 }
 
 int exclaim_reservation_check_domain(const struct exclaim_reservation *res,

@@ -80,7 +80,7 @@ static void judge(struct exclaim_count *count, uint64_t before, uint64_t after)
     count->pages[largest] -= extra;
     count->exact = extra == 0 || used == 1;
     if (!count->exact) {
-        count->extra_pages = extra;
+        count->uncertain_pages = extra;
         snprintf(count->why, sizeof(count->why),
                  "%" PRIu64 " extra pages beyond the total of %" PRIu64
                  " are on an unknown node, taken off node %u",

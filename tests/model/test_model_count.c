@@ -43,7 +43,7 @@ static void extra(void **state)
         if (i <= 16) {
             assert_exact(m, EXCLAIM_COUNT_HYPERCALL); /* one node: they are there, too */
         } else {
-            STEP(m, c.exact || c.extra_pages, false);
+            STEP(m, c.exact || c.uncertain_pages, false);
             assert_says(c.why, "nodes add up to 47, the total is 30");
         }
     }
@@ -54,7 +54,7 @@ static void extra(void **state)
     STEP(m, once.seen, 1); /* it would not become another */
     STEP(m, c.exact, false);
     STEP(m, c.nr_nodes, 2);
-    STEP(m, c.extra_pages, 16);
+    STEP(m, c.uncertain_pages, 16);
     STEP(m, c.pages[0], 30);
     STEP(m, c.pages[1], 12);
     assert_says(c.why, "hypercall: 16 extra pages beyond the total of 42 are on an unknown node, "
@@ -73,7 +73,7 @@ static void extra(void **state)
         STEP(m, model_extra(m, 1, 0, MODEL_MEMF_EXACT_NODE(0)), 0);
     }
     STEP(m, count(m, 0), 0);
-    STEP(m, c.extra_pages, 3); /* node 0 has 3, all of them taken off */
+    STEP(m, c.uncertain_pages, 3); /* node 0 has 3, all of them taken off */
     STEP(m, c.pages[0], 0);
     STEP(m, c.pages[1], 2);
     kit_close(m);
@@ -207,7 +207,7 @@ static void absurd_counters(void **state)
 
         STEP(m, count(m, 0), rows[i].ok || shown ? 0 : -1);
         if (shown) {
-            STEP(m, c.exact || c.extra_pages, false);
+            STEP(m, c.exact || c.uncertain_pages, false);
             assert_says(c.why, rows[i].words);
         } else if (rows[i].ok) {
             STEP(m, c.exact, true);

@@ -183,7 +183,7 @@ static void test_count(void **state)
     STEP(m, kit_exact(m, 1, 12, 0, 1), 12);
     STEP(m, count(m, 0, &c, &err), 0);
     STEP(m, c.exact, false);
-    STEP(m, c.extra_pages, 1);
+    STEP(m, c.uncertain_pages, 1);
     STEP(m, model_free_extra(m, 1, 0), 0);
     STEP(m, count(m, 0, &c, &err), 0);
     STEP(m, c.exact && c.method == EXCLAIM_COUNT_HYPERCALL && c.pages[1] == 12, true);
