@@ -9,17 +9,17 @@
 enum exclaim_role { EXCLAIM_ROLE_SOURCE, EXCLAIM_ROLE_DESTINATION };
 
 /* The steps of both sides, in their order; each is timed. */
-enum exclaim_step {
-    EXCLAIM_STEP_PEEK,    /* destination: wait for and read the record */
-    EXCLAIM_STEP_COUNT,   /* source: read the count */
-    EXCLAIM_STEP_MATCH,   /* destination: memory per node, ledger, match */
-    EXCLAIM_STEP_CLAIM,   /* destination: stake */
-    EXCLAIM_STEP_WRITE,   /* source: write the record */
-    EXCLAIM_STEP_READY,   /* both: from the hook's start to the emulator's */
-    EXCLAIM_STEP_RESTORE, /* destination: the emulator's run */
-    EXCLAIM_STEP_VERIFY,  /* destination: read the counts back */
-    EXCLAIM_STEP_RELEASE, /* destination: release what is left */
-    EXCLAIM_STEPS,
+enum exclaim_timed {
+    EXCLAIM_TIMED_PEEK,    /* destination: wait for and read the record */
+    EXCLAIM_TIMED_COUNT,   /* source: read the count */
+    EXCLAIM_TIMED_MATCH,   /* destination: memory per node, ledger, match */
+    EXCLAIM_TIMED_CLAIM,   /* destination: stake */
+    EXCLAIM_TIMED_WRITE,   /* source: write the record */
+    EXCLAIM_TIMED_READY,   /* both: from the hook's start to the emulator's */
+    EXCLAIM_TIMED_RESTORE, /* destination: the emulator's run */
+    EXCLAIM_TIMED_VERIFY,  /* destination: read the counts back */
+    EXCLAIM_TIMED_RELEASE, /* destination: release what is left */
+    EXCLAIM_TIMED,
 };
 
 enum exclaim_placement {
@@ -92,7 +92,7 @@ struct exclaim_report {
     bool verified_paused;     /* before the guest ran again */
     uint64_t released_pages;  /* leftover of the claim */
     uint32_t record_bytes;
-    int64_t ms[EXCLAIM_STEPS]; /* -1: not done */
+    int64_t ms[EXCLAIM_TIMED]; /* -1: not done */
     char why[512];             /* what kept us from a stronger guarantee, or from acting at all */
     char error[512];
     char config_error[512]; /* a wrong line of the configuration */

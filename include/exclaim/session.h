@@ -59,7 +59,7 @@ struct exclaim_session {
     char why[512];   /* reasons, in their order: exclaim_session_reason() */
     char error[512]; /* faults: exclaim_session_error() */
     int64_t started_ms, emulator_ms;
-    int64_t ms[EXCLAIM_STEPS]; /* -1: not done */
+    int64_t ms[EXCLAIM_TIMED]; /* -1: not done */
 
     /* What a hook knows from its toolstack; nothing unless it says so. */
     struct {

@@ -70,7 +70,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     }
     rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->res, &found, &why,
                              err);
-    s->ms[EXCLAIM_STEP_PEEK] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_PEEK] = exclaim_session_now() - start;
     session_reach(s, EXCLAIM_PHASE_PEEKED);
     if (cancelled(cancel_fd)) {
         s->outcome = EXCLAIM_OUTCOME_PASSED;

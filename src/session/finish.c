@@ -132,7 +132,7 @@ static void release(struct exclaim_session *s)
     } else {
         s->released_pages = dom.outstanding_pages;
     }
-    s->ms[EXCLAIM_STEP_RELEASE] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_RELEASE] = exclaim_session_now() - start;
 }
 
 void session_undo(struct exclaim_session *s, bool result)
@@ -213,12 +213,12 @@ void session_verify(struct exclaim_session *s, bool paused)
     if (!exclaim_count_usable(&s->got)) {
         exclaim_session_error(s, "verify: %s", s->got.why);
     }
-    s->ms[EXCLAIM_STEP_VERIFY] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_VERIFY] = exclaim_session_now() - start;
 }
 
 bool exclaim_dest_end(struct exclaim_session *s, bool result, const char *failure)
 {
-    s->ms[EXCLAIM_STEP_RESTORE] = exclaim_session_now() - s->emulator_ms;
+    s->ms[EXCLAIM_TIMED_RESTORE] = exclaim_session_now() - s->emulator_ms;
     session_undo(s, result);
     if (s->outcome != EXCLAIM_OUTCOME_DONE && failure && !s->error[0]) {
         exclaim_session_error(s, "%s", failure);

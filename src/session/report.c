@@ -22,12 +22,12 @@
 /* So long a file system that hangs keeps a migration waiting, once for each report. */
 #define WRITER_MS 1000
 
-static const char *const step_names[EXCLAIM_STEPS] = {
-    [EXCLAIM_STEP_PEEK] = "peek",       [EXCLAIM_STEP_COUNT] = "count",
-    [EXCLAIM_STEP_MATCH] = "match",     [EXCLAIM_STEP_CLAIM] = "claim",
-    [EXCLAIM_STEP_WRITE] = "write",     [EXCLAIM_STEP_READY] = "ready",
-    [EXCLAIM_STEP_RESTORE] = "restore", [EXCLAIM_STEP_VERIFY] = "verify",
-    [EXCLAIM_STEP_RELEASE] = "release",
+static const char *const step_names[EXCLAIM_TIMED] = {
+    [EXCLAIM_TIMED_PEEK] = "peek",       [EXCLAIM_TIMED_COUNT] = "count",
+    [EXCLAIM_TIMED_MATCH] = "match",     [EXCLAIM_TIMED_CLAIM] = "claim",
+    [EXCLAIM_TIMED_WRITE] = "write",     [EXCLAIM_TIMED_READY] = "ready",
+    [EXCLAIM_TIMED_RESTORE] = "restore", [EXCLAIM_TIMED_VERIFY] = "verify",
+    [EXCLAIM_TIMED_RELEASE] = "release",
 };
 
 const char *exclaim_outcome_name(enum exclaim_outcome outcome)
@@ -52,7 +52,7 @@ void exclaim_report_init(struct exclaim_report *report, enum exclaim_role role, 
     memset(report, 0, sizeof(*report));
     report->role = role;
     report->hook = hook;
-    for (unsigned int i = 0; i < EXCLAIM_STEPS; i++) {
+    for (unsigned int i = 0; i < EXCLAIM_TIMED; i++) {
         report->ms[i] = -1;
     }
 }
@@ -229,7 +229,7 @@ static void write_report(struct jwrite *w, const struct exclaim_report *r)
         }
     }
     jwrite_begin(w, "ms", '{');
-    for (unsigned int i = 0; i < EXCLAIM_STEPS; i++) {
+    for (unsigned int i = 0; i < EXCLAIM_TIMED; i++) {
         if (r->ms[i] >= 0) {
             jwrite_u64(w, step_names[i], (uint64_t)r->ms[i]);
         }

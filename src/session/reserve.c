@@ -282,7 +282,7 @@ int dest_reserve(struct exclaim_session *s)
         rc = match(s, &room, bound, &err);
     }
     session_reach(s, EXCLAIM_PHASE_MATCHED);
-    s->ms[EXCLAIM_STEP_MATCH] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_MATCH] = exclaim_session_now() - start;
     if (rc) {
         rc = dest_settle(s, "match", &err);
         goto out;
@@ -303,7 +303,7 @@ int dest_reserve(struct exclaim_session *s)
     session_reach(s, EXCLAIM_PHASE_ENTERED);
     start = exclaim_session_now();
     rc = secure(s, &err) ? dest_settle(s, "claim", &err) : 0;
-    s->ms[EXCLAIM_STEP_CLAIM] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_CLAIM] = exclaim_session_now() - start;
     session_reach(s, EXCLAIM_PHASE_STAKED);
     weaken(s);
     exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->guarantee;

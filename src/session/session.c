@@ -29,7 +29,7 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
     s->role = role;
     s->hook = hook;
     s->domid = domid;
-    for (unsigned int i = 0; i < EXCLAIM_STEPS; i++) {
+    for (unsigned int i = 0; i < EXCLAIM_TIMED; i++) {
         s->ms[i] = -1;
     }
     if (exclaim_config_load_hook(&s->config, &s->policy_lost, &err)) {
@@ -42,7 +42,7 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
 void exclaim_session_ready(struct exclaim_session *s)
 {
     s->emulator_ms = exclaim_session_now();
-    s->ms[EXCLAIM_STEP_READY] = s->emulator_ms - s->started_ms;
+    s->ms[EXCLAIM_TIMED_READY] = s->emulator_ms - s->started_ms;
 }
 
 static void make_report(const struct exclaim_session *s, struct exclaim_report *r)

@@ -53,7 +53,7 @@ static int build(struct exclaim_session *s, struct exclaim_layout_collect *colle
     } else {
         exclaim_layout_pack(&layout, NULL, res);
     }
-    s->ms[EXCLAIM_STEP_COUNT] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_COUNT] = exclaim_session_now() - start;
     if (s->known.soft_affinity) {
         res->soft_affinity = s->known.soft_affinity(s->dom.domid, s->dom.uuid);
     }
@@ -168,7 +168,7 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
         exclaim_session_error(s, "%s", err.text);
         return written ? -1 : 0;
     }
-    s->ms[EXCLAIM_STEP_WRITE] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_WRITE] = exclaim_session_now() - start;
     s->record_bytes = (uint32_t)len;
     s->outcome = EXCLAIM_OUTCOME_SENT;
     return 0;

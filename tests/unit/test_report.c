@@ -60,8 +60,8 @@ static void fill(struct exclaim_report *r)
     r->placed.lacking[1] = 5;
     r->placed.broken = 1;
     r->placed.populate_us = 1234;
-    r->ms[EXCLAIM_STEP_RESTORE] = 0;
-    r->ms[EXCLAIM_STEP_CLAIM] = 3;
+    r->ms[EXCLAIM_TIMED_RESTORE] = 0;
+    r->ms[EXCLAIM_TIMED_CLAIM] = 3;
 }
 
 static void deviation(void **state)
