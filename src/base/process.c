@@ -52,7 +52,7 @@ static enum exclaim_life read_start(int32_t pid, uint64_t *start)
     return EXCLAIM_LIFE_LIVES;
 }
 
-uint64_t exclaim_process_start(int32_t pid)
+uint64_t exclaim_process_start_time(int32_t pid)
 {
     uint64_t start;
 

@@ -8,7 +8,7 @@
 enum exclaim_life { EXCLAIM_LIFE_UNKNOWN, EXCLAIM_LIFE_LIVES, EXCLAIM_LIFE_GONE };
 
 /* Start time of a process in clock ticks since boot; 0 if it is gone, a zombie or not readable. */
-uint64_t exclaim_process_start(int32_t pid);
+uint64_t exclaim_process_start_time(int32_t pid);
 
 /* The namespaces in which pids and start times of the calling process count; 0 if not known. */
 uint64_t exclaim_process_space(void);

@@ -291,7 +291,7 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
     e->domid = domid;
     memcpy(e->uuid, uuid, sizeof(e->uuid));
     e->pid = getpid();
-    e->pid_start = exclaim_process_start(e->pid);
+    e->pid_start = exclaim_process_start_time(e->pid);
     e->pid_space = exclaim_process_space();
     if (!e->pid_start || !e->pid_space) {
         /* It would look like one of a process that is gone, or like one that never goes. */

@@ -27,7 +27,7 @@ struct ledger_map {
 static inline void ledger_note_placer(struct exclaim_ledger_entry *e)
 {
     atomic_store(&e->placer, getpid());
-    atomic_store(&e->placer_start, exclaim_process_start(getpid()));
+    atomic_store(&e->placer_start, exclaim_process_start_time(getpid()));
 }
 
 /*

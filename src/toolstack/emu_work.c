@@ -153,8 +153,8 @@ bool emu_begin(struct emu *e, enum emu_word word)
     return hold(e, EMU_HOLD_RESERVE, reserve_job) || no_thread(e);
 }
 
-/* The record is not to be: the line goes on. */
-static void without_record(struct emu *e)
+/* The record is written, or is not to be: the manager has the stream again, the line goes on. */
+static void stream_goes_on(struct emu *e)
 {
     leave_stream(e);
     exclaim_session_ready(e->s);
@@ -183,7 +183,7 @@ static void counted(struct emu *e)
         rc = -1;
     }
     if (rc || !hold(e, EMU_HOLD_WRITE, write_job)) {
-        without_record(e);
+        stream_goes_on(e);
     }
 }
 
@@ -192,7 +192,7 @@ static void written(struct emu *e)
     int rc = emu_job_join(&e->job);
 
     e->hold = EMU_HOLD_NONE;
-    without_record(e);
+    stream_goes_on(e);
     if (rc && !emu_void(e)) {
         emu_end(e, 5, e->s->error);
     }

@@ -130,7 +130,7 @@ static void reserve_step(struct sim *sim, uint32_t who)
     }
     /* The restoring process maps its entry. */
     atomic_store(&sim_entry(r)->placer, getpid());
-    atomic_store(&sim_entry(r)->placer_start, exclaim_process_start(getpid()));
+    atomic_store(&sim_entry(r)->placer_start, exclaim_process_start_time(getpid()));
     atomic_store(&sim_entry(r)->state, EXCLAIM_ENTRY_PLACING);
     sim_entry(r)->join = SIM_ORDER;
     r->left = r->s.res.count.total_pages;

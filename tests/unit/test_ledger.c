@@ -76,7 +76,7 @@ static void create(void **state)
     assert_int_equal(e->domid, 7);
     assert_memory_equal(e->uuid, uuid, sizeof(uuid));
     assert_int_equal(e->pid, getpid());
-    assert_int_equal(e->pid_start, exclaim_process_start(getpid()));
+    assert_int_equal(e->pid_start, exclaim_process_start_time(getpid()));
     assert_int_equal(e->guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_int_equal(e->target[0], 10);
     assert_int_equal(e->target[1], 20);

@@ -158,7 +158,7 @@ static void zombie(void **state)
     (void)state;
     kill(pid, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    assert_int_equal(exclaim_process_start(pid), 0);
+    assert_int_equal(exclaim_process_start_time(pid), 0);
     assert_int_equal(exclaim_ledger_prune(l, NULL), 1);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     exclaim_ledger_close(l);
@@ -195,7 +195,7 @@ static void removed_while_placing(void **state)
         assert_int_equal(add(l, &slot), 0);
         e = exclaim_ledger_at(l, slot);
         atomic_store(&e->placer, placer);
-        atomic_store(&e->placer_start, exclaim_process_start(placer));
+        atomic_store(&e->placer_start, exclaim_process_start_time(placer));
         atomic_store(&e->state, EXCLAIM_ENTRY_PLACING);
         atomic_store(&e->ended, (uint32_t)ended);
         exclaim_ledger_remove(l, slot);
