@@ -246,7 +246,9 @@ static void put(struct tree *t, uint32_t *where)
         struct pattern best = t->best[h];
 
         best.host = t->host[h];
-        exact_where(&t->x, &best, where);
+        if (best.loose >= 0) {
+            exact_where(&t->x, &best, where);
+        }
         for (uint64_t items = best.whole; items; items &= items - 1) {
             const uint32_t i = (uint32_t)__builtin_ctzll(items);
 
@@ -275,6 +277,7 @@ static void better_alone(struct tree *t, uint32_t host)
     if ((pattern.whole | pattern.fluid) == items && pattern.value > value_of(t, now)) {
         t->best[host].whole = pattern.whole;
         t->best[host].fluid = pattern.fluid;
+        t->best[host].loose = pattern.loose;
     }
 }
 
@@ -342,7 +345,7 @@ static bool could_be(const struct pack *p, const struct pack_item *item, uint32_
 }
 
 /* The hosts that could take anything; what is placed now is the best so far, then nothing is. */
-static void list_hosts(struct tree *t)
+static void list_hosts(struct tree *t, uint32_t *where)
 {
     struct pack *p = t->x.p;
 
@@ -351,6 +354,10 @@ static void list_hosts(struct tree *t)
             struct pattern *at = &t->best[p->item[i].host];
 
             *(p->item[i].fluid ? &at->fluid : &at->whole) |= 1ull << i;
+            at->loose = -1;
+            for (uint32_t k = p->item[i].first; k < p->item[i].first + p->item[i].nr; k++) {
+                where[k] = p->part[k].node;
+            }
             pack_take(p, i);
         }
     }
@@ -376,7 +383,7 @@ bool pack_exact(struct pack *p, uint64_t steps, struct pack_limit *limit)
     bool proven = false;
 
     if (where && t.best && t.try && exact_open(&t.x, p, steps)) {
-        list_hosts(&t);
+        list_hosts(&t, where);
         proven = master_open(&t.m, p->nr_items, t.nr_hosts) && all_turns(&t, limit);
         put(&t, where);
     }

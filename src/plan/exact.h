@@ -19,6 +19,7 @@
 struct pattern {
     uint64_t whole, fluid; /* items, by bit */
     int64_t value;
+    int64_t loose; /* charged to each node when nodes were found; below 0: they were given */
     uint32_t host;
 };
 

@@ -235,12 +235,15 @@ static bool find_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t l
     return k.waste >= 0 && k.nr_nodes && (fill_tightly(&k) || fill(&k, 0, 0, k.cap[0]));
 }
 
-/* Whether all of @items can be whole on @host with @loose pages charged to each node. */
-static bool have_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t loose)
+/* Whether all of @items can be whole on @host with @loose pages charged to each node; *found is
+ * with how many they were found to be. */
+static bool have_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t loose,
+                       int64_t *found)
 {
     const uint64_t hash = items * 0x9e3779b97f4a7c15u;
     struct fit *fit = &x->cache[host].fit[hash >> (64 - CACHE_BITS)];
 
+    *found = loose;
     if (!items) {
         return true;
     }
@@ -254,6 +257,7 @@ static bool have_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t l
             fit->fails = loose;
         }
     }
+    *found = fit->fits;
     return loose <= fit->fits;
 }
 
@@ -261,14 +265,10 @@ void exact_where(struct exact *x, const struct pattern *pattern, uint32_t *where
 {
     const uint64_t end = x->end;
     const bool spent = x->spent;
-    int64_t loose = 0;
 
-    for (uint64_t items = pattern->whole | pattern->fluid; items; items &= items - 1) {
-        loose += x->p->item[__builtin_ctzll(items)].loose;
-    }
-    x->end = UINT64_MAX; /* it was found before */
+    x->end = UINT64_MAX; /* the same search found it before */
     x->spent = false;
-    find_nodes(x, pattern->host, pattern->whole, loose, where);
+    find_nodes(x, pattern->host, pattern->whole, pattern->loose, where);
     x->end = end;
     x->spent = spent;
 }
@@ -352,7 +352,7 @@ static void with(struct search *s, uint32_t at, bool fluid)
 
     if (own > s->left || loose > s->h->spare ||
         (flowing && flowing + standing > nodes_have(s, loose)) ||
-        !have_nodes(s->x, s->host, s->now.whole | (fluid ? 0 : bit), loose)) {
+        !have_nodes(s->x, s->host, s->now.whole | (fluid ? 0 : bit), loose, &s->now.loose)) {
         return;
     }
     s->left -= own;
