@@ -46,6 +46,19 @@ uint64_t pack_random(struct pack *p)
     return p->random * 0x2545f4914f6cdd1du >> 11;
 }
 
+int64_t pack_fluid_room(const struct pack *p, uint32_t host, int64_t loose)
+{
+    const struct pack_host *h = &p->host[host];
+    int64_t room = -h->fluid;
+
+    for (uint32_t n = h->first; n < h->first + h->nr; n++) {
+        const int64_t left = p->node[n].left - loose;
+
+        room += left > 0 ? left : 0;
+    }
+    return room;
+}
+
 /*
  * Largest part first onto the tightest node left.  Every node that takes a part takes all smaller
  * ones, so whatever node the larger parts have chosen, there is one for this part if there is any
