@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evacuate: empties hosts by XAPI's own live migrations; prints only unless --apply. */
-#include "../evacuate/evacuate.h"
+#include <exclaim/evacuate.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/stop.h"
 #include "../report/evacuate_tell.h"
 #include "../report/html.h"
 #include "../report/plan_json.h"
@@ -98,7 +99,7 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
     if (cli->resume && evac_read_events(e, cli->resume, err)) {
         return -1;
     }
-    if (cli_pool_open(cli, cli->apply ? stop_now : NULL, &e->stop, from, err)) {
+    if (cli_pool_open(cli, cli->apply ? stop_now : NULL, e->stop, from, err)) {
         return -1;
     }
     e->xapi = from->xapi;
@@ -141,6 +142,7 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
 int verb_evacuate(struct cli *cli, struct exclaim_error *err)
 {
     struct evac *e = calloc(1, sizeof(*e));
+    struct stop stop = { 0 };
     struct evac_teller teller = { .json = cli->json };
     struct cli_pool from = { 0 };
     struct exclaim_plan *plan = NULL;
@@ -161,9 +163,10 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     };
     cli_plan_options(cli, &e->opt.plan);
     e->sink = (struct evac_sink){ .tell = evac_teller_tell, .arg = &teller };
+    e->stop = &stop;
     e->pool = &from.pool;
     e->begun_ms = exclaim_now_ms();
-    if (check_usage(cli, err) || (cli->apply && stop_open(&e->stop, err))) {
+    if (check_usage(cli, err) || (cli->apply && stop_open(&stop, err))) {
         free(e);
         return -1;
     }
@@ -188,7 +191,7 @@ out:
     evac_teller_close(&teller);
     cli_pool_close(&from);
     if (cli->apply) {
-        stop_close(&e->stop);
+        stop_close(&stop);
     }
     free(e);
     return rc;

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <exclaim/evacuate.h>
+
 #include "../report/html.h"
 #include "../report/plan_json.h"
 #include "../report/plan_print.h"
 #include "../report/print.h"
-#include "../evacuate/evacuate.h"
 
 static void json_rolling(json_object *o, const struct exclaim_pool *pool, const uint32_t *order,
                          uint32_t nr_order)

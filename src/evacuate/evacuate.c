@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an evacuation works on: its hosts, the pool as it is now, its results. */
-#include "evacuate.h"
+#include "work.h"
 
 #include <errno.h>
 #include <inttypes.h>

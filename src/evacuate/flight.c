@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves on their way: begun, watched, landed, and what a request to stop does to them. */
 #include "../base/compat.h"
-#include "evacuate.h"
+#include "work.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -128,7 +128,7 @@ static void expect(struct evac_flight *f, const struct exclaim_plan_move *move)
 
 void evac_be_patient(struct evac *e, bool begins)
 {
-    e->stop.patience = begins || e->nr_flights ? 3 : e->stop_told + 1;
+    e->stop->patience = begins || e->nr_flights ? 3 : e->stop_told + 1;
 }
 
 int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
@@ -148,7 +148,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
         .begun_ms = exclaim_now_ms(),
         .result = r,
     };
-    if (move != NO_MOVE) {
+    if (move != EVAC_NO_MOVE) {
         expect(f, &plan->move[move]);
         f->planned = true;
         r->guarantee = plan->move[move].guarantee;
@@ -341,7 +341,7 @@ static void cancel_all(struct evac *e)
 
 bool evac_goes_on(struct evac *e)
 {
-    unsigned int asked = stop_asked(&e->stop);
+    unsigned int asked = stop_asked(e->stop);
 
     if (asked <= e->stop_told) {
         return !asked && !e->events_lost && !*e->halted;
@@ -391,13 +391,13 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
     evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_STATUS });
     for (unsigned int try = 0;; try++) {
         evac_goes_on(e);
-        if (e->stop.asked >= e->stop.patience) {
+        if (e->stop->asked >= e->stop->patience) {
             return leave_alone(e, NULL, err);
         }
         if (!exclaim_xapi_wait(e->xapi, e->task, e->nr_flights, 1000, &changed, &lost)) {
             break;
         }
-        if (e->stop.asked >= e->stop.patience) {
+        if (e->stop->asked >= e->stop->patience) {
             return leave_alone(e, NULL, err);
         }
         if (try == LOST_TRIES) {
@@ -406,7 +406,7 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
         if (!try) {
             evac_note(e, "XAPI does not answer, trying again: %s", lost.text);
         }
-        stop_sleep(&e->stop, LOST_MS);
+        stop_sleep(e->stop, LOST_MS);
     }
     if (changed) {
         tell_progress(e);

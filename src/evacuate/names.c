@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Lists of names that an evacuation goes by. */
-#include "evacuate.h"
+#include "work.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 /* What a file of events says of an earlier run.  Somebody may have edited it, or a full disk cut
  * it: a last line that is not whole is passed over, anything else that is wrong is an error. */
 #include "../base/compat.h"
-#include "evacuate.h"
+#include "work.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -268,7 +268,7 @@ static int take_up(struct evac *e, const struct open_move *move, struct exclaim_
     if (pool->vm[vm].host == EXCLAIM_NO_HOST) {
         return 0;
     }
-    return evac_take_off(e, NULL, NO_MOVE, vm, to, &now.migrating, err);
+    return evac_take_off(e, NULL, EVAC_NO_MOVE, vm, to, &now.migrating, err);
 }
 
 int evac_take_up(struct evac *e, const char *path, struct exclaim_error *err)

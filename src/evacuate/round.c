@@ -4,7 +4,7 @@
  * if the VM still fits there as planned with all that is on its way there.  Where it does not, it
  * waits for what is on its way; if nothing is, it is given up, and the next round plans anew.
  */
-#include "evacuate.h"
+#include "work.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,7 +94,7 @@ static void charge_flights(const struct round *r, uint32_t host, struct exclaim_
     for (uint32_t i = 0; i < e->nr_flights; i++) {
         const struct exclaim_plan_move *move;
 
-        if (e->flight[i].to != host || e->flight[i].move == NO_MOVE) {
+        if (e->flight[i].to != host || e->flight[i].move == EVAC_NO_MOVE) {
             continue;
         }
         *any = true;
@@ -256,7 +256,7 @@ static void find_task(struct round *r, uint32_t m, struct exclaim_xapi_task *tas
     /* XAPI may take the call a moment after its connection broke. */
     for (unsigned int look = 0; look < LOST_LOOKS; look++) {
         if (look) {
-            stop_sleep(&r->e->stop, LOST_LOOK_MS);
+            stop_sleep(r->e->stop, LOST_LOOK_MS);
         }
         if (exclaim_xapi_vm(r->e->xapi, vm_ref, &now, NULL)) {
             continue;

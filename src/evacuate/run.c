@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rounds of an evacuation, and how it ends. */
-#include "evacuate.h"
+#include "work.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -134,7 +134,7 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
     if (*e->halted) {
         return EVAC_END_HALTED;
     }
-    if (e->stop.asked || e->events_lost) {
+    if (e->stop->asked || e->events_lost) {
         return EVAC_END_STOPPED;
     }
     return e->stays == e->left ? EVAC_END_STAYS : EVAC_END_INCOMPLETE;

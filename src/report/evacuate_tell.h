@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "../evacuate/evacuate.h"
+#include <exclaim/evacuate.h>
 
 struct evac_teller {
     bool json;    /* no lines for people */

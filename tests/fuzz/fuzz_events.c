@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "evacuate/evacuate.h"
+#include "evacuate/work.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,7 +28,7 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
                   uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err)
 {
     (void)plan, (void)task, (void)err;
-    if (move != NO_MOVE || vm >= e->pool->nr_vms || to >= e->pool->nr_hosts) {
+    if (move != EVAC_NO_MOVE || vm >= e->pool->nr_vms || to >= e->pool->nr_hosts) {
         abort();
     }
     e->nr_flights++;

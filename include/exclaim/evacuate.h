@@ -14,12 +14,7 @@
 #include <exclaim/plan.h>
 #include <exclaim/xapi.h>
 
-#include "../base/stop.h"
-
-#define NO_MOVE UINT32_MAX
-
-/* A VM that failed so often is left where it is. */
-#define TRIES 2
+#define EVAC_NO_MOVE UINT32_MAX
 
 enum evac_outcome {
     EVAC_ON_ITS_WAY,
@@ -52,7 +47,7 @@ struct evac_ban {
 /* A move that XAPI carries out; its task is evac->task[] of the same index. */
 struct evac_flight {
     uint32_t vm, from, to;
-    uint32_t move; /* of the plan; NO_MOVE: begun by an earlier run */
+    uint32_t move; /* of the plan; EVAC_NO_MOVE: begun by an earlier run */
     int64_t begun_ms;
     uint32_t permille; /* last one told */
     bool planned;      /* takes[] are the plan's */
@@ -76,6 +71,7 @@ struct evac_options {
 };
 
 struct evac;
+struct stop;
 
 enum evac_event_kind {
     EVAC_EVENT_BEGIN,
@@ -114,7 +110,7 @@ struct evac {
     struct evac_sink sink;
     struct exclaim_xapi *xapi; /* the caller's, as is *pool, which is read anew each round */
     struct exclaim_pool *pool;
-    struct stop stop;
+    struct stop *stop; /* the caller's, stop_open(); for the whole of an --apply */
     bool events_lost;
     int64_t begun_ms;
 
@@ -144,8 +140,6 @@ struct evac {
     bool note_told;         /* it was said that a destination takes no notes */
     bool left_alone;        /* flights were left to XAPI */
 };
-
-/* --- evacuate.c --- */
 
 /* Remembers the hosts to be emptied. */
 int evac_set_hosts(struct evac *e, const uint32_t *host, uint32_t nr, struct exclaim_error *err);
@@ -186,59 +180,11 @@ int evac_look(struct evac *e, struct exclaim_error *err);
 /* What is left out by the options or by an earlier run is out of *e->pool's planning. */
 int evac_leave_out(struct evac *e, struct exclaim_error *err);
 
+/* Tells the sink; what it cannot record is remembered, and no further move begins. */
+void evac_tell(struct evac *e, const struct evac_event *event);
+
 /* Everything but the caller's. */
 void evac_drop(struct evac *e);
-
-void evac_tell(struct evac *e, const struct evac_event *event);
-void evac_note(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* --- round.c --- */
-
-/*
- * Carries a plan out as far as it goes; returns with no flight left unless left_alone.  *moved is
- * how many VMs went, *again whether a fresh plan may get further.  An error ends the evacuation.
- */
-int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved, bool *again,
-               struct exclaim_error *err);
-
-/* --- flight.c --- */
-
-struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
-                                struct exclaim_error *err);
-
-/* A VM that an earlier run moved and that does not run. */
-int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
-                    struct exclaim_error *err);
-
-/* Where the plan puts it, in pages per node; false if that is not known of all. */
-bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX]);
-
-/* While moves are on their way, or one @begins, no call is torn before the third request to stop;
- * else before the next one. */
-void evac_be_patient(struct evac *e, bool begins);
-
-/* Puts a move that XAPI has begun among the flights.  A @task that is GONE lands at once, wherever
- * the VM is. */
-int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
-                  uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err);
-
-/*
- * Waits for a change (a second at most), acts on requests to stop, and lands what has ended: *ended
- * says how many.  SYSTEM when XAPI is lost for good.
- */
-int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err);
-
-/* XAPI has refused a move with @code, or carried it out with that failure: what follows for later
- * ones.  @to is the pool's. */
-int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to, const char *code,
-                 const char *why, struct exclaim_error *err);
-
-/* Whether moves may begin. */
-bool evac_goes_on(struct evac *e);
-
-/* --- resume.c --- */
-
-void evac_free_names(char ***names, uint32_t *nr);
 
 /* Reads hosts (evac->host) out of a file of events, and of its options what @e->opt leaves open
  * (max_moves 0, nr_to 0, policy not strict). */

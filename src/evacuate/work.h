@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the engine share: flights, and what becomes of a VM on its way. */
+#ifndef EXCLAIM_EVACUATE_WORK_H
+#define EXCLAIM_EVACUATE_WORK_H
+
+#include <exclaim/evacuate.h>
+
+#include "../base/stop.h"
+
+/* A VM that failed so often is left where it is. */
+#define TRIES 2
+
+/* --- evacuate.c --- */
+
+void evac_note(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- round.c --- */
+
+/*
+ * Carries a plan out as far as it goes; returns with no flight left unless left_alone.  *moved is
+ * how many VMs went, *again whether a fresh plan may get further.  An error ends the evacuation.
+ */
+int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved, bool *again,
+               struct exclaim_error *err);
+
+/* --- flight.c --- */
+
+struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
+                                struct exclaim_error *err);
+
+/* A VM that an earlier run moved and that does not run. */
+int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
+                    struct exclaim_error *err);
+
+/* Where the plan puts it, in pages per node; false if that is not known of all. */
+bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX]);
+
+/* While moves are on their way, or one @begins, no call is torn before the third request to stop;
+ * else before the next one. */
+void evac_be_patient(struct evac *e, bool begins);
+
+/* Puts a move that XAPI has begun among the flights.  A @task that is GONE lands at once, wherever
+ * the VM is. */
+int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move, uint32_t vm,
+                  uint32_t to, const struct exclaim_xapi_task *task, struct exclaim_error *err);
+
+/*
+ * Waits for a change (a second at most), acts on requests to stop, and lands what has ended: *ended
+ * says how many.  SYSTEM when XAPI is lost for good.
+ */
+int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err);
+
+/* XAPI has refused a move with @code, or carried it out with that failure: what follows for later
+ * ones.  @to is the pool's. */
+int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to, const char *code,
+                 const char *why, struct exclaim_error *err);
+
+/* Whether moves may begin. */
+bool evac_goes_on(struct evac *e);
+
+/* --- resume.c --- */
+
+void evac_free_names(char ***names, uint32_t *nr);
+
+#endif
