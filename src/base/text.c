@@ -2,6 +2,8 @@
 /* Which characters are shown, and which are not. */
 #include "text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t exclaim_utf8(const char *text, uint32_t *number)
@@ -79,4 +81,24 @@ void exclaim_clean_copy(char *to, size_t size, const char *from)
     if (size) {
         to[used] = '\0';
     }
+}
+
+struct exclaim_size exclaim_size(uint64_t pages)
+{
+    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB" };
+    struct exclaim_size size;
+    double number = (double)pages * 4;
+    size_t unit = 0;
+
+    /* What would be rounded up to 1024 is one of the next unit. */
+    while (number >= (unit ? 1023.95 : 1024) && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        number /= 1024;
+        unit++;
+    }
+    if (!unit || (unit == 1 && !(pages % 256))) {
+        snprintf(size.text, sizeof(size.text), "%.0f %s", number, units[unit]);
+    } else {
+        snprintf(size.text, sizeof(size.text), "%.1f %s", number, units[unit]);
+    }
+    return size;
 }

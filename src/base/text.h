@@ -25,4 +25,11 @@ char *exclaim_clean(char *text);
 /* The same of a copy, which ends with a whole character where @to is too short. */
 void exclaim_clean_copy(char *to, size_t size, const char *from);
 
+/* Memory for people: "12 KiB", "512 MiB", "1.5 MiB", "6.0 GiB", "2.0 TiB".  Never 0 for some pages.
+ */
+struct exclaim_size {
+    char text[24];
+};
+struct exclaim_size exclaim_size(uint64_t pages);
+
 #endif

@@ -58,7 +58,7 @@ static void print_json(const struct exclaim_caps *c, const struct row *r)
 
 int verb_caps(struct cli *cli, struct exclaim_error *err)
 {
-    static const char *const head[] = { "KIND", "NAME", "OFFERED", "WHY", NULL };
+    static const char *const head[] = { "!KIND", "!NAME", "!OFFERED", "~WHY", NULL };
     struct exclaim_hv *hv;
     struct exclaim_caps caps;
     struct row r[ROWS];

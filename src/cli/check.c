@@ -224,12 +224,12 @@ int verb_check(struct cli *cli, struct exclaim_error *err)
     look_at_hooks(c);
     look_at_ledger(c, cli);
     look_at_reports(c, cli);
+    rc = check_exit(c->worst);
     if (cli->json) {
         check_print_json(c);
-    } else {
-        check_print(c);
+    } else if (check_print(c, err)) {
+        rc = -1;
     }
-    rc = check_exit(c->worst);
     free(c);
     return rc;
 }

@@ -38,7 +38,7 @@ const char *check_state_name(enum check_state state);
 /* 0, 3 or 5. */
 int check_exit(enum check_state worst);
 
-void check_print(const struct check *c);
+int check_print(const struct check *c, struct exclaim_error *err);
 void check_print_json(const struct check *c);
 
 /* An exclaim_xapi_check_fn. */

@@ -23,13 +23,23 @@ int check_exit(enum check_state worst)
     return codes[worst];
 }
 
-void check_print(const struct check *c)
+int check_print(const struct check *c, struct exclaim_error *err)
 {
-    for (uint32_t i = 0; i < c->nr; i++) {
-        printf("%-8s  %-13s  %s\n", check_state_name(c->line[i].state), c->line[i].name,
-               c->line[i].text);
+    static const char *const head[] = { "!STATE", "!OF", "~WHAT", NULL };
+    struct table t;
+
+    printf("this host is %s\n\n", c->worst == CHECK_OK ? "ready" : check_state_name(c->worst));
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
-    printf("\nthis host is %s\n", c->worst == CHECK_OK ? "ready" : check_state_name(c->worst));
+    for (uint32_t i = 0; i < c->nr; i++) {
+        table_cell(&t, "%s", check_state_name(c->line[i].state));
+        table_cell(&t, "%s", c->line[i].name);
+        table_cell(&t, "%s", c->line[i].text);
+    }
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
 }
 
 void check_print_json(const struct check *c)
@@ -131,7 +141,7 @@ static void host_rows(struct table *t, json_object *host)
 
 int check_pool_print(const struct check_pool *pool, struct exclaim_error *err)
 {
-    static const char *const head[] = { "HOST", "STATE", "OF", "WHY", NULL };
+    static const char *const head[] = { "HOST", "!STATE", "!OF", "~WHY", NULL };
     size_t nr = pool->hosts ? (size_t)json_object_array_length(pool->hosts) : 0;
     struct table t;
 

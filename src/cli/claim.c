@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/print.h"
 #include "cli.h"
 
@@ -69,9 +70,11 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
         exclaim_json_print(o);
         return;
     }
-    printf(
-        "domain %" PRIu32 ": %" PRIu64 " pages claimed (guarantee %s), %" PRIu64 " outstanding\n",
-        dom->domid, match->total_pages, exclaim_guarantee_name(guarantee), dom->outstanding_pages);
+    printf("domain %" PRIu32 ": %s claimed (%" PRIu64
+           " pages, guarantee %s), %s outstanding (%" PRIu64 " pages)\n",
+           dom->domid, exclaim_size(match->total_pages).text, match->total_pages,
+           exclaim_guarantee_name(guarantee), exclaim_size(dom->outstanding_pages).text,
+           dom->outstanding_pages);
 }
 
 int verb_claim(struct cli *cli, struct exclaim_error *err)

@@ -11,6 +11,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/layout_print.h"
 #include "../report/print.h"
 #include "../report/table.h"
@@ -36,7 +37,7 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
 static int print_table(const struct exclaim_domain *dom, const struct exclaim_count *count,
                        struct exclaim_error *err)
 {
-    static const char *const head[] = { "NODE", ">PAGES", ">MIB", NULL };
+    static const char *const head[] = { "NODE", ">SIZE", ">PAGES", NULL };
     struct table t;
 
     if (table_init(&t, head)) {
@@ -46,12 +47,12 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
                   exclaim_count_method_name(count->method));
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
+        table_cell(&t, "%s", exclaim_size(count->pages[n]).text);
         table_cell(&t, "%" PRIu64, count->pages[n]);
-        table_cell(&t, "%.1f", exclaim_mib(count->pages[n]));
     }
     table_cell(&t, "total");
+    table_cell(&t, "%s", exclaim_size(count->total_pages).text);
     table_cell(&t, "%" PRIu64, count->total_pages);
-    table_cell(&t, "%.1f", exclaim_mib(count->total_pages));
     table_print(&t, stdout);
     table_free(&t);
     if (!count->exact) {

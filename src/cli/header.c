@@ -10,6 +10,7 @@
 
 #include "../base/compat_json.h"
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/layout_print.h"
 #include "../report/print.h"
 #include "../report/table.h"
@@ -53,7 +54,7 @@ static void print_json(const struct exclaim_reservation *res, const struct excla
 
 static int print_table(const struct exclaim_reservation *res, struct exclaim_error *err)
 {
-    static const char *const head[] = { "NODE", ">PAGES", ">MIB", NULL };
+    static const char *const head[] = { "NODE", ">SIZE", ">PAGES", NULL };
     char uuid[EXCLAIM_UUID_TEXT];
     struct table t;
 
@@ -63,16 +64,16 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
     exclaim_uuid_format(res->uuid, uuid);
     exclaim_print("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host,
                   res->xen_version, exclaim_count_method_name(res->count.method));
-    printf("max %" PRIu64 " pages, paging pool %" PRIu64 " KiB, %" PRIu32 " vCPUs\n\n",
-           res->max_pages, res->paging_pool_bytes >> 10, res->vcpus);
+    printf("at most %s, paging pool %s, %" PRIu32 " vCPUs\n\n", exclaim_size(res->max_pages).text,
+           exclaim_size(res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT).text, res->vcpus);
     for (uint32_t n = 0; exclaim_count_usable(&res->count) && n < res->count.nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
+        table_cell(&t, "%s", exclaim_size(res->count.pages[n]).text);
         table_cell(&t, "%" PRIu64, res->count.pages[n]);
-        table_cell(&t, "%.1f", exclaim_mib(res->count.pages[n]));
     }
     table_cell(&t, "total");
+    table_cell(&t, "%s", exclaim_size(res->count.total_pages).text);
     table_cell(&t, "%" PRIu64, res->count.total_pages);
-    table_cell(&t, "%.1f", exclaim_mib(res->count.total_pages));
     table_print(&t, stdout);
     if (!res->count.exact) {
         exclaim_print("\nnot exact: %s\n", res->count.why);

@@ -9,6 +9,7 @@
 
 #include "../base/compat_json.h"
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
@@ -20,13 +21,13 @@ static void at_worst(const struct exclaim_room *room, struct exclaim_room *worst
     exclaim_room_cautious(worst);
 }
 
-/* "17", or "17-20" where Xen does not tell. */
+/* "1.7 GiB", or "1.7 GiB-2.0 GiB" where Xen does not tell. */
 static void range(struct table *t, uint64_t low, uint64_t high)
 {
     if (low == high) {
-        table_cell(t, "%" PRIu64, low);
+        table_cell(t, "%s", exclaim_size(low).text);
     } else {
-        table_cell(t, "%" PRIu64 "-%" PRIu64, low, high);
+        table_cell(t, "%s-%s", exclaim_size(low).text, exclaim_size(high).text);
     }
 }
 
@@ -89,7 +90,7 @@ static void print_json(const struct exclaim_host *host, const struct exclaim_roo
 static int print_table(const struct exclaim_host *host, const struct exclaim_room *room,
                        const struct exclaim_caps *caps, struct exclaim_error *err)
 {
-    static const char *const head[] = { "NODE", ">FREE", ">CLAIMED", ">CLAIMABLE", ">MIB", NULL };
+    static const char *const head[] = { "NODE", ">FREE", ">CLAIMED", ">CLAIMABLE", ">PAGES", NULL };
     struct exclaim_room worst;
     struct table t;
     char text[192];
@@ -101,20 +102,21 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
     for (uint32_t n = 0; n < host->nr_nodes; n++) {
         if (host->node[n].online) {
             table_cell(&t, "%" PRIu32, n);
-            table_cell(&t, "%" PRIu64, room->free[n]);
+            table_cell(&t, "%s", exclaim_size(room->free[n]).text);
             range(&t, room->claimed[n], worst.claimed[n]);
             range(&t, exclaim_room_node(&worst, n), exclaim_room_node(room, n));
-            table_cell(&t, "%.1f", exclaim_mib(exclaim_room_node(room, n)));
+            table_cell(&t, "%" PRIu64, exclaim_room_node(room, n));
         }
     }
     table_cell(&t, "host");
-    table_cell(&t, "%" PRIu64, host->free_pages);
-    table_cell(&t, "%" PRIu64, host->outstanding_pages);
+    table_cell(&t, "%s", exclaim_size(host->free_pages).text);
+    table_cell(&t, "%s", exclaim_size(host->outstanding_pages).text);
+    table_cell(&t, "%s", exclaim_size(exclaim_room_host(room)).text);
     table_cell(&t, "%" PRIu64, exclaim_room_host(room));
-    table_cell(&t, "%.1f", exclaim_mib(exclaim_room_host(room)));
     table_print(&t, stdout);
     source_text(host, room, caps, text, sizeof(text));
-    printf("\npages of 4 KiB; headroom %" PRIu64 " pages; %s\n", room->headroom, text);
+    exclaim_print("\nPAGES: claimable ones, of 4 KiB; headroom of the host: %s; %s\n",
+                  exclaim_size(room->headroom).text, text);
     table_free(&t);
     return 0;
 }

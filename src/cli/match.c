@@ -9,6 +9,7 @@
 
 #include "../base/clock.h"
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
@@ -31,7 +32,8 @@ static void print_json(const struct exclaim_match *match, const struct exclaim_r
 static int print_table(const struct exclaim_match *match, const struct exclaim_room *room,
                        struct exclaim_error *err)
 {
-    static const char *const head[] = { "SOURCE", "NODE", ">PAGES", ">FREE", ">CLAIMED", NULL };
+    static const char *const head[] = { "SOURCE", "NODE",     ">SIZE", ">PAGES",
+                                        ">FREE",  ">CLAIMED", NULL };
     struct table t;
 
     if (table_init(&t, head)) {
@@ -42,22 +44,23 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
 
         table_cell(&t, "%" PRIu32, part->src_node);
         table_cell(&t, "%" PRIu32, part->dst_node);
+        table_cell(&t, "%s", exclaim_size(part->pages).text);
         table_cell(&t, "%" PRIu64, part->pages);
-        table_cell(&t, "%" PRIu64, room->free[part->dst_node]);
-        table_cell(&t, "%" PRIu64, room->claimed[part->dst_node]);
+        table_cell(&t, "%s", exclaim_size(room->free[part->dst_node]).text);
+        table_cell(&t, "%s", exclaim_size(room->claimed[part->dst_node]).text);
     }
-    table_print(&t, stdout);
-    printf("\nfits: %s, %" PRIu64 " pages", exclaim_match_shape_name(match->shape),
-           match->total_pages);
+    printf("fits: shape %s, %s (%" PRIu64 " pages)", exclaim_match_shape_name(match->shape),
+           exclaim_size(match->total_pages).text, match->total_pages);
     if (match->stray_pages) {
-        printf(", %" PRIu64 " stray pages folded", match->stray_pages);
+        printf(", %" PRIu64 " stray pages go with the nearest part", match->stray_pages);
     }
-    putchar('\n');
+    puts("\n");
+    table_print(&t, stdout);
     if (room->hidden) {
         char text[192];
 
         exclaim_room_hidden_text(room, text, sizeof(text));
-        printf("note: %s; a claim finds out, and makes another match if need be\n", text);
+        exclaim_print("\nnote: %s; a claim finds out, and makes another match if need be\n", text);
     }
     table_free(&t);
     return 0;

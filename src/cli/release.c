@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/print.h"
 #include "cli.h"
 
@@ -29,8 +30,8 @@ int verb_release(struct cli *cli, struct exclaim_error *err)
         exclaim_json_u64(o, "released_pages", dom.outstanding_pages);
         exclaim_json_print(o);
     } else {
-        printf("domain %" PRIu32 ": %" PRIu64 " pages released\n", dom.domid,
-               dom.outstanding_pages);
+        printf("domain %" PRIu32 ": %s released (%" PRIu64 " pages)\n", dom.domid,
+               exclaim_size(dom.outstanding_pages).text, dom.outstanding_pages);
     }
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
+#include "../base/text.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
@@ -71,7 +72,27 @@ static const char *extents_of(const struct placed *p, uint32_t node, const char 
     return "0";
 }
 
-static int print_table(const struct exclaim_count *count, const uint64_t *want,
+static void difference(struct table *t, uint64_t want, uint64_t got)
+{
+    if (want == got) {
+        table_cell(t, "none");
+    } else {
+        table_cell(t, "%+" PRId64 " pages", (int64_t)got - (int64_t)want);
+    }
+}
+
+/* How many pages are on another node than they should be, or are missing. */
+static uint64_t strayed(const struct exclaim_count *count, const uint64_t *want)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        pages += want[n] > count->pages[n] ? want[n] - count->pages[n] : 0;
+    }
+    return pages;
+}
+
+static int print_table(const struct exclaim_count *count, const uint64_t *want, bool same,
                        const struct placed *p, struct exclaim_error *err)
 {
     static const char *const head[] = { "NODE",  ">WANTED", ">GOT",  ">DIFFERENCE",
@@ -81,12 +102,22 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want,
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
+    if (same) {
+        exclaim_print("domain %" PRIu32 " %s: %s lie as they should\n\n", p->dom->domid,
+                      p->dom->name, exclaim_size(count->total_pages).text);
+    } else {
+        const uint64_t pages = strayed(count, want);
+
+        exclaim_print("domain %" PRIu32 " %s: %s (%" PRIu64
+                      " pages) are not where they should be\n\n",
+                      p->dom->domid, p->dom->name, exclaim_size(pages).text, pages);
+    }
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         if (n < count->nr_nodes || want[n]) {
             table_cell(&t, "%" PRIu32, n);
-            table_cell(&t, "%" PRIu64, want[n]);
-            table_cell(&t, "%" PRIu64, count->pages[n]);
-            table_cell(&t, "%+" PRId64, (int64_t)count->pages[n] - (int64_t)want[n]);
+            table_cell(&t, "%s", exclaim_size(want[n]).text);
+            table_cell(&t, "%s", exclaim_size(count->pages[n]).text);
+            difference(&t, want[n], count->pages[n]);
             table_cell(&t, "%s", extents_of(p, n, "4k"));
             table_cell(&t, "%s", extents_of(p, n, "2m"));
             table_cell(&t, "%s", extents_of(p, n, "1g"));
@@ -95,7 +126,7 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want,
     table_print(&t, stdout);
     table_free(&t);
     if (!count->exact) {
-        printf("uncertain: %s\n", count->why);
+        exclaim_print("uncertain: %s\n", count->why);
     }
     puts(p->report ? "4KIB, 2MIB, 1GIB: extents, as its last migration to this host placed them"
                    : "4KIB, 2MIB, 1GIB: not known, no report of its migration to this host");
@@ -240,7 +271,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     same = !memcmp(want, count.pages, sizeof(count.pages));
     if (cli->json) {
         print_json(&dom, &count, want, same, &placed, layout);
-    } else if (print_table(&count, want, &placed, err)) {
+    } else if (print_table(&count, want, same, &placed, err)) {
         goto out;
     } else if (layout) {
         print_layout(layout);

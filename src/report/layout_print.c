@@ -8,6 +8,7 @@
 
 #include "../base/json.h"
 #include "../base/jwrite.h"
+#include "../base/text.h"
 #include "print.h"
 
 /* The nodes of a run in the order of their turns; how many. */
@@ -28,15 +29,15 @@ void layout_print_text(const struct exclaim_layout *layout)
     struct exclaim_layout_run run;
     uint32_t node[EXCLAIM_NODES_MAX];
 
-    printf("\n%12s  %12s  %10s  %8s  NODES\n", "FIRST", "FRAMES", "MIB", "EACH");
+    printf("\n%12s  %12s  %10s  %8s  NODES\n", "FIRST", "FRAMES", "SIZE", "EACH");
     if (!exclaim_layout_read(layout, &reader)) {
         return;
     }
     while (exclaim_layout_next(&reader, &run) > 0) {
         const uint32_t nr = turns(&run, node);
 
-        printf("%12" PRIu64 "  %12" PRIu64 "  %10.1f  %8" PRIu64 "  ", run.first, run.frames,
-               exclaim_mib(run.frames), run.unit);
+        printf("%12" PRIu64 "  %12" PRIu64 "  %10s  %8" PRIu64 "  ", run.first, run.frames,
+               exclaim_size(run.frames).text, run.unit);
         for (uint32_t i = 0; i < nr; i++) {
             printf("%s%" PRIu32, i ? " " : "", node[i]);
         }

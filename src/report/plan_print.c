@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../base/text.h"
 #include "print.h"
 #include "table.h"
 
@@ -14,8 +15,8 @@
 static int print_moves(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                        const struct exclaim_plan_step *step, struct exclaim_error *err)
 {
-    static const char *const head[] = { ">WAVE", "VM",    "FROM",      "TO", "NODES",
-                                        ">MIB",  "SHAPE", "GUARANTEE", NULL };
+    static const char *const head[] = { ">WAVE", "VM",     "FROM",       "TO", "NODES",
+                                        ">SIZE", "!SHAPE", "!GUARANTEE", NULL };
     struct table t;
 
     if (!step->nr_moves) {
@@ -29,13 +30,13 @@ static int print_moves(const struct exclaim_pool *pool, const struct exclaim_pla
         char nodes[64];
 
         exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
-        table_cell(&t, "%" PRIu32, move->wave);
+        table_cell(&t, "%" PRIu32, move->wave + 1);
         table_cell(&t, "%s", exclaim_pool_vm_name(pool, move->vm));
         table_cell(&t, "%s", exclaim_pool_host_name(pool, move->from));
         table_cell(&t, "%s%s", exclaim_pool_host_name(pool, move->to),
                    move->temporary ? " for now" : "");
         table_cell(&t, "%s", nodes);
-        table_cell(&t, "%.1f", exclaim_mib(move->pages));
+        table_cell(&t, "%s", exclaim_size(move->pages).text);
         table_cell(&t, "%s", move->shape_known ? exclaim_match_shape_name(move->shape) : "unknown");
         table_cell(&t, "%s", exclaim_guarantee_name(move->guarantee));
     }
@@ -94,9 +95,10 @@ void print_own_match(const struct exclaim_pool *pool, const struct exclaim_plan 
     }
     exclaim_replay_close(replay);
     if (other) {
-        printf("note: %" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
-               "%s among them: the destination matches by itself\n",
-               other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
+        exclaim_print("note: %" PRIu32 " of %" PRIu32
+                      " VMs may come to lie on other nodes than shown, "
+                      "%s among them: the destination matches by itself\n",
+                      other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
     }
 }
 
@@ -127,26 +129,29 @@ void print_gaps(const struct exclaim_pool *pool, int64_t now)
 
         for (uint32_t n = 0; n < host->nr_nodes; n++) {
             if (far >> n & 1) {
-                printf("note: node %" PRIu32
-                       " of host %s is far from all others, as memory without "
-                       "CPUs is: nothing is planned onto it\n",
-                       n, exclaim_pool_host_name(pool, h));
+                exclaim_print("note: node %" PRIu32
+                              " of host %s is far from all others, as memory without "
+                              "CPUs is: nothing is planned onto it\n",
+                              n, exclaim_pool_host_name(pool, h));
             }
         }
         if (!pool->host[h].enabled && pool->host[h].closed && *pool->host[h].closed) {
-            printf("note: host %s takes no VMs: %s\n", exclaim_pool_host_name(pool, h),
-                   pool->host[h].closed);
+            exclaim_print("note: host %s takes no VMs: %s\n", exclaim_pool_host_name(pool, h),
+                          pool->host[h].closed);
         }
     }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
         if (pool->vm[v].left_out) {
-            printf("note: VM %s is left out, and stays on host %s\n", exclaim_pool_vm_name(pool, v),
-                   exclaim_pool_host_name(pool, pool->vm[v].left_out - 1));
+            exclaim_print("note: VM %s is left out, and stays on host %s\n",
+                          exclaim_pool_vm_name(pool, v),
+                          exclaim_pool_host_name(pool, pool->vm[v].left_out - 1));
         }
         if (pool->vm[v].max_pages && pool->vm[v].total_pages > pool->vm[v].max_pages) {
-            printf("note: VM %s has %" PRIu64 " pages, over its limit of %" PRIu64
-                   ": it may be refused where it goes\n",
-                   exclaim_pool_vm_name(pool, v), pool->vm[v].total_pages, pool->vm[v].max_pages);
+            exclaim_print("note: VM %s has %s, over its limit of %s (by %" PRIu64
+                          " pages): it may be refused where it goes\n",
+                          exclaim_pool_vm_name(pool, v), exclaim_size(pool->vm[v].total_pages).text,
+                          exclaim_size(pool->vm[v].max_pages).text,
+                          pool->vm[v].total_pages - pool->vm[v].max_pages);
         }
         if (!pool->vm[v].exact) {
             first = inexact ? first : v;
@@ -168,8 +173,8 @@ void print_blockers(const struct exclaim_pool *pool, const uint32_t *order, uint
         if (exclaim_plan_upgrades(pool, order, nr_order, pool->vm[v].host) &&
             exclaim_plan_immovable(pool, v, &misfit)) {
             exclaim_misfit_text(pool, &misfit, text, sizeof(text));
-            printf("in the way on host %s: %s\n", exclaim_pool_host_name(pool, pool->vm[v].host),
-                   text);
+            exclaim_print("in the way on host %s: %s\n",
+                          exclaim_pool_host_name(pool, pool->vm[v].host), text);
         }
     }
 }

@@ -6,14 +6,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../base/text.h"
 #include "plan_json.h"
+#include "screen.h"
 #include "table.h"
 #include "plan_print.h"
 #include "print.h"
 
 #define LINE 512
 
-/* So many VMs times hosts are shown one by one to people; more only where each VM goes. */
+/* So many VMs times hosts are shown one by one to people, behind where each VM goes. */
 #define CELLS_SHOWN 64
 
 /* A VM's parts on a host's nodes; more of them than this is nobody's VM. */
@@ -148,9 +150,10 @@ void preflight_print_json(const struct preflight *p)
 
 static int print_hosts(const struct preflight *p, struct exclaim_error *err)
 {
-    static const char *const head[] = { "HOST",   ">NODE", ">FREE",     ">CLAIMED", ">ROOM",
-                                        "SOURCE", "READ",  "GUARANTEE", NULL };
+    static const char *const head[] = { "HOST",    ">NODE", ">FREE",      ">CLAIMED", ">ROOM",
+                                        "!SOURCE", "!READ", "!GUARANTEE", NULL };
     const struct exclaim_pool *pool = p->pool;
+    bool both = false;
     struct table t;
 
     if (table_init(&t, head)) {
@@ -167,9 +170,9 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
             if (host->online >> n & 1) {
                 table_cell(&t, "%s", exclaim_pool_host_name(pool, p->host[i]));
                 table_cell(&t, "%" PRIu32, n);
-                table_cell(&t, "%" PRIu64, host->free[n]);
-                table_cell(&t, "%" PRIu64, host->claimed[n]);
-                table_cell(&t, "%" PRIu64, exclaim_room_node(&room, n));
+                table_cell(&t, "%s", exclaim_size(host->free[n]).text);
+                table_cell(&t, "%s", exclaim_size(host->claimed[n]).text);
+                table_cell(&t, "%s", exclaim_size(exclaim_room_node(&room, n)).text);
                 table_cell(&t, "%s", exclaim_number_source_name(host->free_source));
                 table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
                 table_cell(&t, "%s", "");
@@ -177,23 +180,31 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
         }
         table_cell(&t, "%s", exclaim_pool_host_name(pool, p->host[i]));
         table_cell(&t, "all");
-        table_cell(&t, "%" PRIu64, host->host_free);
-        table_cell(&t, "%" PRIu64, host->host_claimed);
-        table_cell(&t, "%" PRIu64, exclaim_room_host(&room));
+        table_cell(&t, "%s", exclaim_size(host->host_free).text);
+        table_cell(&t, "%s", exclaim_size(host->host_claimed).text);
+        table_cell(&t, "%s", exclaim_size(exclaim_room_host(&room)).text);
         table_cell(&t, "%s", exclaim_number_source_name(host->host_free_source));
         table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
-        table_cell(&t, "%s, on several nodes %s", exclaim_guarantee_name(host->one_node),
-                   exclaim_guarantee_name(host->several_nodes));
+        if (host->one_node == host->several_nodes) {
+            table_cell(&t, "%s", exclaim_guarantee_name(host->one_node));
+        } else {
+            table_cell(&t, "%s/%s", exclaim_guarantee_name(host->one_node),
+                       exclaim_guarantee_name(host->several_nodes));
+            both = true;
+        }
     }
+    printf("hosts as they are now:\n\n");
     table_print(&t, stdout);
     table_free(&t);
+    if (both) {
+        puts("GUARANTEE: of a VM on one node / on several nodes");
+    }
     return 0;
 }
 
 static void cell_head(struct table *t, const struct preflight *p,
                       const struct exclaim_preflight_cell *cell)
 {
-    table_cell(t, "%s", exclaim_pool_vm_name(p->pool, cell->vm));
     table_cell(t, "%s", exclaim_pool_host_name(p->pool, cell->host));
     table_cell(t, "%s", cell_verdict(cell));
 }
@@ -201,10 +212,10 @@ static void cell_head(struct table *t, const struct preflight *p,
 static void cell_numbers(struct table *t, uint64_t need, uint64_t free, uint64_t claimed,
                          uint64_t short_by, const char *guarantee)
 {
-    table_cell(t, "%" PRIu64, need);
-    table_cell(t, "%" PRIu64, free);
-    table_cell(t, "%" PRIu64, claimed);
-    table_cell(t, "%" PRIu64, short_by);
+    table_cell(t, "%s", exclaim_size(need).text);
+    table_cell(t, "%s", exclaim_size(free).text);
+    table_cell(t, "%s", exclaim_size(claimed).text);
+    table_cell(t, "%s", short_by ? exclaim_size(short_by).text : "-");
     table_cell(t, "%s", guarantee);
 }
 
@@ -242,28 +253,34 @@ static void print_cell(struct table *t, const struct preflight *p,
     }
 }
 
+/* A table per VM: each host, as if this VM alone went there. */
 static int print_cells(const struct preflight *p, struct exclaim_error *err)
 {
-    static const char *const head[] = { "VM",    "HOST",     "VERDICT",   "NODE",      ">NEED",
-                                        ">FREE", ">CLAIMED", ">SHORT BY", "GUARANTEE", NULL };
-    struct table t;
+    static const char *const head[] = { "HOST",     "!VERDICT",  "!NODE",      ">NEED", ">FREE",
+                                        ">CLAIMED", ">SHORT BY", "!GUARANTEE", NULL };
 
-    if (table_init(&t, head)) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    for (uint32_t i = 0; i < p->nr_vms; i++) {
+        struct table t;
+
+        if (table_init(&t, head)) {
+            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+        }
+        for (uint32_t h = 0; h < p->nr_hosts; h++) {
+            print_cell(&t, p, &p->result->cell[(size_t)i * p->nr_hosts + h]);
+        }
+        exclaim_print("%s alone:\n\n", exclaim_pool_vm_name(p->pool, p->vm[i]));
+        table_print(&t, stdout);
+        table_free(&t);
+        printf("\n");
     }
-    for (size_t i = 0; i < (size_t)p->nr_vms * p->nr_hosts; i++) {
-        print_cell(&t, p, &p->result->cell[i]);
-    }
-    table_print(&t, stdout);
-    table_free(&t);
     return 0;
 }
 
 /* One row per VM: how many hosts could take it, and where it goes when all go. */
 static int print_vms(const struct preflight *p, struct exclaim_error *err)
 {
-    static const char *const head[] = { "VM",    ">MIB",  ">HOSTS",    "GOES TO",
-                                        "NODES", "SHAPE", "GUARANTEE", NULL };
+    static const char *const head[] = { "VM",    ">SIZE",  ">HOSTS",     "GOES TO",
+                                        "NODES", "!SHAPE", "!GUARANTEE", NULL };
     const struct exclaim_pool *pool = p->pool;
     struct table t;
 
@@ -282,7 +299,7 @@ static int print_vms(const struct preflight *p, struct exclaim_error *err)
             exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
         }
         table_cell(&t, "%s", exclaim_pool_vm_name(pool, p->vm[i]));
-        table_cell(&t, "%.1f", exclaim_mib(pool->vm[p->vm[i]].total_pages));
+        table_cell(&t, "%s", exclaim_size(pool->vm[p->vm[i]].total_pages).text);
         table_cell(&t, "%" PRIu32 " of %" PRIu32, whole, p->nr_hosts);
         table_cell(&t, "%s", move ? exclaim_pool_host_name(pool, move->to) : "stays");
         table_cell(&t, "%s", nodes);
@@ -311,21 +328,34 @@ static void print_changes(const struct preflight *p)
     }
 }
 
+static void print_answer(const struct preflight *p)
+{
+    const struct exclaim_plan *together = p->result->together;
+    char text[LINE];
+
+    exclaim_plan_proof_text(p->pool, &together->step[0].proof, text, sizeof(text));
+    exclaim_print("%s: %s\n",
+                  p->fits              ? "fits"
+                  : together->nr_stays ? "does not fit"
+                                       : "fits, but not as asked",
+                  text);
+}
+
 int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
 {
     const struct exclaim_plan *together = p->result->together;
     const struct exclaim_pool *pool = p->pool;
+    const bool cells = (size_t)p->nr_vms * p->nr_hosts <= CELLS_SHOWN;
+    size_t lines = 20 + p->nr_vms + (cells ? (size_t)p->nr_vms * (p->nr_hosts + 4) : 0);
     uint32_t weak = 0;
     char text[LINE];
 
-    if (print_hosts(p, err)) {
-        return -1;
-    }
+    print_answer(p);
     printf("\n");
-    if ((size_t)p->nr_vms * p->nr_hosts <= CELLS_SHOWN ? print_cells(p, err) : print_vms(p, err)) {
+    if (print_vms(p, err)) {
         return -1;
     }
-    printf("\npages of 4 KiB\n");
+    puts("HOSTS: so many take it with its shape, were it alone\n");
     for (uint32_t i = 0; i < together->nr_stays; i++) {
         exclaim_misfit_text(pool, &together->stay[i], text, sizeof(text));
         exclaim_print("stays: %s\n", text);
@@ -342,11 +372,19 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     if (p->not_held) {
         exclaim_print("not held: %s\n", p->not_held);
     }
-    exclaim_plan_proof_text(pool, &together->step[0].proof, text, sizeof(text));
-    exclaim_print("%s: %s\n",
-                  p->fits              ? "fits"
-                  : together->nr_stays ? "does not fit"
-                                       : "fits, but not as asked",
-                  text);
+    printf("\n");
+    if (cells && print_cells(p, err)) {
+        return -1;
+    }
+    if (print_hosts(p, err)) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < p->nr_hosts; i++) {
+        lines += pool->host[p->host[i]].nr_nodes + 1;
+    }
+    if (screen_is_short(lines)) {
+        printf("\n");
+        print_answer(p);
+    }
     return 0;
 }

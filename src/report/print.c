@@ -45,11 +45,6 @@ void exclaim_json_print(struct json_object *o)
     json_object_put(o);
 }
 
-double exclaim_mib(uint64_t pages)
-{
-    return (double)pages / 256.0;
-}
-
 void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size)
 {
     int64_t seconds = (now - then) / 1000;
@@ -62,7 +57,9 @@ void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size)
         snprintf(text, size, "%" PRId64 " s", seconds);
     } else if (seconds < 7200) {
         snprintf(text, size, "%" PRId64 " min", seconds / 60);
-    } else {
+    } else if (seconds < 2 * 86400) {
         snprintf(text, size, "%" PRId64 " h", seconds / 3600);
+    } else {
+        snprintf(text, size, "%" PRId64 " days", seconds / 86400);
     }
 }

@@ -19,9 +19,8 @@ void exclaim_vprint(const char *fmt, va_list ap) __attribute__((format(printf, 1
 /* Prints @o on one line and frees it. */
 void exclaim_json_print(struct json_object *o);
 
-double exclaim_mib(uint64_t pages);
-
-/* How old what was read @then is @now (unix ms): "12 s", "3 min", "2 h"; "" for @then 0. */
+/* How old what was read @then is @now (unix ms): "12 s", "3 min", "2 h", "9 days"; "" for @then 0.
+ */
 void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size);
 
 #endif

@@ -8,7 +8,9 @@
 
 #include <exclaim/uuid.h>
 
+#include "../base/clock.h"
 #include "../base/json.h"
+#include "../base/text.h"
 #include "print.h"
 #include "table.h"
 
@@ -26,6 +28,28 @@ static const char *text_of(json_object *o, const char *key)
     json_object *value;
 
     return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+/* "yes", "no", or "-" where nothing is said. */
+static const char *yes_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(o, key, &value)) {
+        return "-";
+    }
+    return json_object_get_boolean(value) ? "yes" : "no";
+}
+
+/* A number of pages as people read it; "-" where there is none. */
+static struct exclaim_size size_of(json_object *o, const char *key)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(o, key, &value)) {
+        return (struct exclaim_size){ "-" };
+    }
+    return exclaim_size((uint64_t)json_object_get_int64(value));
 }
 
 /* The i-th of the reports kept, oldest first. */
@@ -60,12 +84,16 @@ static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
 
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "DOMID", "UUID",  "GUARANTEE", ">PLACED", ">OF",
-                                        ">2MIB", ">KEPT", ">MOVED",    ">PID",    NULL };
+    static const char *const head[] = { "!DOMID", "!UUID", "!GUARANTEE", ">PLACED", ">OF", NULL };
+    static const char *const more[] = { "!DOMID", ">2MIB", ">KEPT", ">MOVED", ">PID", NULL };
     uint32_t nr = 0, nr_unseen = 0;
-    struct table t;
+    struct table t, d;
 
     if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    if (table_init(&d, more)) {
+        table_free(&t);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
@@ -84,35 +112,77 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%" PRIu32, e->domid);
         table_cell(&t, "%s", uuid);
         table_cell(&t, "%s", exclaim_guarantee_name((enum exclaim_guarantee)e->guarantee));
-        table_cell(&t, "%" PRIu64, placed);
-        table_cell(&t, "%" PRIu64, target);
-        table_cell(&t, "%" PRIu64, sum_2m(e));
+        table_cell(&t, "%s", exclaim_size(placed).text);
+        table_cell(&t, "%s", exclaim_size(target).text);
+        table_cell(&d, "%" PRIu32, e->domid);
+        table_cell(&d, "%" PRIu64, sum_2m(e));
         if (atomic_load(&e->by_frame)) {
-            table_cell(&t, "%" PRIu64, atomic_load(&e->kept));
-            table_cell(&t, "%" PRIu64, atomic_load(&e->moved));
+            table_cell(&d, "%s", exclaim_size(atomic_load(&e->kept)).text);
+            table_cell(&d, "%s", exclaim_size(atomic_load(&e->moved)).text);
         } else {
-            table_cell(&t, "-");
-            table_cell(&t, "-");
+            table_cell(&d, "-");
+            table_cell(&d, "-");
         }
-        table_cell(&t, "%" PRId32, e->pid);
+        table_cell(&d, "%" PRId32, e->pid);
     }
     printf("migrations in flight: %" PRIu32 "\n", nr);
     if (nr) {
+        printf("\n");
         table_print(&t, stdout);
+        printf("\n");
+        table_print(&d, stdout);
+        puts("2MIB: whole regions of 2 MiB; KEPT, MOVED: pages on the node of their frame, "
+             "elsewhere");
     }
     if (nr_unseen) {
         printf("of these, %" PRIu32 " are of processes that cannot be seen from here\n", nr_unseen);
     }
     table_free(&t);
+    table_free(&d);
+    return 0;
+}
+
+/* What else is known of each, and why it went as it did. */
+static int print_details(const struct status *st, struct exclaim_error *err)
+{
+    static const char *const head[] = { "!VM", "!DOMID", ">DEVIATION", ">KEPT", ">MOVED", NULL };
+    json_object *o, *layout;
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t i = 0; (o = report_at(st, i)); i++) {
+        if (!json_object_object_get_ex(o, "layout", &layout)) {
+            layout = o; /* which has none of these */
+        }
+        table_cell(&t, "%s", text_of(o, "uuid"));
+        table_cell(&t, "%s", text_of(o, "domid"));
+        table_cell(&t, "%s", text_of(o, "deviation_pages"));
+        table_cell(&t, "%s", size_of(layout, "kept_pages").text);
+        table_cell(&t, "%s", size_of(layout, "moved_pages").text);
+    }
+    puts("");
+    table_print(&t, stdout);
+    table_free(&t);
+    puts("DEVIATION: pages on another node than they should be");
+    for (uint32_t i = 0; (o = report_at(st, i)); i++) {
+        const char *why = text_of(o, "error");
+
+        why = *why ? why : text_of(o, "why");
+        if (*why) {
+            exclaim_print("%s, %s: %s\n", text_of(o, "uuid"), text_of(o, "role"), why);
+        }
+    }
     return 0;
 }
 
 static int print_reports(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "ROLE",   "OUTCOME", "GUARANTEE",  "EXACT",
-                                        "DOMID",  "NOW",     ">DEVIATION", ">KEPT",
-                                        ">MOVED", "UUID",    "WHY",        NULL };
-    json_object *o, *layout;
+    static const char *const head[] = { "!AGO",       "!ROLE", "!OUTCOME", "!EXACT",
+                                        "!GUARANTEE", "!NOW",  "VM",       NULL };
+    const int64_t now = exclaim_now_unix_ms();
+    json_object *o, *time;
     struct table t;
 
     if (!st->nr_reports) {
@@ -123,27 +193,23 @@ static int print_reports(const struct status *st, struct exclaim_error *err)
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     for (uint32_t i = 0; (o = report_at(st, i)); i++) {
-        const char *error = text_of(o, "error");
+        char age[48] = "";
 
+        if (json_object_object_get_ex(o, "time_unix_ms", &time)) {
+            exclaim_age_text(now, json_object_get_int64(time), age, sizeof(age));
+        }
+        table_cell(&t, "%s", age);
         table_cell(&t, "%s", text_of(o, "role"));
         table_cell(&t, "%s", text_of(o, "outcome"));
+        table_cell(&t, "%s", yes_of(o, "exact"));
         table_cell(&t, "%s", text_of(o, "guarantee"));
-        table_cell(&t, "%s", text_of(o, "exact"));
-        table_cell(&t, "%s", text_of(o, "domid"));
         table_cell(&t, "%s", text_of(o, "domain"));
-        table_cell(&t, "%s", text_of(o, "deviation_pages"));
-        if (!json_object_object_get_ex(o, "layout", &layout)) {
-            layout = o; /* which has none of these */
-        }
-        table_cell(&t, "%s", text_of(layout, "kept_pages"));
-        table_cell(&t, "%s", text_of(layout, "moved_pages"));
         table_cell(&t, "%s", text_of(o, "uuid"));
-        table_cell(&t, "%s", *error ? error : text_of(o, "why"));
     }
-    puts("\nlast reports:");
+    puts("\nlast reports:\n");
     table_print(&t, stdout);
     table_free(&t);
-    return 0;
+    return print_details(st, err);
 }
 
 int status_print_text(const struct status *st, struct exclaim_error *err)
@@ -153,8 +219,9 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
     }
     printf("\nclaims outside of migrations: %" PRIu32 "\n", st->nr_leftovers);
     for (uint32_t i = 0; i < st->nr_leftovers; i++) {
-        exclaim_print("  domain %" PRIu32 " %s: %" PRIu64 " pages\n", st->leftover[i].domid,
-                      st->leftover[i].name, st->leftover[i].outstanding_pages);
+        exclaim_print("  domain %" PRIu32 " %s: %s (%" PRIu64 " pages)\n", st->leftover[i].domid,
+                      st->leftover[i].name, exclaim_size(st->leftover[i].outstanding_pages).text,
+                      st->leftover[i].outstanding_pages);
     }
     if (st->ended) {
         printf("\n%" PRIu32 " entries of ended processes: the next migration removes them\n",

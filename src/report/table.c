@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Grows, fills and prints a table of text cells. */
+/* Tables for people, in the columns that there are. */
 #include "../base/compat.h"
 #include "table.h"
-#include "../base/text.h"
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../base/text.h"
+#include "../base/width.h"
+#include "screen.h"
+
+#define GAP      2
+#define NAME_MIN 8  /* a name is not cut shorter than this */
+#define LAST_MIN 24 /* nor a sentence broken into narrower lines */
+#define ELLIPSIS "\u2026"
+
+/* What a head says of its column. */
+enum { NAMES = 0, NUMBERS = '>', WORDS = '!', SENTENCES = '~' };
 
 static int grow(struct table *t)
 {
@@ -19,19 +30,9 @@ static int grow(struct table *t)
         return -1;
     }
     t->cell = cell;
+    memset(t->cell + t->room, 0, (room - t->room) * sizeof(*t->cell));
     t->room = room;
     return 0;
-}
-
-/* Of UTF-8, in characters: names come from people. */
-static int width_of(const char *text)
-{
-    int width = 0;
-
-    for (; *text; text++) {
-        width += (*text & 0xc0) != 0x80;
-    }
-    return width;
 }
 
 int table_init(struct table *t, const char *const *head)
@@ -40,28 +41,22 @@ int table_init(struct table *t, const char *const *head)
     if (grow(t)) {
         return -1;
     }
+    t->rows = 1;
     while (head[t->columns]) {
         assert(t->columns < TABLE_COLUMNS);
-        snprintf(t->cell[0][t->columns], TABLE_CELL, "%s", head[t->columns]);
+        t->cell[0][t->columns] = strdup(head[t->columns]);
+        if (!t->cell[0][t->columns]) {
+            table_free(t);
+            return -1;
+        }
         t->columns++;
     }
-    t->rows = 1;
     return 0;
-}
-
-/* Ends a cell that was cut with an ellipsis, behind a whole character. */
-static void mark_cut(char *cell)
-{
-    size_t at = TABLE_CELL - sizeof("\u2026");
-
-    while (at && ((unsigned char)cell[at] & 0xc0) == 0x80) {
-        at--;
-    }
-    strcpy(cell + at, "\u2026");
 }
 
 void table_cell(struct table *t, const char *fmt, ...)
 {
+    char *text = NULL;
     va_list ap;
 
     if (t->column == 0 && t->rows == t->room && grow(t)) {
@@ -72,52 +67,183 @@ void table_cell(struct table *t, const char *fmt, ...)
     }
     t->rows += t->column == 0;
     va_start(ap, fmt);
-    if (vsnprintf(t->cell[t->rows - 1][t->column], TABLE_CELL, fmt, ap) >= TABLE_CELL) {
-        mark_cut(t->cell[t->rows - 1][t->column]);
+    if (vasprintf(&text, fmt, ap) < 0) {
+        text = NULL;
+        t->lost = true;
     }
     va_end(ap);
-    exclaim_clean(t->cell[t->rows - 1][t->column]);
+    t->cell[t->rows - 1][t->column] = text ? exclaim_clean(text) : NULL;
     t->column = (t->column + 1) % t->columns;
 }
 
-void table_print(struct table *t, FILE *out)
+static int kind_of(const struct table *t, unsigned int c)
 {
-    bool number[TABLE_COLUMNS];
-    int width[TABLE_COLUMNS] = { 0 };
+    const char mark = t->cell[0][c][0];
+
+    return mark == NUMBERS || mark == WORDS || mark == SENTENCES ? mark : NAMES;
+}
+
+static const char *text_of(const struct table *t, unsigned int r, unsigned int c)
+{
+    const char *text = t->cell[r][c];
+
+    return !text ? "" : !r && kind_of(t, c) ? text + 1 : text;
+}
+
+static void blanks(FILE *out, size_t nr)
+{
+    for (size_t i = 0; i < nr; i++) {
+        fputc(' ', out);
+    }
+}
+
+/* @text in @width columns, to the right if it is a number's; without blanks behind it if it is the
+ * last of its line. */
+static void put(FILE *out, const char *text, size_t width, bool right, bool last)
+{
+    const size_t all = exclaim_width(text);
+    size_t bytes = strlen(text), used = all;
+
+    if (all > width) {
+        bytes = exclaim_width_bytes(text, width - 1);
+        while (bytes && text[bytes - 1] == ' ') {
+            bytes--;
+        }
+        used = exclaim_width_of(text, bytes) + 1;
+    }
+    if (right) {
+        blanks(out, width - used);
+    }
+    fprintf(out, "%.*s%s", (int)bytes, text, all > width ? ELLIPSIS : "");
+    if (!right && !last) {
+        blanks(out, width - used);
+    }
+}
+
+/* @text in lines of @width, those behind the first at column @at. */
+static void put_lines(FILE *out, const char *text, size_t width, size_t at)
+{
+    bool first = true;
+
+    do {
+        const size_t len = exclaim_width_line(text, width);
+
+        if (!first) {
+            fputc('\n', out);
+            blanks(out, at);
+        }
+        fprintf(out, "%.*s", (int)len, text);
+        text += len;
+        text += strspn(text, " ");
+        first = false;
+    } while (*text);
+}
+
+/* A line per cell, a blank line between rows. */
+static void print_stacked(const struct table *t, FILE *out, size_t columns)
+{
+    size_t head = 0;
 
     for (unsigned int c = 0; c < t->columns; c++) {
-        number[c] = t->cell[0][c][0] == '>';
-        if (number[c]) {
-            memmove(t->cell[0][c], t->cell[0][c] + 1, TABLE_CELL - 1);
-        }
-        for (unsigned int r = 0; r < t->rows; r++) {
-            int len = width_of(t->cell[r][c]);
+        const size_t width = exclaim_width(text_of(t, 0, c));
 
-            width[c] = len > width[c] ? len : width[c];
+        head = width > head ? width : head;
+    }
+    for (unsigned int r = 1; r < t->rows; r++) {
+        if (r > 1) {
+            fputc('\n', out);
+        }
+        for (unsigned int c = 0; c < t->columns; c++) {
+            if (!*text_of(t, r, c)) {
+                continue;
+            }
+            put(out, text_of(t, 0, c), head, false, false);
+            blanks(out, GAP);
+            put_lines(out, text_of(t, r, c), columns - head - GAP, head + GAP);
+            fputc('\n', out);
         }
     }
-    for (unsigned int r = 0; r < t->rows; r++) {
-        for (unsigned int c = 0; c < t->columns; c++) {
-            const char *gap = c ? "  " : "";
-            int pad = width[c] - width_of(t->cell[r][c]);
+}
 
-            if (number[c]) {
-                fprintf(out, "%s%*s%s", gap, pad, "", t->cell[r][c]);
-            } else if (c + 1 == t->columns) {
-                fprintf(out, "%s%s", gap, t->cell[r][c]);
-            } else {
-                fprintf(out, "%s%s%*s", gap, t->cell[r][c], pad, "");
+/* Makes columns narrower until all are within @columns; false: there is no way. */
+static bool fit(const struct table *t, size_t columns, size_t *width)
+{
+    size_t sum = (size_t)(t->columns - 1) * GAP;
+
+    for (unsigned int c = 0; c < t->columns; c++) {
+        width[c] = 0;
+        for (unsigned int r = 0; r < t->rows; r++) {
+            const size_t one = exclaim_width(text_of(t, r, c));
+
+            width[c] = one > width[c] ? one : width[c];
+        }
+        sum += width[c];
+    }
+    while (sum > columns) {
+        unsigned int widest = t->columns;
+
+        for (unsigned int c = 0; c < t->columns; c++) {
+            const int kind = kind_of(t, c);
+            const size_t least = kind == SENTENCES ? LAST_MIN : NAME_MIN;
+
+            if ((kind == NAMES || kind == SENTENCES) && width[c] > least &&
+                width[c] > exclaim_width(text_of(t, 0, c)) &&
+                (widest == t->columns || width[c] > width[widest])) {
+                widest = c;
             }
         }
-        fputc('\n', out);
+        if (widest == t->columns) {
+            return false;
+        }
+        width[widest]--;
+        sum--;
+    }
+    return true;
+}
+
+void table_print_within(struct table *t, FILE *out, size_t columns)
+{
+    size_t width[TABLE_COLUMNS] = { 0 };
+    const unsigned int last = t->columns - 1;
+
+    if (!fit(t, columns, width)) {
+        print_stacked(t, out, columns);
+    } else {
+        for (unsigned int r = 0; r < t->rows; r++) {
+            size_t at = 0;
+
+            for (unsigned int c = 0; c <= last; c++) {
+                const int kind = kind_of(t, c);
+
+                blanks(out, c && (c < last || *text_of(t, r, c)) ? GAP : 0);
+                at += c ? GAP : 0;
+                if (kind == SENTENCES) {
+                    put_lines(out, text_of(t, r, c), width[c], at);
+                } else {
+                    put(out, text_of(t, r, c), width[c], kind == NUMBERS, c == last);
+                }
+                at += width[c];
+            }
+            fputc('\n', out);
+        }
     }
     if (t->lost) {
         fputs("(not all rows: no memory)\n", out);
     }
 }
 
+void table_print(struct table *t, FILE *out)
+{
+    table_print_within(t, out, screen_columns());
+}
+
 void table_free(struct table *t)
 {
+    for (unsigned int r = 0; r < t->rows; r++) {
+        for (unsigned int c = 0; c < TABLE_COLUMNS; c++) {
+            free(t->cell[r][c]);
+        }
+    }
     free(t->cell);
-    t->cell = NULL;
+    *t = (struct table){ 0 };
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/text.h"
+
 const char *exclaim_guarantee_name(enum exclaim_guarantee guarantee)
 {
     switch (guarantee) {
@@ -125,9 +127,9 @@ void exclaim_room_hidden_text(const struct exclaim_room *room, char *text, size_
     text[0] = '\0';
     if (room->hidden) {
         snprintf(text, size,
-                 "up to %" PRIu64 " pages of the host's claims may lie on any node: this xen holds "
-                 "claims per node and does not tell them",
-                 room->hidden);
+                 "up to %s (%" PRIu64 " pages) of the host's claims may lie on any node: this xen "
+                 "holds claims per node and does not tell them",
+                 exclaim_size(room->hidden).text, room->hidden);
     }
 }
 

@@ -124,9 +124,9 @@ static void claims_that_are_not_told(void **state)
     assert_int_equal(model_set_max(m, 2, 1000), 0);
     assert_int_equal(model_domctl_claims(m, MODEL_DOMCTL_SET, 2, &entry, &nr, 0), 0);
     host_unlock(path, m, lock);
-    printed(host, "0-700");
-    printed(host, "236-936");
-    printed(host, "up to 700 pages of the host's claims may lie on any node");
+    printed(host, "0 KiB-2.7 MiB");
+    printed(host, "944 KiB-3.7 MiB");
+    printed(host, "up to 2.7 MiB (700 pages) of the host's claims may lie on any node");
     assert_int_equal(exclaim(full, 3, "400 on node 1 with 1000 free"), 0);
     assert_int_equal(exclaim(fits, 0, NULL), 300);
     drop_dir(dir);

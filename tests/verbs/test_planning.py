@@ -310,6 +310,9 @@ class Files(Case):
             self.assertIn("note: node 2 of host y is far from all others", said.out)
             self.assertNotIn("renumbered", said.out)
             said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3])
+            self.assertRegex(said.out, "6>6 7>7?… ")
+            self.assertTrue(all(len(line) <= 80 or line[:6] in ("note: ", "optima") for line in said.out.splitlines()), said.out)
+            said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3], COLUMNS="0")
             self.assertRegex(said.out, "11>11 12>12 … ")
 
     def test_pool_from_files(self):
