@@ -27,11 +27,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <exclaim/child.h>
+#include <exclaim/emu.h>
 #include <exclaim/log.h>
 
 #include "../src/base/stack.h"
-#include "../src/toolstack/emu_supervise.h"
 
 #define HOOK "emu-manager"
 
@@ -46,7 +45,7 @@ static int run_real(const char *path, char **argv)
 }
 
 /* There is no manager that could. */
-static int say_error(const struct emu_args *args, const char *text)
+static int say_error(const struct exclaim_emu_args *args, const char *text)
 {
     struct pollfd p = { .fd = args->control_out, .events = POLLOUT };
     char line[128];
@@ -61,10 +60,10 @@ static int say_error(const struct emu_args *args, const char *text)
 }
 
 /* Standing in between is not possible: the real manager alone, or nothing under `strict`. */
-static int without_us(const struct emu_args *args, const struct exclaim_config *config,
+static int without_us(const struct exclaim_emu_args *args, const struct exclaim_config *config,
                       const char *why, const char *path, char **argv)
 {
-    if (args->known && !args->save && !emu_not_ours(args) &&
+    if (args->known && !args->save && !exclaim_emu_not_ours(args) &&
         config->policy == EXCLAIM_POLICY_STRICT) {
         say_error(args, why);
         return 3;
@@ -77,11 +76,11 @@ static int without_room(int argc, char **argv)
 {
     struct exclaim_error err = { 0 };
     struct exclaim_config config;
-    struct emu_args args;
+    struct exclaim_emu_args args;
     char path[512];
     bool lost;
 
-    emu_parse_args(argc, argv, &args);
+    exclaim_emu_parse_args(argc, argv, &args);
     exclaim_config_load_hook(&config, &lost, &err);
     if (exclaim_find_emu_manager(&config, path, sizeof(path), &err)) {
         return say_error(&args, err.text);
@@ -95,15 +94,17 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     struct exclaim_inherited inherited;
     struct exclaim_error err = { 0 };
     struct exclaim_session s;
-    struct emu_args args;
+    struct exclaim_emu_args args;
     int code, status;
     char path[512];
-    const struct emu_start start = {
-        .args = &args, .path = path, .argv = argv, .inherited = &inherited, .limits = &emu_limits
-    };
+    const struct exclaim_emu_start start = { .args = &args,
+                                             .path = path,
+                                             .argv = argv,
+                                             .inherited = &inherited,
+                                             .limits = &exclaim_emu_limits };
 
     exclaim_inherited_fds(&inherited);
-    emu_parse_args(argc, argv, &args);
+    exclaim_emu_parse_args(argc, argv, &args);
     exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
                          args.domid);
     if (exclaim_find_emu_manager(&s.config, path, sizeof(path), &err)) {
@@ -119,11 +120,11 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     s.known.soft_automatic = true;
     s.past.node_said = args.node >= 0;
     s.past.node = args.node >= 0 ? (uint32_t)args.node : 0;
-    if (emu_not_ours(&args)) {
-        exclaim_session_reason(&s, "%s", emu_not_ours(&args));
+    if (exclaim_emu_not_ours(&args)) {
+        exclaim_session_reason(&s, "%s", exclaim_emu_not_ours(&args));
         exclaim_session_report(&s);
     }
-    if (emu_supervise(&s, &start, &code, &status, &err)) {
+    if (exclaim_emu_supervise(&s, &start, &code, &status, &err)) {
         return without_us(&args, &s.config, err.text, path, argv);
     }
     if (code >= 0) {

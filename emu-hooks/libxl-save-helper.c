@@ -26,12 +26,12 @@
 #include <unistd.h>
 
 #include <exclaim/child.h>
+#include <exclaim/libxl.h>
 #include <exclaim/log.h>
 #include <exclaim/session.h>
 
 #include "../src/base/output.h"
 #include "../src/base/stack.h"
-#include "../src/toolstack/libxl.h"
 
 #define HOOK "libxl-save-helper"
 
@@ -46,12 +46,12 @@ static int run_real(const char *path, char **argv)
 }
 
 /* Why this save is none of ours; NULL if it is. */
-static const char *not_ours(const struct libxl_args *args)
+static const char *not_ours(const struct exclaim_libxl_args *args)
 {
-    if (args->stream_type != LIBXL_STREAM_PLAIN) {
+    if (args->stream_type != EXCLAIM_LIBXL_STREAM_PLAIN) {
         return "a checkpointed stream (Remus or COLO)";
     }
-    if (args->save && !(args->flags & LIBXL_XCFLAGS_LIVE)) {
+    if (args->save && !(args->flags & EXCLAIM_LIBXL_XCFLAGS_LIVE)) {
         return "not a live migration";
     }
     return NULL;
@@ -60,10 +60,10 @@ static const char *not_ours(const struct libxl_args *args)
 static enum exclaim_soft_affinity soft_affinity(uint32_t domid,
                                                 const uint8_t uuid[EXCLAIM_UUID_BYTES])
 {
-    return libxl_soft_affinity(LIBXL_USERDATA_DIR, domid, uuid);
+    return exclaim_libxl_soft_affinity(EXCLAIM_LIBXL_USERDATA_DIR, domid, uuid);
 }
 
-static int save(struct exclaim_session *s, const struct libxl_args *args, const char *path,
+static int save(struct exclaim_session *s, const struct exclaim_libxl_args *args, const char *path,
                 char **argv)
 {
     int rc;
@@ -89,7 +89,7 @@ static void tick(void *session)
     exclaim_dest_tick(session);
 }
 
-static int restore(struct exclaim_session *s, const struct libxl_args *args,
+static int restore(struct exclaim_session *s, const struct exclaim_libxl_args *args,
                    const struct exclaim_inherited *inherited, const char *path, char **argv)
 {
     struct exclaim_child_setup setup = { 0 };
@@ -146,11 +146,11 @@ static int without_us(int argc, char **argv)
 {
     struct exclaim_error err = { 0 };
     struct exclaim_config config;
-    struct libxl_args args;
+    struct exclaim_libxl_args args;
     char path[512];
     bool lost;
 
-    libxl_parse_args(argc, argv, &args);
+    exclaim_libxl_parse_args(argc, argv, &args);
     exclaim_config_load_hook(&config, &lost, &err);
     if (args.known && !args.save && !not_ours(&args) && config.policy == EXCLAIM_POLICY_STRICT) {
         exclaim_say("refused: no memory for the stack");
@@ -170,11 +170,11 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     struct exclaim_inherited inherited;
     struct exclaim_error err = { 0 };
     struct exclaim_session s;
-    struct libxl_args args;
+    struct exclaim_libxl_args args;
     char path[512];
 
     exclaim_inherited_fds(&inherited);
-    libxl_parse_args(argc, argv, &args);
+    exclaim_libxl_parse_args(argc, argv, &args);
     exclaim_session_init(&s, args.save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, HOOK,
                          args.domid);
     if (exclaim_find_save_helper(&s.config, path, sizeof(path), &err)) {

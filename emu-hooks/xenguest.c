@@ -18,8 +18,6 @@
 #include <exclaim/child.h>
 #include <exclaim/log.h>
 
-#include "../src/reserve/ledger_map.h"
-
 /* The value behind the last @option; NULL if there is none. */
 static const char *value_of(int argc, char *const *argv, const char *option)
 {

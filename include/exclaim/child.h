@@ -48,7 +48,7 @@ struct exclaim_child_setup {
 /*
  * Starts @path with @argv, all inherited descriptors, stdin and stdout, and @setup (NULL: nothing
  * more).  It is noted in the ledger before it is anything else.  Signals that a toolstack sends are
- * blocked in the caller from here on, for exclaim_child_wait() or exclaim_child_signals().
+ * blocked in the caller from here on, for exclaim_child_wait().
  */
 int exclaim_child_start(const char *path, char *const *argv,
                         const struct exclaim_child_setup *setup, pid_t *pid,
@@ -66,16 +66,6 @@ void exclaim_child_detach(const struct exclaim_inherited *inherited);
  * called every @tick_ms milliseconds until then. */
 int exclaim_child_wait(pid_t pid, int *status, void (*tick)(void *arg), void *arg,
                        unsigned int tick_ms, struct exclaim_error *err);
-
-/*
- * For a loop of one's own instead of exclaim_child_wait(): a descriptor that is readable when the
- * child may have ended, or a signal waits to be handed on; -1 on error.  The caller closes it.
- */
-int exclaim_child_signals(struct exclaim_error *err);
-
-/* Empties it and hands signals on to @pid (0: to nobody).  True once the child has ended, with its
- * wait status; not again after that. */
-bool exclaim_child_ended(int signals, pid_t pid, int *status);
 
 /* Ends this process as the child ended: same exit code, same signal. */
 void exclaim_child_mirror(int status) __attribute__((noreturn));

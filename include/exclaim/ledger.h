@@ -27,6 +27,10 @@
 #define EXCLAIM_LEDGER_SLOTS 128
 #define EXCLAIM_LEDGER_FILE  "ledger.3" /* the number is the layout's version */
 
+/* What the placing object finds in its environment: "<ledger fd>:<slot>:<domid>", or "@<ledger
+ * file>:<domid>" if there is no entry yet. */
+#define EXCLAIM_PLACE_ENV "EXCLAIM_PLACE"
+
 enum exclaim_ledger_state {
     EXCLAIM_ENTRY_FREE = 0,
     EXCLAIM_ENTRY_STAKED,  /* matched and claimed as far as the guarantee says */

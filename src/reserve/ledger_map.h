@@ -19,10 +19,6 @@ struct ledger_map {
     struct exclaim_ledger_entry entry[EXCLAIM_LEDGER_SLOTS];
 };
 
-/* What the placing object finds in its environment: "<ledger fd>:<slot>:<domid>", or "@<ledger
- * file>:<domid>" if there is no entry yet. */
-#define EXCLAIM_PLACE_ENV "EXCLAIM_PLACE"
-
 /* The calling process is the one that places; its start time survives exec. */
 static inline void ledger_note_placer(struct exclaim_ledger_entry *e)
 {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../reserve/ledger_map.h"
+#include "emu.h"
 
 #define FD_LOOK_MAX 4096
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads emu-manager's command line, and says when a migration is none of ours. */
-#include "emu_args.h"
+#include <exclaim/emu.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -50,7 +50,7 @@ static int number(const char *text, int max)
     return errno || *end || end == text || value < 0 || value > max ? -1 : (int)value;
 }
 
-static bool set_mode(struct emu_args *args, const char *mode)
+static bool set_mode(struct exclaim_emu_args *args, const char *mode)
 {
     args->hvm = !strncmp(mode, "hvm_", 4);
     if (args->hvm) {
@@ -60,13 +60,13 @@ static bool set_mode(struct emu_args *args, const char *mode)
     return args->save || !strcmp(mode, "restore");
 }
 
-void emu_parse_args(int argc, char *const *argv, struct emu_args *args)
+void exclaim_emu_parse_args(int argc, char *const *argv, struct exclaim_emu_args *args)
 {
     bool mode = false, asks = false;
     int c, domid = -1;
     char **copy;
 
-    *args = (struct emu_args){
+    *args = (struct exclaim_emu_args){
         .control_in = -1, .control_out = -1, .stream_fd = -1, .vgpu_fd = -1, .node = -1
     };
     /* getopt sorts; the leading '-' has it hand over words that are no options instead. */
@@ -121,7 +121,7 @@ void emu_parse_args(int argc, char *const *argv, struct emu_args *args)
                   args->control_in != args->control_out;
 }
 
-const char *emu_not_ours(const struct emu_args *args)
+const char *exclaim_emu_not_ours(const struct exclaim_emu_args *args)
 {
     if (args->stream_fd < 0) {
         return "no stream is named";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The supervisor's loop: hands lines on between xenopsd and emu-manager, and begins our work. */
-#include "emu_supervise.h"
+#include "emu.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,11 +20,7 @@
 /* A manager that exits closes its pipes a moment before its end can be seen. */
 #define END_GRACE_MS 1000
 
-/* The managers' own lines are at most this long, with the end; an `info:` of ours may be longer. */
-#define ERROR_LINE_MAX 128u
-#define INFO_LINE_MAX  900u
-
-const struct emu_limits emu_limits = {
+const struct exclaim_emu_limits exclaim_emu_limits = {
     .count = 20000,
     .write = 20000,
     .peek = 60000,
@@ -32,60 +28,6 @@ const struct emu_limits emu_limits = {
     .deserted = 90000, /* a manager gives its xenguest 60 s to end */
     .last_word = 5000,
 };
-
-__attribute__((format(printf, 4, 0))) static void say(struct emu *e, size_t max, const char *prefix,
-                                                      const char *fmt, va_list ap)
-{
-    char line[INFO_LINE_MAX];
-    size_t len = (size_t)snprintf(line, max, "%s", prefix);
-
-    vsnprintf(line + len, max - len, fmt, ap);
-    len = strlen(line);
-    if (len > max - 2) {
-        len = max - 2;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (line[i] == '\n') {
-            line[i] = ' ';
-        }
-    }
-    line[len] = '\n';
-    emu_way_put(&e->up, line, len + 1);
-}
-
-void emu_info(struct emu *e, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    say(e, INFO_LINE_MAX, "info:exclaim: ", fmt, ap);
-    va_end(ap);
-}
-
-void emu_error(struct emu *e, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    say(e, ERROR_LINE_MAX, "error:", fmt, ap);
-    va_end(ap);
-    e->failed = true;
-}
-
-void emu_end(struct emu *e, int code, const char *text)
-{
-    static const char abort_line[] = "abort\n";
-
-    emu_info(e, "%s", text);
-    emu_error(e, "%s", text);
-    exclaim_log(LOG_ERR, "domain %u: %s", e->args->domid, text);
-    e->ended_by_us = true;
-    e->code = code;
-    e->kill_at = exclaim_session_now() + e->limits->end;
-    e->down.in_len = 0;
-    e->down.ended = true;
-    emu_way_put(&e->down, abort_line, sizeof(abort_line) - 1);
-}
 
 /* The toolstack cancels, or is gone, while a line waits: that line is void. */
 static void leave_hold(struct emu *e)
@@ -350,10 +292,10 @@ static void keep_only(const struct emu *e, const struct exclaim_inherited *inher
     exclaim_child_detach(&others);
 }
 
-int emu_supervise(struct exclaim_session *s, const struct emu_start *start, int *code, int *status,
-                  struct exclaim_error *err)
+int exclaim_emu_supervise(struct exclaim_session *s, const struct exclaim_emu_start *start,
+                          int *code, int *status, struct exclaim_error *err)
 {
-    const struct emu_args *args = start->args;
+    const struct exclaim_emu_args *args = start->args;
     int in[2] = { -1, -1 }, out[2] = { -1, -1 }, rc = -1;
     struct exclaim_child_setup setup = { .outlives = true, .nr_fds = 2 };
     struct emu e = {
@@ -364,7 +306,7 @@ int emu_supervise(struct exclaim_session *s, const struct emu_start *start, int 
         .down = { .from = args->control_in, .to = -1 },
         .up = { .from = -1, .to = args->control_out },
         .stream = args->stream_fd,
-        .due = !emu_not_ours(args),
+        .due = !exclaim_emu_not_ours(args),
         .code = -1,
     };
 

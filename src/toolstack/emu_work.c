@@ -7,7 +7,7 @@
 
 #include <exclaim/log.h>
 
-#include "emu_supervise.h"
+#include "emu.h"
 #include "placement_look.h"
 
 static int count_job(void *arg, int cancel_fd)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* libxl's helper's arguments, and its own file about a domain. */
-#include "libxl.h"
+#include <exclaim/libxl.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static bool number(const char *text, uint32_t *value)
  * --restore-domain <stream fd> <send back fd> <domid> <store port> <store domid> <console port>
  *                  <console domid> <callback flags> <stream type>
  */
-void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args)
+void exclaim_libxl_parse_args(int argc, char *const *argv, struct exclaim_libxl_args *args)
 {
     uint32_t fd = 0;
 
@@ -75,8 +75,8 @@ static int read_json(const char *path, json_object **value)
     return rc;
 }
 
-enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
-                                               const uint8_t uuid[EXCLAIM_UUID_BYTES])
+enum exclaim_soft_affinity exclaim_libxl_soft_affinity(const char *dir, uint32_t domid,
+                                                       const uint8_t uuid[EXCLAIM_UUID_BYTES])
 {
     static const char *const users[] = { "vcpu_soft_affinity", "cpumap" };
     char text[EXCLAIM_UUID_TEXT], path[512];

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "toolstack/emu_args.h"
+#include <exclaim/emu.h>
 #include "toolstack/emu_line.h"
-#include "toolstack/libxl.h"
+#include <exclaim/libxl.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -67,8 +67,8 @@ static void lines(const uint8_t *data, size_t size, size_t step)
 static void arguments(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1), *argv[ARGS_MAX + 1] = { (char[]){ "hook" } };
-    struct libxl_args libxl;
-    struct emu_args emu;
+    struct exclaim_libxl_args libxl;
+    struct exclaim_emu_args emu;
     int argc = 1;
 
     if (!text) {
@@ -80,12 +80,12 @@ static void arguments(const uint8_t *data, size_t size)
         argv[argc++] = at;
     }
     argv[argc] = NULL;
-    libxl_parse_args(argc, argv, &libxl);
+    exclaim_libxl_parse_args(argc, argv, &libxl);
     if (libxl.known && libxl.stream_fd < 0) {
         abort();
     }
-    emu_parse_args(argc, argv, &emu);
-    (void)emu_not_ours(&emu);
+    exclaim_emu_parse_args(argc, argv, &emu);
+    (void)exclaim_emu_not_ours(&emu);
     if (emu.known && (emu.control_in < 0 || emu.control_out < 0)) {
         abort();
     }

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "toolstack/emu_args.h"
+#include <exclaim/emu.h>
 
 #define CONTROL "-controloutfd", "4", "-controlinfd", "5"
 
-static void parse(const char *const *list, struct emu_args *args)
+static void parse(const char *const *list, struct exclaim_emu_args *args)
 {
     char *argv[40], *copy[40];
     int argc = 0;
@@ -20,7 +20,7 @@ static void parse(const char *const *list, struct emu_args *args)
     }
     argv[argc] = NULL;
     memcpy(copy, argv, sizeof(copy));
-    emu_parse_args(argc, argv, args);
+    exclaim_emu_parse_args(argc, argv, args);
     for (int i = 0; i < argc; i++) {
         assert_ptr_equal(argv[i],
                          copy[i]); /* not sorted: the real manager gets them as they came */
@@ -34,7 +34,7 @@ static void parse(const char *const *list, struct emu_args *args)
 /* xen-api ocaml/xenopsd/xc/domain.ml */
 static void as_xenopsd_says(void **state)
 {
-    struct emu_args a;
+    struct exclaim_emu_args a;
 
     (void)state;
     PARSE(&a, CONTROL, "-fd", "6", "-mode", "hvm_save", "-domid", "7", "-dm", "qemu", "-live",
@@ -47,7 +47,7 @@ static void as_xenopsd_says(void **state)
     assert_int_equal(a.stream_fd, 6);
     assert_int_equal(a.vgpu_fd, 8);
     assert_int_equal(a.node, -1);
-    assert_null(emu_not_ours(&a));
+    assert_null(exclaim_emu_not_ours(&a));
 
     PARSE(&a, CONTROL, "-mode", "restore", "-domid", "0", "-fd", "6", "-store_port", "2",
           "-console_port", "3", "-mem_pnode", "1");
@@ -55,12 +55,12 @@ static void as_xenopsd_says(void **state)
     assert_false(a.save || a.hvm || a.live);
     assert_int_equal(a.node, 1);
     assert_int_equal(a.vgpu_fd, -1);
-    assert_null(emu_not_ours(&a));
+    assert_null(exclaim_emu_not_ours(&a));
 }
 
 static void every_form(void **state)
 {
-    struct emu_args a;
+    struct exclaim_emu_args a;
 
     (void)state;
     PARSE(&a, "--controloutfd=4", "-controlinfd=5", "--fd", "6", "-mod", "save", "-domid=7",
@@ -74,7 +74,7 @@ static void every_form(void **state)
 /* Options of times to come, values that look like options, words that are none. */
 static void unknown_is_passed_over(void **state)
 {
-    struct emu_args a;
+    struct exclaim_emu_args a;
 
     (void)state;
     PARSE(&a, "-shiny", "new", "word", CONTROL, "-glitter", "-5", "-mode", "hvm_restore",
@@ -110,7 +110,7 @@ static void too_little(void **state)
           NULL },
         { CONTROL, "-mode", "save", "-domid", "1", "-supports", "migration-v2", NULL },
     };
-    struct emu_args a;
+    struct exclaim_emu_args a;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -123,19 +123,19 @@ static void too_little(void **state)
 
 static void not_ours(void **state)
 {
-    struct emu_args a;
+    struct exclaim_emu_args a;
 
     (void)state;
     PARSE(&a, CONTROL, "-mode", "hvm_save", "-domid", "1", "-fd", "6");
     assert_true(a.known);
-    assert_string_equal(emu_not_ours(&a), "not a live migration");
+    assert_string_equal(exclaim_emu_not_ours(&a), "not a live migration");
     PARSE(&a, CONTROL, "-mode", "hvm_save", "-domid", "1", "-fd", "6", "-live", "false");
-    assert_non_null(emu_not_ours(&a));
+    assert_non_null(exclaim_emu_not_ours(&a));
     PARSE(&a, CONTROL, "-mode", "hvm_save", "-domid", "1", "-fd", "6", "-live", "true", "-compress",
           "true");
-    assert_non_null(strstr(emu_not_ours(&a), "compressed"));
+    assert_non_null(strstr(exclaim_emu_not_ours(&a), "compressed"));
     PARSE(&a, CONTROL, "-mode", "hvm_save", "-domid", "1", "-fd", "six", "-live", "true");
-    assert_non_null(strstr(emu_not_ours(&a), "no stream"));
+    assert_non_null(strstr(exclaim_emu_not_ours(&a), "no stream"));
 }
 
 int main(void)

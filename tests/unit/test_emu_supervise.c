@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "toolstack/emu_supervise.h"
+#include <exclaim/emu.h>
 
 #define IN     50
 #define OUT    51
@@ -25,7 +25,7 @@
 
 static char dir[64], conf[128];
 
-static const struct emu_limits limits = {
+static const struct exclaim_emu_limits limits = {
     .count = 20000, .write = 300, .peek = 60000, .end = 300, .deserted = 300, .last_word = 60000
 };
 
@@ -56,24 +56,24 @@ static void start(struct stage *st, bool save, const char *script)
     st->pid = fork();
     assert_true(st->pid >= 0);
     if (!st->pid) {
-        const struct emu_args args = { .known = true,
-                                       .save = save,
-                                       .hvm = true,
-                                       .live = save,
-                                       .domid = 1,
-                                       .control_in = IN,
-                                       .control_out = OUT,
-                                       .stream_fd = STREAM,
-                                       .vgpu_fd = -1,
-                                       .node = -1 };
+        const struct exclaim_emu_args args = { .known = true,
+                                               .save = save,
+                                               .hvm = true,
+                                               .live = save,
+                                               .domid = 1,
+                                               .control_in = IN,
+                                               .control_out = OUT,
+                                               .stream_fd = STREAM,
+                                               .vgpu_fd = -1,
+                                               .node = -1 };
         struct exclaim_inherited inherited = { .nr = 3, .fd = { IN, OUT, STREAM } };
         char text[4096];
         const char *argv[] = { "manager", "-c", text, NULL };
-        const struct emu_start how = { .args = &args,
-                                       .path = "/bin/bash",
-                                       .argv = (char *const *)(uintptr_t)argv,
-                                       .inherited = &inherited,
-                                       .limits = &limits };
+        const struct exclaim_emu_start how = { .args = &args,
+                                               .path = "/bin/bash",
+                                               .argv = (char *const *)(uintptr_t)argv,
+                                               .inherited = &inherited,
+                                               .limits = &limits };
         struct exclaim_error err = { 0 };
         struct exclaim_session s;
         int code, status;
@@ -88,7 +88,7 @@ static void start(struct stage *st, bool save, const char *script)
         signal(SIGPIPE, SIG_IGN); /* as xenopsd starts us */
         alarm(60);
         exclaim_session_init(&s, save ? EXCLAIM_ROLE_SOURCE : EXCLAIM_ROLE_DESTINATION, "test", 1);
-        if (emu_supervise(&s, &how, &code, &status, &err)) {
+        if (exclaim_emu_supervise(&s, &how, &code, &status, &err)) {
             _exit(99);
         }
         if (code >= 0) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "toolstack/libxl.h"
+#include <exclaim/libxl.h>
 
 static int count(const char *const *argv)
 {
@@ -23,7 +23,7 @@ static void args(void **state)
 {
     static const struct {
         const char *argv[14];
-        struct libxl_args want;
+        struct exclaim_libxl_args want;
     } cases[] = {
         { { HELPER, "--save-domain", "9", "-1", "3", "1", "0", "0" }, { true, true, 9, 3, 1, 0 } },
         { { HELPER, "--save-domain", "9", "8", "3", "5", "15", "1" }, { true, true, 9, 3, 5, 1 } },
@@ -54,11 +54,12 @@ static void args(void **state)
         { { HELPER, "--restore-domain", "8", "-1", "4", "3", "0", "4", "0", "0", "" } },
         { { HELPER, "--help", "9", "-1", "3", "1", "0", "0" } },
     };
-    struct libxl_args got;
+    struct exclaim_libxl_args got;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        libxl_parse_args(count(cases[i].argv), (char *const *)(uintptr_t)cases[i].argv, &got);
+        exclaim_libxl_parse_args(count(cases[i].argv), (char *const *)(uintptr_t)cases[i].argv,
+                                 &got);
         assert_true(got.known);
         assert_int_equal(got.save, cases[i].want.save);
         assert_int_equal(got.stream_fd, cases[i].want.stream_fd);
@@ -67,7 +68,8 @@ static void args(void **state)
         assert_int_equal(got.stream_type, cases[i].want.stream_type);
     }
     for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-        libxl_parse_args(count(unknown[i].argv), (char *const *)(uintptr_t)unknown[i].argv, &got);
+        exclaim_libxl_parse_args(count(unknown[i].argv), (char *const *)(uintptr_t)unknown[i].argv,
+                                 &got);
         if (got.known) {
             fail_msg("known: case %zu", i);
         }
@@ -106,14 +108,14 @@ static void soft_affinity(void **state)
         if (cases[i].json) { /* with its 0, as libxl writes it */
             put_file(path, cases[i].json, strlen(cases[i].json) + 1);
         }
-        if (libxl_soft_affinity(dir, 17, res.uuid) != cases[i].want) {
+        if (exclaim_libxl_soft_affinity(dir, 17, res.uuid) != cases[i].want) {
             fail_msg("case %zu", i);
         }
     }
-    assert_int_equal(libxl_soft_affinity(dir, 18, res.uuid), EXCLAIM_SOFT_UNKNOWN);
+    assert_int_equal(exclaim_libxl_soft_affinity(dir, 18, res.uuid), EXCLAIM_SOFT_UNKNOWN);
     memset(longest, 'x', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
-    assert_int_equal(libxl_soft_affinity(longest, 17, res.uuid), EXCLAIM_SOFT_UNKNOWN);
+    assert_int_equal(exclaim_libxl_soft_affinity(longest, 17, res.uuid), EXCLAIM_SOFT_UNKNOWN);
     drop_dir(dir);
 }
 

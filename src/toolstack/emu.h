@@ -1,41 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Between xenopsd and the real emu-manager: both directions of their control lines pass through
- * here, whole, in order and unchanged, and at one point on each side a line waits for us:
- *
- *   save      `done`, the answer to `prepare:xenguest`: count, write the record
- *   restore   `restore:xenguest`: peek, match, claim
- *
- * Both happen in a thread, so that meanwhile the other direction goes on, an `abort` is handed on
- * at once and a dead manager is noticed.
- */
-#ifndef EXCLAIM_EMU_SUPERVISE_H
-#define EXCLAIM_EMU_SUPERVISE_H
+/* What the files of the supervisor share: its state, and the steps that its loop takes. */
+#ifndef EXCLAIM_TOOLSTACK_EMU_H
+#define EXCLAIM_TOOLSTACK_EMU_H
 
-#include <exclaim/child.h>
-#include <exclaim/session.h>
+#include <exclaim/emu.h>
 
-#include "emu_args.h"
 #include "emu_job.h"
 #include "emu_line.h"
-
-/* Milliseconds.  The real managers wait 120 s for `done`, and xenguest as long for a command. */
-struct emu_limits {
-    int count;     /* for the count; then the save goes on without a record */
-    int write;     /* for the record's bytes */
-    int peek;      /* the most of peek_timeout_ms that is used */
-    int end;       /* for a manager that was told to end */
-    int deserted;  /* for a manager that nobody can hear and that hears nobody */
-    int last_word; /* for the toolstack to take what is left */
-};
-
-extern const struct emu_limits emu_limits;
 
 enum emu_hold { EMU_HOLD_NONE, EMU_HOLD_COUNT, EMU_HOLD_WRITE, EMU_HOLD_RESERVE };
 
 struct emu {
-    const struct emu_args *args;
-    const struct emu_limits *limits;
+    const struct exclaim_emu_args *args;
+    const struct exclaim_emu_limits *limits;
     struct exclaim_session *s;
     pid_t pid;
     int signals;
@@ -58,26 +35,28 @@ struct emu {
     int code;             /* our exit code, -1: as the manager ended */
 };
 
-struct emu_start {
-    const struct emu_args *args;
-    const char *path;  /* of the real manager */
-    char *const *argv; /* for it */
-    const struct exclaim_inherited *inherited;
-    const struct emu_limits *limits;
-};
+/* --- child.c --- */
 
 /*
- * Starts the manager and stands between it and the toolstack until it has ended.  -1, with nothing
- * done, if it could not be started; otherwise *code is our exit code, or -1 to end as *status says.
+ * For a loop of one's own instead of exclaim_child_wait(): a descriptor that is readable when the
+ * child may have ended, or a signal waits to be handed on; -1 on error.  The caller closes it.
  */
-int emu_supervise(struct exclaim_session *s, const struct emu_start *start, int *code, int *status,
-                  struct exclaim_error *err);
+int exclaim_child_signals(struct exclaim_error *err);
 
-/* --- between emu_supervise.c and emu_work.c --- */
+/* Empties it and hands signals on to @pid (0: to nobody).  True once the child has ended, with its
+ * wait status; not again after that. */
+bool exclaim_child_ended(int signals, pid_t pid, int *status);
+
+/* --- emu_say.c --- */
 
 /* Our line to the toolstack: "info:exclaim: ..." or "error:...". */
 void emu_info(struct emu *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void emu_error(struct emu *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says @text as our error and ends the manager. */
+void emu_end(struct emu *e, int code, const char *text);
+
+/* --- emu_work.c --- */
 
 /* Nothing that is held, or would be, is wanted any more. */
 static inline bool emu_void(const struct emu *e)
@@ -100,8 +79,5 @@ bool emu_restored(struct emu *e, bool result);
 
 /* The manager has ended: nothing of ours stays. */
 void emu_settle(struct emu *e);
-
-/* Says @text as our error and ends the manager. */
-void emu_end(struct emu *e, int code, const char *text);
 
 #endif

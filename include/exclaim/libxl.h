@@ -9,7 +9,7 @@
 #include <exclaim/reservation.h>
 
 /* xen tools/libs/light/libxl_save_helper.c, main(): the same in 4.17 to 4.22. */
-struct libxl_args {
+struct exclaim_libxl_args {
     bool known; /* one of the two modes with as many arguments as we know */
     bool save;  /* else restore */
     int stream_fd;
@@ -18,19 +18,19 @@ struct libxl_args {
     uint32_t stream_type; /* 0 plain, 1 Remus, 2 COLO */
 };
 
-#define LIBXL_XCFLAGS_LIVE 1u
-#define LIBXL_STREAM_PLAIN 0u
+#define EXCLAIM_LIBXL_XCFLAGS_LIVE 1u
+#define EXCLAIM_LIBXL_STREAM_PLAIN 0u
 
-void libxl_parse_args(int argc, char *const *argv, struct libxl_args *args);
+void exclaim_libxl_parse_args(int argc, char *const *argv, struct exclaim_libxl_args *args);
 
 /*
  * Who chose the vCPUs' soft affinity of a running domain: libxl stores a user's choice as
  * vcpu_soft_affinity or cpumap in <dir>/userdata-d.<domid>.<uuid>.libxl-json.  UNKNOWN without that
  * file.
  */
-enum exclaim_soft_affinity libxl_soft_affinity(const char *dir, uint32_t domid,
-                                               const uint8_t uuid[EXCLAIM_UUID_BYTES]);
+enum exclaim_soft_affinity exclaim_libxl_soft_affinity(const char *dir, uint32_t domid,
+                                                       const uint8_t uuid[EXCLAIM_UUID_BYTES]);
 
-#define LIBXL_USERDATA_DIR "/var/lib/xen"
+#define EXCLAIM_LIBXL_USERDATA_DIR "/var/lib/xen"
 
 #endif
