@@ -141,10 +141,10 @@ bool exclaim_plan_optimal(const struct exclaim_plan_proof *proof);
 bool exclaim_plan_complete(const struct exclaim_plan_proof *proof);
 
 /*
- * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: parts of at least N pages need 2
- * places of that size, there are 1"; "within 1: ..." with a gap to the bound; "infeasible: ..."
- * where it is proven that some VM cannot leave, with "; of what is possible up to 1 may be missing"
- * at its end if the search has not settled that.
+ * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: parts of at least 2 GiB need 2
+ * places of that size, there are 1"; "perhaps not the best: 16 of 16 VMs leave, 13 keep their shape
+ * (15 at most)" with a gap to the bound; "infeasible: ..." where it is proven that some VM cannot
+ * leave, with the same in brackets if the search has not settled that.
  */
 void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size);

@@ -87,18 +87,23 @@ struct exclaim_size exclaim_size(uint64_t pages)
 {
     static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB" };
     struct exclaim_size size;
-    double number = (double)pages * 4;
+    uint64_t of_unit = 1; /* in KiB */
     size_t unit = 0;
+    double number = (double)pages * 4;
 
     /* What would be rounded up to 1024 is one of the next unit. */
-    while (number >= (unit ? 1023.95 : 1024) && unit + 1 < sizeof(units) / sizeof(units[0])) {
+    while (number >= (unit == 0   ? 1024
+                      : unit == 1 ? 1023.95
+                                  : 1023.995) &&
+           unit + 1 < sizeof(units) / sizeof(units[0])) {
         number /= 1024;
+        of_unit *= 1024;
         unit++;
     }
-    if (!unit || (unit == 1 && !(pages % 256))) {
-        snprintf(size.text, sizeof(size.text), "%.0f %s", number, units[unit]);
-    } else {
-        snprintf(size.text, sizeof(size.text), "%.1f %s", number, units[unit]);
-    }
+    snprintf(size.text, sizeof(size.text), "%.*f %s",
+             pages * 4 % of_unit == 0 ? 0
+             : unit == 1              ? 1
+                                      : 2,
+             number, units[unit]);
     return size;
 }

@@ -25,8 +25,8 @@ char *exclaim_clean(char *text);
 /* The same of a copy, which ends with a whole character where @to is too short. */
 void exclaim_clean_copy(char *to, size_t size, const char *from);
 
-/* Memory for people: "12 KiB", "512 MiB", "1.5 MiB", "6.0 GiB", "2.0 TiB".  Never 0 for some pages.
- */
+/* Memory for people: "12 KiB", "512 MiB", "114.5 MiB", "6 GiB", "4.05 GiB", "2 TiB"; up to 2^62
+ * pages.  Never 0 for some. */
 struct exclaim_size {
     char text[24];
 };

@@ -56,7 +56,7 @@ struct cli {
     uint32_t seconds;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
-    bool snapshot, hold, apply, partial, disable, layout, pool;
+    bool snapshot, stale, hold, apply, partial, disable, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */
     char **args;
     int nr_args;

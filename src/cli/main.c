@@ -22,7 +22,8 @@
 #define PLAN_HELP                                                                                  \
     "--html FILE        the result as one page for a browser\n"                                    \
     "--snapshot FILE    a host's part of the pool, as exclaim host --snapshot has it;\n"           \
-    "                   once per host\n" XAPI_HELP
+    "                   once per host\n"                                                           \
+    "--stale            plan with snapshots that are older than 7 days, too\n" XAPI_HELP
 
 static const struct cli_verb verbs[] = {
     {

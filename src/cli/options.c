@@ -42,6 +42,7 @@ static const struct own_option {
     { "format", CLI_FORMAT, KIND_TEXT, offsetof(struct cli, format) },
     { "snapshot", CLI_SNAPSHOT, KIND_FLAG, offsetof(struct cli, snapshot) },
     { "snapshot", CLI_POOL, KIND_LIST, offsetof(struct cli, snapshots) },
+    { "stale", CLI_POOL, KIND_FLAG, offsetof(struct cli, stale) },
     { "xapi", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, xapi) },
     { "user", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, user) },
     { "password-file", CLI_POOL | CLI_CHECK, KIND_TEXT, offsetof(struct cli, password_file) },

@@ -12,8 +12,12 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../report/print.h"
 
 #define PASSWORD_MAX 1024
+
+/* exclaim(8) says 7 days, and so does --help. */
+#define STALE_MS (INT64_C(7) * 86400 * 1000)
 
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
@@ -110,6 +114,25 @@ static int read_xapi_once(struct cli *cli, struct cli_pool *from, struct exclaim
     return rc;
 }
 
+/* A host's numbers of that age say nothing of what is there now. */
+static int refuse_stale(const struct cli *cli, const struct cli_pool *from,
+                        struct exclaim_error *err)
+{
+    for (uint32_t h = 0; h < from->pool.nr_hosts && !cli->stale; h++) {
+        const int64_t read_ms = from->pool.host[h].time_unix_ms;
+        char age[32];
+
+        if (read_ms && from->time_unix_ms - read_ms > STALE_MS) {
+            exclaim_age_text(from->time_unix_ms, read_ms, age, sizeof(age));
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "the snapshot of host %s is %s old, more than 7 days: take it "
+                                "again, or --stale",
+                                exclaim_pool_host_name(&from->pool, h), age);
+        }
+    }
+    return 0;
+}
+
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err)
 {
@@ -121,6 +144,10 @@ int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cl
         }
         from->time_unix_ms = exclaim_now_unix_ms();
         if (exclaim_pool_read(cli->snapshots.name, cli->snapshots.nr, &from->pool, err)) {
+            return -1;
+        }
+        if (refuse_stale(cli, from, err)) {
+            cli_pool_close(from);
             return -1;
         }
         goto out;

@@ -6,6 +6,8 @@
 
 #include <exclaim/plan.h>
 
+#include "../base/text.h"
+
 const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
 {
     switch (why) {
@@ -43,19 +45,32 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
 
 static const char *vm_name(const struct exclaim_pool *pool, uint32_t vm)
 {
-    return vm < pool->nr_vms ? pool->vm[vm].name : "?";
+    return vm < pool->nr_vms ? exclaim_pool_vm_name(pool, vm) : "?";
 }
 
 static const char *host_name(const struct exclaim_pool *pool, uint32_t host)
 {
-    return host < pool->nr_hosts ? pool->host[host].name : "any";
+    return host < pool->nr_hosts ? exclaim_pool_host_name(pool, host) : "?";
+}
+
+/* "host b"; or, where no host is meant, @none. */
+static const char *some_host(const struct exclaim_pool *pool, uint32_t host, const char *none,
+                             char *text, size_t size)
+{
+    if (host >= pool->nr_hosts) {
+        return none;
+    }
+    snprintf(text, size, "host %s", host_name(pool, host));
+    return text;
 }
 
 /* "node 1 of host b" or "host b". */
 static void place_name(const struct exclaim_pool *pool, uint32_t host, uint32_t node, char *text,
                        size_t size)
 {
-    if (node == EXCLAIM_NO_NODE) {
+    if (host >= pool->nr_hosts) {
+        snprintf(text, size, "no other host");
+    } else if (node == EXCLAIM_NO_NODE) {
         snprintf(text, size, "host %s", host_name(pool, host));
     } else {
         snprintf(text, size, "node %u of host %s", node, host_name(pool, host));
@@ -91,8 +106,8 @@ static void closed_text(const struct exclaim_pool *pool, const struct exclaim_mi
 void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
                          char *text, size_t size)
 {
-    const char *vm = vm_name(pool, misfit->vm), *host = host_name(pool, misfit->host);
-    char place[160], part[48] = "";
+    const char *vm = vm_name(pool, misfit->vm);
+    char place[160], part[48] = "", to[160];
 
     place_name(pool, misfit->host, misfit->node, place, sizeof(place));
     if (misfit->src_node != EXCLAIM_NO_NODE) {
@@ -100,30 +115,36 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
     }
     switch (misfit->why) {
     case EXCLAIM_FITS:
-        snprintf(text, size, "VM %s fits host %s", vm, host);
+        snprintf(text, size, "VM %s fits %s", vm,
+                 some_host(pool, misfit->host, "every other host", to, sizeof(to)));
         return;
     case EXCLAIM_MISFIT_SELF:
-        snprintf(text, size, "VM %s is on host %s already", vm, host);
+        snprintf(text, size, "VM %s is on %s already", vm,
+                 some_host(pool, misfit->host, "its host", to, sizeof(to)));
         return;
     case EXCLAIM_MISFIT_DISABLED:
         closed_text(pool, misfit, text, size);
         return;
     case EXCLAIM_MISFIT_DEAD:
-        snprintf(text, size, "VM %s: host %s is not live: its VMs cannot be migrated", vm,
-                 host_name(pool, misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].host
-                                                           : EXCLAIM_NO_HOST));
+        snprintf(text, size, "VM %s: %s is not live: its VMs cannot be migrated", vm,
+                 some_host(pool,
+                           misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].host : EXCLAIM_NO_HOST,
+                           "its host", to, sizeof(to)));
         return;
     case EXCLAIM_MISFIT_AGILITY:
-        snprintf(text, size, "VM %s may not run on host %s: %s", vm, host,
+        snprintf(text, size, "VM %s may not run on %s: %s", vm,
+                 some_host(pool, misfit->host, "any other host", to, sizeof(to)),
                  misfit->vm < pool->nr_vms
                      ? exclaim_pool_why_not(&pool->vm[misfit->vm], misfit->host)
                      : "");
         return;
     case EXCLAIM_MISFIT_OLDER:
-        snprintf(text, size, "VM %s: host %s is older than the one it is on", vm, host);
+        snprintf(text, size, "VM %s: %s is older than the one it is on", vm,
+                 some_host(pool, misfit->host, "every other host", to, sizeof(to)));
         return;
     case EXCLAIM_MISFIT_UNKNOWN:
-        snprintf(text, size, "VM %s: nothing is known of the nodes of host %s: %s", vm, host,
+        snprintf(text, size, "VM %s: nothing is known of the nodes of %s: %s", vm,
+                 some_host(pool, misfit->host, "the other hosts", to, sizeof(to)),
                  misfit->host < pool->nr_hosts ? pool->host[misfit->host].why : "");
         return;
     case EXCLAIM_MISFIT_COUNT:
@@ -131,11 +152,13 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
                  misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].why : "");
         return;
     case EXCLAIM_MISFIT_NODES:
-        snprintf(text, size, "VM %s: %sneeds %" PRIu64 " pages, host %s has no node left for it",
-                 vm, part, misfit->need, host);
+        snprintf(text, size, "VM %s: %sneeds %s, %s has no node left for it", vm, part,
+                 exclaim_size(misfit->need).text,
+                 some_host(pool, misfit->host, "every other host", to, sizeof(to)));
         return;
     case EXCLAIM_MISFIT_NO_NODE:
-        snprintf(text, size, "VM %s: host %s has no node %u, and it is pinned", vm, host,
+        snprintf(text, size, "VM %s: %s has no node %u, and it is pinned", vm,
+                 some_host(pool, misfit->host, "every other host", to, sizeof(to)),
                  misfit->src_node);
         return;
     case EXCLAIM_MISFIT_PINNED:
@@ -144,13 +167,15 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
     case EXCLAIM_MISFIT_TOGETHER:
         break;
     }
-    snprintf(text, size,
-             "VM %s: %sneeds %" PRIu64 " pages, best is %s with %" PRIu64 " free, %" PRIu64
-             " promised to others: short by %" PRIu64 "%s",
-             vm, part, misfit->need, place, misfit->free, misfit->claimed, misfit->short_by,
-             misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
-             : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
-                                                      : "");
+    snprintf(
+        text, size,
+        "VM %s: %sneeds %s, best is %s with %s free, %s promised to others: short by %s (%" PRIu64
+        " pages)%s",
+        vm, part, exclaim_size(misfit->need).text, place, exclaim_size(misfit->free).text,
+        exclaim_size(misfit->claimed).text, exclaim_size(misfit->short_by).text, misfit->short_by,
+        misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
+        : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
+                                                 : "");
 }
 
 bool exclaim_plan_optimal(const struct exclaim_plan_proof *proof)
@@ -187,29 +212,27 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
         return;
     case EXCLAIM_REASON_SLOTS:
         snprintf(text, size,
-                 ": parts of at least %" PRIu64 " pages need %" PRIu64
-                 " places of that size, there are %" PRIu64,
-                 why->pages, why->need, why->room);
+                 ": parts of at least %s need %" PRIu64 " places of that size, there are %" PRIu64,
+                 exclaim_size(why->pages).text, why->need, why->room);
         return;
     case EXCLAIM_REASON_PAGES:
         snprintf(text, size,
-                 ": parts of at least %" PRIu64 " pages are %" PRIu64
-                 " pages, the nodes that hold one have %" PRIu64,
-                 why->pages, why->need, why->room);
+                 ": parts of at least %s are %s in all, the nodes that hold one have %s",
+                 exclaim_size(why->pages).text, exclaim_size(why->need).text,
+                 exclaim_size(why->room).text);
         return;
     case EXCLAIM_REASON_HOSTS:
         snprintf(text, size,
-                 ": %" PRIu64 " VMs of at least %" PRIu64
-                 " pages do not all find room on the hosts: need %" PRIu64
+                 ": %" PRIu64 " VMs of at least %s do not all find room on the hosts: need %" PRIu64
                  " places of that size, there are %" PRIu64,
-                 why->count, why->pages, why->need, why->room);
+                 why->count, exclaim_size(why->pages).text, why->need, why->room);
         return;
     case EXCLAIM_REASON_PARTS:
         snprintf(text, size,
-                 ": %" PRIu64 " VMs with %" PRIu32 " parts of at least %" PRIu64
-                 " pages do not all find as many nodes of one host: need %" PRIu64
+                 ": %" PRIu64 " VMs with %" PRIu32
+                 " parts of at least %s do not all find as many nodes of one host: need %" PRIu64
                  " such places, there are %" PRIu64,
-                 why->count, why->parts, why->pages, why->need, why->room);
+                 why->count, why->parts, exclaim_size(why->pages).text, why->need, why->room);
         return;
     case EXCLAIM_REASON_SEARCHED:
         snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " steps", why->count);
@@ -247,49 +270,60 @@ static const char *infeasible(const struct exclaim_pool *pool,
     if (!sum) {
         return "infeasible";
     }
-    snprintf(give, size,
-             "; VMs there can give back %" PRIu64 " pages when XAPI asks, VM %s among them", sum,
-             vm_name(pool, who));
+    snprintf(give, size, "; VMs there can give back %s when XAPI asks, VM %s among them",
+             exclaim_size(sum).text, vm_name(pool, who));
     return "infeasible as memory is now";
+}
+
+/* How much better another plan might be, where that is not settled. */
+static void goal_text(const struct exclaim_plan_goal *goal, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (goal->reached < goal->bound) {
+        snprintf(text, size, " (%" PRIu64 " at most)", goal->bound);
+    }
+}
+
+static void apart_text(const struct exclaim_plan_proof *proof, char *text, size_t size)
+{
+    const uint64_t pairs = proof->apart.reached, before = proof->apart_before;
+    size_t len;
+
+    text[0] = '\0';
+    if (!pairs) {
+        return;
+    }
+    len = (size_t)snprintf(text, size, ", %" PRIu64 " %s", pairs,
+                           pairs == 1 ? "pair that should be apart shares a host"
+                                      : "pairs that should be apart share a host");
+    if (before == pairs && len < size) {
+        len += (size_t)snprintf(text + len, size - len, " as before");
+    } else if (before && len < size) {
+        len += (size_t)snprintf(text + len, size - len, " (%" PRIu64 " as before)", before);
+    }
+    if (pairs > proof->apart.bound && len < size) {
+        snprintf(text + len, size - len, " (%" PRIu64 " at least)", proof->apart.bound);
+    }
 }
 
 void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size)
 {
-    const uint64_t leave = proof->leave.bound - proof->leave.reached;
-    const uint64_t keep = proof->keep.bound - proof->keep.reached;
-    const uint64_t apart = proof->apart.reached - proof->apart.bound;
-    char verdict[64], why[400], broken[112] = "", gap[64] = "";
     const bool all = proof->leave.bound == proof->nr_vms;
-    char give[160] = "";
+    char why[400], broken[160], more_leave[48], more_keep[48], give[160] = "";
+    const char *verdict = !all ? infeasible(pool, proof, give, sizeof(give))
+                          : exclaim_plan_optimal(proof) ? "optimal"
+                                                        : "perhaps not the best";
 
     reason_text(pool, proof->leave.reached < proof->nr_vms ? &proof->why_leave : &proof->why_keep,
                 why, sizeof(why));
-    if (exclaim_plan_optimal(proof)) {
-        snprintf(verdict, sizeof(verdict), "%s",
-                 all ? "optimal" : infeasible(pool, proof, give, sizeof(give)));
-    } else if (all) {
-        snprintf(verdict, sizeof(verdict), "within %" PRIu64, leave + keep + apart);
-    } else {
-        snprintf(verdict, sizeof(verdict), "%s", infeasible(pool, proof, give, sizeof(give)));
-        snprintf(gap, sizeof(gap), "; of what is possible up to %" PRIu64 " may be missing",
-                 leave + keep + apart);
-    }
-    if (proof->apart.reached) {
-        size_t len =
-            (size_t)snprintf(broken, sizeof(broken), ", %" PRIu64 " %s", proof->apart.reached,
-                             proof->apart.reached == 1 ? "pair that should be apart shares a host"
-                                                       : "pairs that should be apart share a host");
-
-        if (proof->apart_before) {
-            snprintf(broken + len, sizeof(broken) - len, " (%" PRIu64 " of VMs that stay)",
-                     proof->apart_before);
-        }
-    }
+    goal_text(&proof->leave, more_leave, sizeof(more_leave));
+    goal_text(&proof->keep, more_keep, sizeof(more_keep));
+    apart_text(proof, broken, sizeof(broken));
     snprintf(text, size,
-             "%s: %" PRIu64 " of %" PRIu64 " VMs leave, %" PRIu64 " keep their shape%s%s%s%s",
-             verdict, proof->leave.reached, proof->nr_vms, proof->keep.reached, broken, why, gap,
-             give);
+             "%s: %" PRIu64 " of %" PRIu64 " VMs leave%s, %" PRIu64 " keep their shape%s%s%s%s",
+             verdict, proof->leave.reached, proof->nr_vms, more_leave, proof->keep.reached,
+             more_keep, broken, why, give);
 }
 
 const char *exclaim_change_kind_name(enum exclaim_change_kind kind)
@@ -323,14 +357,14 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     switch (change->kind) {
     case EXCLAIM_CHANGE_NODE_ROOM:
     case EXCLAIM_CHANGE_HOST_ROOM:
-        snprintf(text, size, "VM %s keeps its shape with %" PRIu64 " pages more on %s", vm,
-                 change->pages, place);
+        snprintf(text, size, "VM %s keeps its shape with %s (%" PRIu64 " pages) more on %s", vm,
+                 exclaim_size(change->pages).text, change->pages, place);
         return;
     case EXCLAIM_CHANGE_GIVE:
         snprintf(text, size,
-                 "VM %s keeps its shape on host %s once VMs there have given back %" PRIu64
-                 " pages of %s, which XAPI asks of them; most can give VM %s",
-                 vm, host_name(pool, change->host), change->pages,
+                 "VM %s keeps its shape on host %s once VMs there have given back %s of %s, which "
+                 "XAPI asks of them; VM %s can give most",
+                 vm, host_name(pool, change->host), exclaim_size(change->pages).text,
                  change->node == EXCLAIM_NO_NODE ? "the host" : place,
                  vm_name(pool, change->other));
         return;
@@ -339,15 +373,13 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
                  host_name(pool, change->host));
         return;
     case EXCLAIM_CHANGE_MOVE:
-        snprintf(text, size,
-                 "VM %s keeps its shape on %s if VM %s with %" PRIu64
-                 " pages there goes to host %s",
-                 vm, place, vm_name(pool, change->other), change->pages,
+        snprintf(text, size, "VM %s keeps its shape on %s if VM %s with %s there goes to host %s",
+                 vm, place, vm_name(pool, change->other), exclaim_size(change->pages).text,
                  host_name(pool, change->other_host));
         return;
     case EXCLAIM_CHANGE_BALLOON:
-        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %" PRIu64 " pages", vm,
-                 place, change->pages);
+        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s (%" PRIu64 " pages)",
+                 vm, place, exclaim_size(change->pages).text, change->pages);
         return;
     case EXCLAIM_CHANGE_SPLIT:
         break;

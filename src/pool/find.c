@@ -2,10 +2,14 @@
 /* A pool's hosts and VMs by the names that people give them. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <exclaim/pool.h>
+
+#include "../base/nearest.h"
 
 const char *exclaim_pool_host_name(const struct exclaim_pool *pool, uint32_t host)
 {
@@ -50,6 +54,97 @@ static uint32_t *new_indices(uint32_t nr, struct exclaim_error *err)
     return index;
 }
 
+/* Texts one behind the other, as many as there is room for. */
+struct list {
+    char text[320];
+    size_t len;
+    uint32_t nr, left_out;
+};
+
+static void __attribute__((format(printf, 2, 3))) list_add(struct list *l, const char *fmt, ...)
+{
+    char one[128];
+    va_list ap;
+    int len;
+
+    va_start(ap, fmt);
+    vsnprintf(one, sizeof(one), fmt, ap);
+    va_end(ap);
+    if (l->left_out || l->len + strlen(one) + 3 > sizeof(l->text)) {
+        l->left_out++;
+        return;
+    }
+    len = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->nr++ ? ", " : "", one);
+    l->len += len > 0 ? (size_t)len : 0;
+}
+
+static const char *list_end(const struct list *l, char *more, size_t size)
+{
+    more[0] = '\0';
+    if (l->left_out) {
+        snprintf(more, size, " and %" PRIu32 " more", l->left_out);
+    }
+    return more;
+}
+
+/* Which there are instead, or which of several it may be. */
+static void no_such_host(const struct exclaim_pool *pool, const char *name,
+                         struct exclaim_error *err)
+{
+    struct list named = { .nr = 0 }, all = { .nr = 0 };
+    struct nearest near = { .word = name };
+    char more[32];
+
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        if (!strcmp(pool->host[h].name, name)) {
+            list_add(&named, "%s", pool->host[h].uuid);
+        }
+        nearest_try(&near, exclaim_pool_host_name(pool, h));
+        list_add(&all, "%s", exclaim_pool_host_name(pool, h));
+    }
+    if (named.nr) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                     "%" PRIu32 " hosts are called \"%s\", name one by its uuid: %s%s",
+                     named.nr + named.left_out, name, named.text,
+                     list_end(&named, more, sizeof(more)));
+    } else if (near.best) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                     "no host is called \"%s\", did you mean %s? there are: %s%s", name, near.best,
+                     all.text, list_end(&all, more, sizeof(more)));
+    } else {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no host is called \"%s\", there are: %s%s", name,
+                     all.text, list_end(&all, more, sizeof(more)));
+    }
+}
+
+static void no_such_vm(const struct exclaim_pool *pool, const char *name, struct exclaim_error *err)
+{
+    struct list named = { .nr = 0 };
+    struct nearest near = { .word = name };
+    char more[32];
+
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (!strcmp(pool->vm[v].name, name)) {
+            list_add(&named, "%s on host %s", pool->vm[v].uuid,
+                     exclaim_pool_host_name(pool, pool->vm[v].host));
+        }
+        nearest_try(&near, exclaim_pool_vm_name(pool, v));
+    }
+    if (named.nr) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                     "%" PRIu32 " running VMs are called \"%s\", name one by its uuid: %s%s",
+                     named.nr + named.left_out, name, named.text,
+                     list_end(&named, more, sizeof(more)));
+    } else if (near.best) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no running VM is called \"%s\", did you mean %s?",
+                     name, near.best);
+    } else {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                     "none of the pool's %" PRIu32 " running VMs is called \"%s\"", pool->nr_vms,
+                     name);
+    }
+}
+
 int exclaim_pool_find_hosts(const struct exclaim_pool *pool, const char *const *name, uint32_t nr,
                             uint32_t **index, struct exclaim_error *err)
 {
@@ -61,9 +156,7 @@ int exclaim_pool_find_hosts(const struct exclaim_pool *pool, const char *const *
         uint32_t host = exclaim_pool_find_host(pool, name[i]);
 
         if (host == EXCLAIM_NO_HOST) {
-            exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                         "none or several of the pool's %" PRIu32 " hosts are called \"%s\"",
-                         pool->nr_hosts, name[i]);
+            no_such_host(pool, name[i], err);
             goto bad;
         }
         for (uint32_t j = 0; j < i; j++) {
@@ -117,7 +210,10 @@ int exclaim_pool_targets(const struct exclaim_pool *pool, const char *const *to,
         free(*index);
         *index = NULL;
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "the pool has %" PRIu32 " host(s): there is no other to go to",
+                            pool->nr_hosts == 1
+                                ? "the pool has %" PRIu32 " host: there is no other to go to"
+                                : "all %" PRIu32
+                                  " hosts of the pool are named: none is left to go to",
                             pool->nr_hosts);
     }
     return 0;
@@ -141,9 +237,8 @@ int exclaim_pool_find_vm(const struct exclaim_pool *pool, const char *name, uint
         }
     }
     if (named != 1) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "%" PRIu32 " running VMs are called \"%s\", one is needed", named,
-                            name);
+        no_such_vm(pool, name, err);
+        return -1;
     }
     return 0;
 }

@@ -14,7 +14,7 @@ static void see_host(const struct rpc *rpc, json_object *record, exclaim_xapi_ch
     const char *answer = NULL;
 
     if (rpc->failed) {
-        rpc_fail(rpc, &err);
+        plugin_fail(rpc, &err);
         exclaim_error_wrap(&err, "plugin exclaim");
     } else if (!json_object_is_type(rpc->result, json_type_string)) {
         exclaim_fail(&err, EXCLAIM_ERR_SYSTEM, 0, "plugin exclaim: the answer is no text");

@@ -107,6 +107,9 @@ void agility_drop(struct database *db);
 
 /* --- plugin.c --- */
 
+/* The error of a call of the plugin; that it is not there in words that say what to do. */
+int plugin_fail(const struct rpc *rpc, struct exclaim_error *err);
+
 /* Asks the plugin of the hosts in @host in parallel and puts what they say into the pool; a host
  * whose plugin fails keeps its numbers, and the reason goes to failed[i]. */
 int plugin_ask(struct exclaim_xapi *xapi, struct exclaim_pool *pool, const uint32_t *host,

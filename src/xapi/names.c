@@ -43,6 +43,13 @@ void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err)
                 text[out++] = *name++;
             }
             at += REF_LENGTH;
+        } else if (name || (!strncmp(at, prefix, sizeof(prefix) - 1) && strlen(at) >= REF_LENGTH)) {
+            static const char nameless[] = "(not named)";
+
+            for (const char *c = nameless; *c && out + 1 < sizeof(text); c++) {
+                text[out++] = *c;
+            }
+            at += REF_LENGTH;
         } else {
             text[out++] = *at++;
         }

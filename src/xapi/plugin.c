@@ -80,6 +80,15 @@ static int use_part(struct exclaim_pool *pool, json_object *index, uint32_t h,
     return 0;
 }
 
+int plugin_fail(const struct rpc *rpc, struct exclaim_error *err)
+{
+    if (!strcmp(rpc->code, "XENAPI_MISSING_PLUGIN")) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                            "not in use on this host, run exclaim-hooks enable plugin there");
+    }
+    return rpc_fail(rpc, err);
+}
+
 static int see_answer(struct exclaim_pool *pool, json_object *index, uint32_t host,
                       const struct rpc *rpc, struct exclaim_error *err)
 {
@@ -87,7 +96,7 @@ static int see_answer(struct exclaim_pool *pool, json_object *index, uint32_t ho
     int rc;
 
     if (rpc->failed) {
-        return rpc_fail(rpc, err);
+        return plugin_fail(rpc, err);
     }
     if (!json_object_is_type(rpc->result, json_type_string)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "the answer is a %s, not a text",
@@ -158,7 +167,8 @@ int exclaim_xapi_note(struct exclaim_xapi *xapi, const char *host_ref, const cha
     json_object_object_add(args, "nodes", json_object_new_string(nodes));
     json_object_object_add(args, "seconds", json_object_new_string(number));
     json_object_array_add(rpc.params, args);
-    rc = rpc_call(xapi, &rpc, err);
+    rpc_run(xapi, &rpc, 1, NULL);
+    rc = rpc.failed ? plugin_fail(&rpc, err) : 0;
     rpc_drop(&rpc);
     return rc ? exclaim_error_wrap(err, "plugin exclaim, note") : 0;
 }

@@ -125,10 +125,11 @@ static void what_cannot_be_whole_flows(void **state)
     gen_vm(pool, 1, 2, PAGES(400, 400), 0);
     gen_vm(pool, 2, 2, PAGES(600, 600), 0);
     plan = evacuate(pool, NULL);
-    assert_text(pool, plan,
-                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 would not even alone: VM vm0: "
-                "its part on node 0 needs 900 pages, best is node 0 of host host1 with 600 free, 0 "
-                "promised to others: short by 300");
+    assert_text(
+        pool, plan,
+        "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 would not even alone: VM vm0: "
+        "its part on node 0 needs 3.5 MiB, best is node 0 of host host1 with 2.3 MiB free, 0 KiB "
+        "promised to others: short by 1.2 MiB (300 pages)");
     assert_int_equal(move_of(plan, large)->to, 1);
     assert_int_equal(move_of(plan, large)->shape, EXCLAIM_MATCH_SPLIT);
     assert_int_equal(move_of(plan, large)->nr_parts, 2);
@@ -156,7 +157,7 @@ static void too_many_of_a_size_are_counted(void **state)
     gen_vm(pool, 2, 2, PAGES(0, 500), 0);
     plan = evacuate(pool, &(struct exclaim_plan_options){ .whole_parts = true });
     assert_text(pool, plan,
-                "infeasible: 2 of 3 VMs leave, 2 keep their shape: parts of at least 600 pages "
+                "infeasible: 2 of 3 VMs leave, 2 keep their shape: parts of at least 2.3 MiB "
                 "need 3 places of that size, there are 2");
     assert_int_equal(plan->stay[0].why, EXCLAIM_MISFIT_TOGETHER);
     done(pool, plan);
@@ -178,7 +179,7 @@ static void parts_that_share_a_host_are_counted(void **state)
     assert_text(
         pool, plan,
         "optimal: 2 of 2 VMs leave, 1 keep their shape: 2 VMs with 2 parts of at least "
-        "600 pages do not all find as many nodes of one host: need 2 such places, there are 1");
+        "2.3 MiB do not all find as many nodes of one host: need 2 such places, there are 1");
     done(pool, plan);
 }
 
@@ -199,7 +200,7 @@ static void no_node_takes_two_parts_of_a_vm(void **state)
     assert_text(
         pool, plan,
         "infeasible: 2 of 3 VMs leave, 2 keep their shape: 3 VMs with 3 parts of at least "
-        "300 pages do not all find as many nodes of one host: need 3 such places, there are 2");
+        "1.2 MiB do not all find as many nodes of one host: need 3 such places, there are 2");
     done(pool, plan);
 }
 
@@ -310,9 +311,10 @@ static void who_may_not_go_stays(void **state)
         if (plan->stay[i].vm == 0) {
             assert_string_equal(text, "VM vm0 may not run on host host2: its disk is local");
         } else {
-            assert_string_equal(text, "VM vm1: its part on node 1 needs 100 pages, best is node 1 "
-                                      "of host host2 with 50 free, 0 promised to others: short by "
-                                      "50, and it is pinned");
+            assert_string_equal(
+                text, "VM vm1: its part on node 1 needs 400 KiB, best is node 1 "
+                      "of host host2 with 200 KiB free, 0 KiB promised to others: short by "
+                      "200 KiB (50 pages), and it is pinned");
         }
     }
     done(pool, plan);

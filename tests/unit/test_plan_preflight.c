@@ -85,10 +85,10 @@ static void all_together_is_another_question(void **state)
     assert_int_equal(p->together->step[0].proof.keep.reached, 1);
     assert_true(offers(pool, p,
                        "VM vm1 keeps its shape on node 1 of host host1 if it gives back "
-                       "100 pages") ||
+                       "400 KiB (100 pages)") ||
                 offers(pool, p,
                        "VM vm0 keeps its shape on node 1 of host host1 if it gives back "
-                       "200 pages"));
+                       "800 KiB (200 pages)"));
     assert_true(p->nr_changes >= 3);
     exclaim_preflight_free(p);
     gen_free(pool);
@@ -110,12 +110,12 @@ static void the_smallest_vm_in_the_way_is_named(void **state)
     assert_int_equal(p->cell[0].guarantee, EXCLAIM_GUARANTEE_HOST);
     assert_true(offers(pool, p,
                        "VM vm0 keeps its shape on node 0 of host host1 if it gives back "
-                       "200 pages"));
+                       "800 KiB (200 pages)"));
     assert_true(offers(pool, p,
-                       "VM vm0 keeps its shape on node 0 of host host1 if VM vm2 with 400 "
-                       "pages there goes to host host3"));
+                       "VM vm0 keeps its shape on node 0 of host host1 if VM vm2 with 1.6 MiB "
+                       "there goes to host host3"));
     assert_true(offers(pool, p,
-                       "VM vm0 keeps its shape with 200 pages more on node 0 of host "
+                       "VM vm0 keeps its shape with 800 KiB (200 pages) more on node 0 of host "
                        "host1"));
     assert_true(offers(pool, p, "VM vm0 fits host host1 without its shape"));
     exclaim_preflight_free(p);
@@ -167,7 +167,7 @@ static void what_is_not_enough_is_not_offered(void **state)
     gen_vm(pool, 3, 2, (const uint64_t[]){ 0, 490 }, 0);
     assert_int_equal(exclaim_preflight(pool, &vm, 1, hosts, 3, NULL, &p, &err), 0);
     assert_true(offers(pool, p,
-                       "VM vm0 keeps its shape with 90 pages more on node 1 of host "
+                       "VM vm0 keeps its shape with 360 KiB (90 pages) more on node 1 of host "
                        "host3"));
     for (uint32_t i = 0; i < p->nr_changes; i++) {
         assert_true(p->change[i].host == 3 || p->change[i].kind == EXCLAIM_CHANGE_SPLIT);
