@@ -110,9 +110,6 @@ struct exclaim_session {
 void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
                           uint32_t domid);
 
-/* Milliseconds on a clock that only goes forward. */
-int64_t exclaim_session_now(void);
-
 /* What kept us from more, or from acting at all; what is wrong.  Added to what stands there. */
 void exclaim_session_reason(struct exclaim_session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ledger_map.h"
+#include "../base/clock.h"
 #include "../base/process.h"
 
 #define LOCK_INTERVAL_NS 2000000L
@@ -272,7 +273,6 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
                        struct exclaim_error *err)
 {
     struct exclaim_ledger_entry *e = NULL;
-    struct timespec ts;
 
     exclaim_ledger_prune(l, NULL);
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
@@ -286,7 +286,6 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
         return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0, "ledger: all %d entries are in use",
                             EXCLAIM_LEDGER_SLOTS);
     }
-    clock_gettime(CLOCK_REALTIME, &ts);
     memset(e, 0, sizeof(*e));
     e->domid = domid;
     memcpy(e->uuid, uuid, sizeof(e->uuid));
@@ -298,7 +297,7 @@ int exclaim_ledger_add(struct exclaim_ledger *l, uint32_t domid,
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "ledger: own start time is not readable");
     }
     e->guarantee = guarantee;
-    e->started_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    e->started_ms = (uint64_t)exclaim_now_unix_ms();
     e->nr_nodes = match->nr_nodes;
     e->steer = steer;
     memcpy(e->target, match->pages, sizeof(e->target));

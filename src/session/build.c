@@ -5,15 +5,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../base/clock.h"
 
 int exclaim_reservation_build(struct exclaim_hv *hv, const struct exclaim_caps *caps,
                               const struct exclaim_domain *dom, const struct exclaim_count *count,
                               struct exclaim_reservation *res, struct exclaim_error *err)
 {
     struct exclaim_host host;
-    struct timespec ts;
 
     memset(res, 0, sizeof(*res));
     memcpy(res->uuid, dom->uuid, sizeof(res->uuid));
@@ -27,8 +27,7 @@ int exclaim_reservation_build(struct exclaim_hv *hv, const struct exclaim_caps *
     }
     snprintf(res->xen_version, sizeof(res->xen_version), "%" PRIu32 ".%" PRIu32 "%s",
              caps->xen_major, caps->xen_minor, caps->xen_extra);
-    clock_gettime(CLOCK_REALTIME, &ts);
-    res->time_unix_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    res->time_unix_ms = (uint64_t)exclaim_now_unix_ms();
 
     /* These two only make the match better or the report fuller. */
     if (hv->ops->paging_pool(hv, dom->domid, &res->paging_pool_bytes, NULL)) {

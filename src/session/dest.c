@@ -17,6 +17,7 @@
 #include "phase.h"
 #include "placement.h"
 #include "reserve.h"
+#include "../base/clock.h"
 #include "type.h"
 
 /* A suspend image on disk is no migration; whoever restores it decides alone. */
@@ -57,7 +58,7 @@ static int open_domain(struct exclaim_session *s, struct exclaim_error *err)
 static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
                    struct exclaim_error *err)
 {
-    const int64_t start = exclaim_session_now();
+    const int64_t start = exclaim_now_ms();
     const char *why = "";
     struct exclaim_error no_domain = { 0 };
     bool found, known;
@@ -70,7 +71,7 @@ static int receive(struct exclaim_session *s, int fd, int cancel_fd, bool *go,
     }
     rc = exclaim_record_peek(fd, (int)s->config.peek_timeout_ms, cancel_fd, &s->res, &found, &why,
                              err);
-    s->ms[EXCLAIM_TIMED_PEEK] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_PEEK] = exclaim_now_ms() - start;
     session_reach(s, EXCLAIM_PHASE_PEEKED);
     if (cancelled(cancel_fd)) {
         s->outcome = EXCLAIM_OUTCOME_PASSED;

@@ -10,6 +10,7 @@
 
 #include <exclaim/log.h>
 
+#include "../base/clock.h"
 #include "../base/output.h"
 #include "finish.h"
 #include "layout.h"
@@ -111,7 +112,7 @@ static int claim_nothing(struct exclaim_session *s, struct exclaim_error *err)
  * driver gives back; so they go before the guest runs. */
 static void release(struct exclaim_session *s)
 {
-    const int64_t start = exclaim_session_now();
+    const int64_t start = exclaim_now_ms();
     struct exclaim_error err = { 0 };
     struct exclaim_domain dom;
 
@@ -132,7 +133,7 @@ static void release(struct exclaim_session *s)
     } else {
         s->released_pages = dom.outstanding_pages;
     }
-    s->ms[EXCLAIM_TIMED_RELEASE] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_RELEASE] = exclaim_now_ms() - start;
 }
 
 void session_undo(struct exclaim_session *s, bool result)
@@ -195,7 +196,7 @@ static bool is_quick(struct exclaim_session *s)
 void session_verify(struct exclaim_session *s, bool paused)
 {
     struct exclaim_count_how how = exclaim_count_how(&s->config);
-    const int64_t start = exclaim_session_now();
+    const int64_t start = exclaim_now_ms();
     struct exclaim_error err = { 0 };
 
     if (paused && !maps_quickly(s)) {
@@ -213,12 +214,12 @@ void session_verify(struct exclaim_session *s, bool paused)
     if (!exclaim_count_usable(&s->got)) {
         exclaim_session_error(s, "verify: %s", s->got.why);
     }
-    s->ms[EXCLAIM_TIMED_VERIFY] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_VERIFY] = exclaim_now_ms() - start;
 }
 
 bool exclaim_dest_end(struct exclaim_session *s, bool result, const char *failure)
 {
-    s->ms[EXCLAIM_TIMED_RESTORE] = exclaim_session_now() - s->emulator_ms;
+    s->ms[EXCLAIM_TIMED_RESTORE] = exclaim_now_ms() - s->emulator_ms;
     session_undo(s, result);
     if (s->outcome != EXCLAIM_OUTCOME_DONE && failure && !s->error[0]) {
         exclaim_session_error(s, "%s", failure);

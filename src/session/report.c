@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <exclaim/log.h>
 #include <exclaim/uuid.h>
 
+#include "../base/clock.h"
 #include "../base/jwrite.h"
 #include "../base/output.h"
 
@@ -198,12 +198,10 @@ static void add_destination(struct jwrite *w, const struct exclaim_report *r)
 static void write_report(struct jwrite *w, const struct exclaim_report *r)
 {
     char text[EXCLAIM_UUID_TEXT];
-    struct timespec ts;
 
     jwrite_begin(w, NULL, '{');
     jwrite_str(w, "schema", "exclaim.migration/1");
-    clock_gettime(CLOCK_REALTIME, &ts);
-    jwrite_u64(w, "time_unix_ms", (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+    jwrite_u64(w, "time_unix_ms", (uint64_t)exclaim_now_unix_ms());
     jwrite_str(w, "role", r->role == EXCLAIM_ROLE_SOURCE ? "source" : "destination");
     jwrite_str(w, "hook", r->hook);
     jwrite_str(w, "outcome", exclaim_outcome_name(r->outcome));

@@ -268,7 +268,7 @@ int dest_reserve(struct exclaim_session *s)
 {
     struct exclaim_error err = { 0 };
     struct exclaim_room room;
-    int64_t start = exclaim_session_now();
+    int64_t start = exclaim_now_ms();
     bool bound;
     int rc = 0;
 
@@ -282,7 +282,7 @@ int dest_reserve(struct exclaim_session *s)
         rc = match(s, &room, bound, &err);
     }
     session_reach(s, EXCLAIM_PHASE_MATCHED);
-    s->ms[EXCLAIM_TIMED_MATCH] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_MATCH] = exclaim_now_ms() - start;
     if (rc) {
         rc = dest_settle(s, "match", &err);
         goto out;
@@ -301,9 +301,9 @@ int dest_reserve(struct exclaim_session *s)
         goto out;
     }
     session_reach(s, EXCLAIM_PHASE_ENTERED);
-    start = exclaim_session_now();
+    start = exclaim_now_ms();
     rc = secure(s, &err) ? dest_settle(s, "claim", &err) : 0;
-    s->ms[EXCLAIM_TIMED_CLAIM] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_CLAIM] = exclaim_now_ms() - start;
     session_reach(s, EXCLAIM_PHASE_STAKED);
     weaken(s);
     exclaim_ledger_at(s->ledger, s->slot)->guarantee = s->guarantee;

@@ -3,20 +3,13 @@
 #include <exclaim/session.h>
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <exclaim/log.h>
 
+#include "../base/clock.h"
+
 #include "reason.h"
-
-int64_t exclaim_session_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
                           uint32_t domid)
@@ -25,7 +18,7 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
 
     memset(s, 0, sizeof(*s));
     s->place_fd = -1;
-    s->started_ms = exclaim_session_now();
+    s->started_ms = exclaim_now_ms();
     s->role = role;
     s->hook = hook;
     s->domid = domid;
@@ -41,7 +34,7 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
 
 void exclaim_session_ready(struct exclaim_session *s)
 {
-    s->emulator_ms = exclaim_session_now();
+    s->emulator_ms = exclaim_now_ms();
     s->ms[EXCLAIM_TIMED_READY] = s->emulator_ms - s->started_ms;
 }
 

@@ -16,6 +16,7 @@
 #include <exclaim/record.h>
 
 #include "phase.h"
+#include "../base/clock.h"
 #include "type.h"
 
 static int build(struct exclaim_session *s, struct exclaim_layout_collect *collect,
@@ -26,7 +27,7 @@ static int build(struct exclaim_session *s, struct exclaim_layout_collect *colle
     struct exclaim_error count_err = { 0 }, no_layout = { 0 };
     struct exclaim_layout layout;
     struct exclaim_count count = { 0 };
-    int64_t start = exclaim_session_now();
+    int64_t start = exclaim_now_ms();
 
     if (exclaim_xen_open(&s->hv, err) || s->hv->ops->caps(s->hv, &s->caps, err) ||
         exclaim_hv_domain(s->hv, s->domid, &s->dom, err)) {
@@ -53,7 +54,7 @@ static int build(struct exclaim_session *s, struct exclaim_layout_collect *colle
     } else {
         exclaim_layout_pack(&layout, NULL, res);
     }
-    s->ms[EXCLAIM_TIMED_COUNT] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_COUNT] = exclaim_now_ms() - start;
     if (s->known.soft_affinity) {
         res->soft_affinity = s->known.soft_affinity(s->dom.domid, s->dom.uuid);
     }
@@ -85,7 +86,7 @@ int exclaim_source_count(struct exclaim_session *s)
 static int wait_writable(int fd, int cancel_fd, int64_t deadline, struct exclaim_error *err)
 {
     struct pollfd p[2] = { { .fd = fd, .events = POLLOUT }, { .fd = cancel_fd, .events = POLLIN } };
-    int64_t left = deadline < 0 ? -1 : deadline - exclaim_session_now();
+    int64_t left = deadline < 0 ? -1 : deadline - exclaim_now_ms();
     int r = poll(p, 2, left < 0 && deadline >= 0 ? 0 : (int)left);
 
     if (r < 0 && errno != EINTR) {
@@ -94,7 +95,7 @@ static int wait_writable(int fd, int cancel_fd, int64_t deadline, struct exclaim
     if (r > 0 && p[1].revents) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ECANCELED, "stream %d", fd);
     }
-    if (deadline >= 0 && exclaim_session_now() >= deadline) {
+    if (deadline >= 0 && exclaim_now_ms() >= deadline) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT, "stream %d", fd);
     }
     return 0;
@@ -116,7 +117,7 @@ static ssize_t write_some(int fd, mode_t type, const uint8_t *buf, size_t len)
 static int write_all(int fd, const uint8_t *buf, size_t len, int timeout_ms, int cancel_fd,
                      size_t *written, struct exclaim_error *err)
 {
-    const int64_t deadline = timeout_ms < 0 ? -1 : exclaim_session_now() + timeout_ms;
+    const int64_t deadline = timeout_ms < 0 ? -1 : exclaim_now_ms() + timeout_ms;
     struct stat st;
 
     *written = 0;
@@ -158,7 +159,7 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
         exclaim_session_reason(s, "%s", err.text);
         return 0;
     }
-    start = exclaim_session_now();
+    start = exclaim_now_ms();
     /* A dead peer is the emulator's to report; ours is only not to die of it without a report. */
     sigaction(SIGPIPE, &ignore, &before);
     rc = write_all(fd, buf, len, timeout_ms, cancel_fd, &written, &err);
@@ -168,7 +169,7 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
         exclaim_session_error(s, "%s", err.text);
         return written ? -1 : 0;
     }
-    s->ms[EXCLAIM_TIMED_WRITE] = exclaim_session_now() - start;
+    s->ms[EXCLAIM_TIMED_WRITE] = exclaim_now_ms() - start;
     s->record_bytes = (uint32_t)len;
     s->outcome = EXCLAIM_OUTCOME_SENT;
     return 0;

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../base/clock.h"
 
 /*
  * poll() reports "readable" at the first byte, and SO_RCVLOWAT is ignored on AF_UNIX and does not
@@ -19,14 +20,6 @@
 
 /* A pipe holds 64 KiB unless told otherwise, a record with its headers a little more. */
 #define PIPE_BYTES ((int)(2 * EXCLAIM_PREFIX_MAX))
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static ssize_t look_socket(int fd, void *buf, size_t size)
 {
@@ -127,7 +120,7 @@ static int wait_for(int fd, int cancel_fd, bool first, int ms, bool *hangup, boo
 int exclaim_peek(int fd, void *buf, size_t size, size_t need, int timeout_ms, int cancel_fd,
                  size_t *len, bool *closed, struct exclaim_error *err)
 {
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = exclaim_now_ms() + timeout_ms;
     ssize_t (*look)(int, void *, size_t);
     bool hangup = false, cancelled = false;
     struct stat st;
@@ -155,7 +148,7 @@ int exclaim_peek(int fd, void *buf, size_t size, size_t need, int timeout_ms, in
     for (;;) {
         /* The order matters: a hang-up seen before a look means that the look saw the last byte. */
         bool was_hangup = hangup;
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - exclaim_now_ms();
         ssize_t r = look(fd, buf, size);
 
         if (r < 0) {
@@ -188,13 +181,13 @@ int exclaim_record_peek(int fd, int timeout_ms, int cancel_fd, struct exclaim_re
     static const char early[] = "the stream ended before its first record";
     uint8_t buf[EXCLAIM_PREFIX_MAX];
     struct exclaim_prefix prefix = { .need = 1 };
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = exclaim_now_ms() + timeout_ms;
     size_t len;
     bool closed;
 
     *found = false;
     for (;;) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - exclaim_now_ms();
 
         if (exclaim_peek(fd, buf, sizeof(buf), prefix.need, left > 0 ? (int)left : 0, cancel_fd,
                          &len, &closed, err)) {

@@ -8,6 +8,8 @@
 
 #include <exclaim/log.h>
 
+#include "../base/clock.h"
+
 /* The managers' own lines are at most this long, with the end; an `info:` of ours may be longer. */
 #define ERROR_LINE_MAX 128u
 #define INFO_LINE_MAX  900u
@@ -60,7 +62,7 @@ void emu_end(struct emu *e, int code, const char *text)
     exclaim_log(LOG_ERR, "domain %u: %s", e->args->domid, text);
     e->ended_by_us = true;
     e->code = code;
-    e->kill_at = exclaim_session_now() + e->limits->end;
+    e->kill_at = exclaim_now_ms() + e->limits->end;
     e->down.in_len = 0;
     e->down.ended = true;
     emu_way_put(&e->down, abort_line, sizeof(abort_line) - 1);

@@ -14,6 +14,8 @@
 
 #include <exclaim/log.h>
 
+#include "../base/clock.h"
+
 /* Between two looks at the domain's size where pages are placed by node affinity. */
 #define TICK_MS 1
 
@@ -193,13 +195,13 @@ static void wait_for_more(struct emu *e)
         { .fd = e->up.to, .events = e->up.out_len ? POLLOUT : 0 },
     };
 
-    if (poll(p, sizeof(p) / sizeof(p[0]), patience(e, exclaim_session_now())) < 0) {
+    if (poll(p, sizeof(p) / sizeof(p[0]), patience(e, exclaim_now_ms())) < 0) {
         return; /* EINTR cannot be, ENOMEM passes */
     }
     if (e->restoring) {
         exclaim_dest_tick(e->s);
     }
-    if (p[1].revents || (e->hold_until && exclaim_session_now() >= e->hold_until)) {
+    if (p[1].revents || (e->hold_until && exclaim_now_ms() >= e->hold_until)) {
         emu_continue(e);
     }
     if ((p[5].revents & POLLERR) && !e->up.out_len) {
@@ -216,7 +218,7 @@ static void wait_for_more(struct emu *e)
 /* The manager has ended.  What it wrote is in the pipe, whoever else may hold that open. */
 static void last_words(struct emu *e, int status)
 {
-    const int64_t until = exclaim_session_now() + e->limits->last_word;
+    const int64_t until = exclaim_now_ms() + e->limits->last_word;
 
     for (;;) {
         struct pollfd p = { .fd = e->up.to, .events = POLLOUT };
@@ -225,7 +227,7 @@ static void last_words(struct emu *e, int status)
 
         from_manager(e);
         emu_way_write(&e->up);
-        now = exclaim_session_now();
+        now = exclaim_now_ms();
         if (e->up.to < 0 || now >= until || (!more && !e->up.out_len)) {
             break;
         }
@@ -248,7 +250,7 @@ static void last_words(struct emu *e, int status)
     }
     while (e->up.to >= 0 && e->up.out_len) {
         struct pollfd p = { .fd = e->up.to, .events = POLLOUT };
-        int64_t now = exclaim_session_now();
+        int64_t now = exclaim_now_ms();
 
         emu_way_write(&e->up);
         if (now >= until || !e->up.out_len || poll(&p, 1, (int)(until - now)) < 0) {
@@ -264,7 +266,7 @@ static void run(struct emu *e, int *status)
         from_toolstack(e);
         emu_way_write(&e->up);
         emu_way_write(&e->down);
-        hand_on_ends(e, exclaim_session_now());
+        hand_on_ends(e, exclaim_now_ms());
         wait_for_more(e);
     }
     last_words(e, *status);

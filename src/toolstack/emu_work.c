@@ -8,6 +8,7 @@
 #include <exclaim/log.h>
 
 #include "emu.h"
+#include "../base/clock.h"
 #include "placement_look.h"
 
 static int count_job(void *arg, int cancel_fd)
@@ -130,7 +131,7 @@ static bool no_thread(struct emu *e)
 
 bool emu_begin(struct emu *e, enum emu_word word)
 {
-    const int64_t now = exclaim_session_now();
+    const int64_t now = exclaim_now_ms();
 
     if (!e->due || word != (e->args->save ? EMU_DONE : EMU_RESTORE_XENGUEST) ||
         (e->args->save && e->asked != EMU_PREPARE_XENGUEST)) {

@@ -16,6 +16,7 @@
 
 #include <exclaim/child.h>
 
+#include "../base/clock.h"
 #include "../reserve/ledger_map.h"
 
 #define LOOK_INTERVAL_MS 5
@@ -191,7 +192,7 @@ static enum look look(const struct exclaim_session *s, const char *real, struct 
 
 void placement_look(struct exclaim_session *s, int cancel_fd)
 {
-    const int64_t until = exclaim_session_now() + LOOK_MS;
+    const int64_t until = exclaim_now_ms() + LOOK_MS;
     struct pollfd p = { .fd = cancel_fd, .events = POLLIN };
     struct processes *all;
     char real[512];
@@ -208,8 +209,7 @@ void placement_look(struct exclaim_session *s, int cancel_fd)
         enum look seen = look(s, real, all);
 
         s->preloaded = seen == LOOK_LOADED;
-        if (seen != LOOK_AGAIN || exclaim_session_now() >= until ||
-            poll(&p, 1, LOOK_INTERVAL_MS) != 0) {
+        if (seen != LOOK_AGAIN || exclaim_now_ms() >= until || poll(&p, 1, LOOK_INTERVAL_MS) != 0) {
             break;
         }
     }

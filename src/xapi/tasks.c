@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Migrations as XAPI's tasks: started, watched by events, cancelled. */
+#include "../base/clock.h"
 #include "../base/compat_json.h"
 #include "client.h"
 
@@ -13,16 +14,8 @@
 
 #define EVENT_MS    20000u /* one event.from, so that a dead coordinator is noticed */
 #define EVENT_GRACE 30000u /* beyond its own time until an answer is there */
-#define POLL_MS     500u   /* between two looks where there are no events */
+#define POLL_MS     500    /* between two looks where there are no events */
 #define IN_VAIN_MAX 8u     /* the first answer to a new subscription says what is known already */
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* A call whose result does not matter. */
 static int call(struct exclaim_xapi *xapi, const char *method, const char *param,
@@ -272,9 +265,9 @@ out:
     return rc;
 }
 
-static int pause_for(struct exclaim_xapi *xapi, uint64_t ms, struct exclaim_error *err)
+static int pause_for(struct exclaim_xapi *xapi, int64_t ms, struct exclaim_error *err)
 {
-    struct timespec ts = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+    struct timespec ts = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = ms % 1000 * 1000000 };
 
     nanosleep(&ts, NULL);
     return xapi->opt.stop && xapi->opt.stop(xapi->opt.arg)
@@ -285,7 +278,7 @@ static int pause_for(struct exclaim_xapi *xapi, uint64_t ms, struct exclaim_erro
 int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task, uint32_t nr,
                       uint32_t timeout_ms, uint32_t *changed, struct exclaim_error *err)
 {
-    uint64_t end = now_ms() + timeout_ms;
+    const int64_t end = exclaim_now_ms() + timeout_ms;
     unsigned int in_vain = 0;
     bool pending = false;
 
@@ -298,7 +291,8 @@ int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
         pending |= task[i].state == EXCLAIM_TASK_PENDING;
     }
     while (pending && *changed == 0) {
-        uint64_t now = now_ms(), left = now < end ? end - now : 0;
+        const int64_t now = exclaim_now_ms();
+        int64_t left = now < end ? end - now : 0;
         int rc = 1;
 
         if (!xapi->watch.no_events && left) {
@@ -313,19 +307,19 @@ int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
         }
         /* Answers that come at once and say nothing are no events: they are not asked for as fast
          * as they come. */
-        if (!rc && now_ms() - now < POLL_MS && ++in_vain > IN_VAIN_MAX) {
+        if (!rc && exclaim_now_ms() - now < POLL_MS && ++in_vain > IN_VAIN_MAX) {
             rc = 1;
         }
         /* An event may have been missed; the end of the time is a good moment to look. */
-        if (rc == 1 || now_ms() >= end) {
+        if (rc == 1 || exclaim_now_ms() >= end) {
             if (look(xapi, task, nr, changed, err)) {
                 return exclaim_error_wrap(err, "waiting for %u tasks", nr);
             }
-            if (*changed || now_ms() >= end) {
+            if (*changed || exclaim_now_ms() >= end) {
                 break;
             }
-            left = end - now_ms();
-            if (pause_for(xapi, left < POLL_MS ? left : POLL_MS, err)) {
+            left = end - exclaim_now_ms();
+            if (left > 0 && pause_for(xapi, left < POLL_MS ? left : POLL_MS, err)) {
                 return -1;
             }
         }

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "../base/clock.h"
 
 /* Keeps why each method was not enough, as far as there is room, and says where it ends. */
 static void add_reason(char *reasons, size_t size, const struct exclaim_count *count)
@@ -103,14 +104,6 @@ int xen_count(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_count_
     return 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Of the time for one domain, what all together may take: XAPI's client waits 120 s for a host. */
 #define MANY 4
 
@@ -130,7 +123,7 @@ int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
     int rc = 0;
 
     each.runs = NULL; /* whose they are could not be told */
-    end = now_ms() + (int64_t)how->ms_max * MANY;
+    end = exclaim_now_ms() + (int64_t)how->ms_max * MANY;
     if (nr && (!left || !dump || !id)) {
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "counting %u domains", nr);
         goto out;
@@ -144,7 +137,7 @@ int xen_count_many(struct exclaim_hv *hv, const uint32_t *domid, uint32_t nr,
             snprintf(count[i].why, sizeof(count[i].why), "%s", exclaim_hv_errno_meaning(errnum));
             continue;
         }
-        left_ms = end - now_ms();
+        left_ms = end - exclaim_now_ms();
         if (left_ms < each.ms_max) {
             each.ms_max = left_ms > 0 ? (uint32_t)left_ms : 1;
         }

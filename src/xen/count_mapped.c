@@ -6,6 +6,7 @@
  * The guest ticks on.  No lock of Xen's is held for longer than a batch of frames, and what it
  * costs is proportional to this guest alone.
  */
+#include "../base/clock.h"
 #include "mapped.h"
 
 #include <errno.h>
@@ -62,14 +63,6 @@ enum outcome {
     LATE,    /* no time is left */
     FAILED,  /* `why` says what is in the way */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static enum outcome __attribute__((format(printf, 2, 3)))
 failed(struct counting *c, const char *fmt, ...)
@@ -179,7 +172,7 @@ static enum outcome read_all(struct counting *c, uint32_t number, void *data, si
     size_t at = 0;
 
     while (at < size) {
-        int64_t left = c->deadline - now_ms();
+        int64_t left = c->deadline - exclaim_now_ms();
         int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
         ssize_t r;
 
@@ -413,7 +406,7 @@ static bool prepare(struct counting *c, uint32_t domid)
     c->job = (struct xen_mapped_job){ .domid = domid,
                                       .workers = nr_workers(c->xen, c->how),
                                       .nodes = c->nodes };
-    c->deadline = now_ms() + c->how->ms_max;
+    c->deadline = exclaim_now_ms() + c->how->ms_max;
     return xen_nodes_read(c->xen, c->nodes, c->count->why, sizeof(c->count->why));
 }
 
