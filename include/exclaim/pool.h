@@ -203,6 +203,11 @@ int exclaim_pool_take(struct exclaim_hv *hv, const struct exclaim_config *config
                       const struct exclaim_room *room, struct exclaim_pool *pool,
                       struct exclaim_error *err);
 
+/* The strongest guarantee that the host with these capabilities has for a VM on @homes nodes (1 or
+ * more): its claims, and where they are the host's alone whether the placing object can be read. */
+enum exclaim_guarantee exclaim_pool_guarantee(const struct exclaim_config *config,
+                                              const struct exclaim_caps *caps, uint32_t homes);
+
 /* The part of host @host as it is written: one line of JSON, "schema": "exclaim.snapshot/1".
  * free() *text.  SYSTEM when memory is gone. */
 int exclaim_pool_json(const struct exclaim_pool *pool, uint32_t host, char **text,

@@ -103,9 +103,13 @@ int cli_match(struct cli *cli, struct exclaim_hv *hv, const struct exclaim_domai
 
 struct json_object;
 
-/* For each report at the end of @path, oldest first; what it keeps of @report it must hold
- * (json_object_get()).  No file: no reports. */
+/* So much of the report file's end is read by those who want the last reports. */
+#define CLI_REPORTS_END (256 * 1024L)
+
+/* For each report in the last @bytes of @path, 0 for all of it, oldest first; what it keeps of
+ * @report it must hold (json_object_get()).  No file: no reports. */
 typedef void cli_report_fn(struct json_object *report, void *arg);
-int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim_error *err);
+int cli_reports(const char *path, long bytes, cli_report_fn *each, void *arg,
+                struct exclaim_error *err);
 
 #endif

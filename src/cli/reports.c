@@ -9,9 +9,8 @@
 #include "../base/output.h"
 #include "cli.h"
 
-#define REPORT_BYTES (256 * 1024L) /* of the report file's end: it grows with every migration */
-
-int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim_error *err)
+int cli_reports(const char *path, long bytes, cli_report_fn *each, void *arg,
+                struct exclaim_error *err)
 {
     struct exclaim_error failed = { 0 };
     int fd = exclaim_open_read(path, &failed);
@@ -29,7 +28,7 @@ int cli_reports(const char *path, cli_report_fn *each, void *arg, struct exclaim
         close(fd);
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "read %s", path);
     }
-    if (!fseek(f, -REPORT_BYTES, SEEK_END)) {
+    if (bytes && !fseek(f, -bytes, SEEK_END)) {
         (void)!getline(&line, &size, f); /* the rest of a line */
     } else {
         rewind(f);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <exclaim/pool.h>
 #include <exclaim/uuid.h>
 
 #include "../base/json.h"
@@ -61,6 +62,7 @@ static void keep_report(json_object *report, void *arg)
 {
     struct status *st = arg;
 
+    status_tally(&st->tally, report);
     json_object_put(st->report[st->nr_reports % LAST_REPORTS]);
     st->report[st->nr_reports++ % LAST_REPORTS] = json_object_get(report);
 }
@@ -110,8 +112,26 @@ static int look_for_domains(struct status *st, struct exclaim_hv *hv, struct exc
     return 0;
 }
 
+/* What metrics tell beyond the ledger and the reports. */
+static int read_here(const struct cli *cli, struct status *st, struct exclaim_hv *hv,
+                     struct status_here *here, struct exclaim_error *err)
+{
+    int rc;
+
+    here->version = EXCLAIM_VERSION;
+    if (hv->ops->caps(hv, &here->caps, err) || exclaim_ledger_lock(st->ledger, 10000, err)) {
+        return -1;
+    }
+    rc = exclaim_room_read(hv, st->ledger, NULL, cli->config.headroom_pages, &here->room, err);
+    exclaim_ledger_unlock(st->ledger);
+    here->one_node = exclaim_pool_guarantee(&cli->config, &here->caps, 1);
+    here->several_nodes = exclaim_pool_guarantee(&cli->config, &here->caps, 2);
+    return rc;
+}
+
 int verb_status(struct cli *cli, struct exclaim_error *err)
 {
+    struct status_here here = { 0 };
     struct exclaim_hv *hv = NULL;
     struct status *st;
     int rc = -1;
@@ -130,13 +150,16 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     }
     exclaim_ledger_unlock(st->ledger);
     count_ended(st);
-    if (cli_reports(cli->config.report_file, keep_report, st, err) || find_leftovers(st, hv, err) ||
-        look_for_domains(st, hv, err)) {
+    /* Counters are of the whole file. */
+    if (cli_reports(cli->config.report_file, cli->format ? 0 : CLI_REPORTS_END, keep_report, st,
+                    err) ||
+        find_leftovers(st, hv, err) || look_for_domains(st, hv, err) ||
+        (cli->format && read_here(cli, st, hv, &here, err))) {
         goto out;
     }
     rc = 0;
     if (cli->format) {
-        status_print_prom(st);
+        status_print_prom(st, &here);
     } else if (cli->json) {
         status_print_json(st);
     } else {

@@ -267,7 +267,7 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
     }
     exclaim_uuid_format(dom.uuid, placed.uuid);
     /* A file that cannot be read is no reason to say nothing of the pages. */
-    (void)cli_reports(cli->config.report_file, find_placed, &placed, NULL);
+    (void)cli_reports(cli->config.report_file, CLI_REPORTS_END, find_placed, &placed, NULL);
     same = !memcmp(want, count.pages, sizeof(count.pages));
     if (cli->json) {
         print_json(&dom, &count, want, same, &placed, layout);

@@ -39,8 +39,8 @@ static void host_uuid(char *uuid, size_t size)
     }
 }
 
-/* The strongest claim this host has for a VM on @homes nodes. */
-static enum exclaim_guarantee guarantee(const struct exclaim_caps *caps, uint32_t homes)
+enum exclaim_guarantee exclaim_pool_guarantee(const struct exclaim_config *config,
+                                              const struct exclaim_caps *caps, uint32_t homes)
 {
     struct exclaim_match match = { .nr_nodes = homes, .total_pages = homes };
     struct exclaim_claim_plan plan;
@@ -49,6 +49,11 @@ static enum exclaim_guarantee guarantee(const struct exclaim_caps *caps, uint32_
         match.pages[n] = 1;
     }
     exclaim_claim_plan(&match, caps, &plan);
+    if (plan.nr && plan.step[0].guarantee == EXCLAIM_GUARANTEE_HOST && homes > 1 &&
+        access(config->place_object, R_OK)) {
+        /* As src/session decides: node affinity steers to one node, and is a wish for several. */
+        return EXCLAIM_GUARANTEE_NONE;
+    }
     return plan.nr ? plan.step[0].guarantee : EXCLAIM_GUARANTEE_NONE;
 }
 
@@ -81,11 +86,9 @@ static int fill_host(struct exclaim_hv *hv, const struct exclaim_config *config,
     host->headroom = room->headroom;
     host->slack = room->slack;
 
-    host->one_node = guarantee(&caps, 1);
-    host->several_nodes = guarantee(&caps, 2);
-    if (host->several_nodes == EXCLAIM_GUARANTEE_HOST && access(config->place_object, R_OK)) {
-        /* As src/session decides: node affinity steers to one node, and is a wish for several. */
-        host->several_nodes = EXCLAIM_GUARANTEE_NONE;
+    host->one_node = exclaim_pool_guarantee(config, &caps, 1);
+    host->several_nodes = exclaim_pool_guarantee(config, &caps, 2);
+    if (host->one_node != EXCLAIM_GUARANTEE_NONE && host->several_nodes == EXCLAIM_GUARANTEE_NONE) {
         why = "no placing object: nothing is guaranteed on several nodes";
     } else if (!caps.claim_node_known) {
         why = "whether this Xen claims on a node shows only on a domain under construction";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `exclaim status` shows: for people, as JSON, as Prometheus metrics. */
+/* What `exclaim status` shows: for people, as JSON. */
 #include "status_print.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static json_object *report_at(const struct status *st, uint32_t i)
     return i < kept ? st->report[(st->nr_reports - kept + i) % LAST_REPORTS] : NULL;
 }
 
-static uint64_t sum_placed(const struct exclaim_ledger_entry *e, uint64_t *target)
+uint64_t status_placed(const struct exclaim_ledger_entry *e, uint64_t *target)
 {
     uint64_t placed = 0;
 
@@ -108,7 +108,7 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         nr++;
         nr_unseen += unseen;
         exclaim_uuid_format(e->uuid, uuid);
-        placed = sum_placed(e, &target);
+        placed = status_placed(e, &target);
         table_cell(&t, "%" PRIu32, e->domid);
         table_cell(&t, "%s", uuid);
         table_cell(&t, "%s", exclaim_guarantee_name((enum exclaim_guarantee)e->guarantee));
@@ -283,38 +283,4 @@ void status_print_json(const struct status *st)
     }
     exclaim_json_u64(o, "ended_entries", st->ended);
     exclaim_json_print(o);
-}
-
-void status_print_prom(const struct status *st)
-{
-    uint64_t placed = 0, target = 0, left = 0, nr = 0;
-
-    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
-        bool unseen;
-        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
-        uint64_t one;
-
-        if (e) {
-            nr++;
-            placed += sum_placed(e, &one);
-            target += one;
-        }
-    }
-    for (uint32_t i = 0; i < st->nr_leftovers; i++) {
-        left += st->leftover[i].outstanding_pages;
-    }
-    printf("# HELP exclaim_migrations_in_flight Entries of the ledger.\n"
-           "# TYPE exclaim_migrations_in_flight gauge\n"
-           "exclaim_migrations_in_flight %" PRIu64 "\n"
-           "# HELP exclaim_target_bytes Memory to be placed for migrations in flight.\n"
-           "# TYPE exclaim_target_bytes gauge\n"
-           "exclaim_target_bytes %" PRIu64 "\n"
-           "# HELP exclaim_placed_bytes Of that, placed on its node.\n"
-           "# TYPE exclaim_placed_bytes gauge\n"
-           "exclaim_placed_bytes %" PRIu64 "\n"
-           "# HELP exclaim_other_claims_bytes Claims of domains that no migration is filling.\n"
-           "# TYPE exclaim_other_claims_bytes gauge\n"
-           "exclaim_other_claims_bytes %" PRIu64 "\n",
-           nr, target << EXCLAIM_PAGE_SHIFT, placed << EXCLAIM_PAGE_SHIFT,
-           left << EXCLAIM_PAGE_SHIFT);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `exclaim status` says of VMs whose memory was restored here: whether they still are. */
+/* What `exclaim status` says of VMs whose memory was restored here: whether they still are; and its
+ * metrics, by the rules of the text format and of promtool. */
 #include "../unit/support.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <exclaim/uuid.h>
@@ -47,9 +49,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The output of `exclaim status` with one report. */
-static char *status(const char *role, const char *outcome, unsigned int domid, const char *uuid,
-                    const char *json)
+/* The output of `exclaim status` with one report; @more: instead, these. */
+static char *status_of(const char *role, const char *outcome, unsigned int domid, const char *uuid,
+                       const char *json, const char *more)
 {
     const char *const argv[] = { program("EXCLAIM_BIN"), "status", json, NULL };
     char conf[96], model[128], text[256], reports[96], *out;
@@ -64,7 +66,7 @@ static char *status(const char *role, const char *outcome, unsigned int domid, c
     snprintf(text, sizeof(text),
              "{\"role\":\"%s\",\"outcome\":\"%s\",\"domid\":%u,\"uuid\":\"%s\"}\n", role, outcome,
              domid, uuid);
-    put_text(reports, text);
+    put_text(reports, more ? more : text);
     run(&r);
     if (run_exit(&r)) {
         fail_msg("exit %d: %s", run_exit(&r), r.err);
@@ -73,6 +75,12 @@ static char *status(const char *role, const char *outcome, unsigned int domid, c
     assert_non_null(out);
     run_free(&r);
     return out;
+}
+
+static char *status(const char *role, const char *outcome, unsigned int domid, const char *uuid,
+                    const char *json)
+{
+    return status_of(role, outcome, domid, uuid, json, NULL);
 }
 
 static void restored(void **state)
@@ -116,9 +124,161 @@ static void restored(void **state)
     }
 }
 
+/* One sample as it should be read: name, labels in braces, value. */
+static bool is_sample(const char *line)
+{
+    const char *at = line + strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    char *end;
+
+    if (at == line || (*line >= '0' && *line <= '9')) {
+        return false;
+    }
+    for (bool first = true; *at == '{' || (!first && *at == ','); first = false) {
+        const size_t name = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
+
+        if (!name || strncmp(at + 1 + name, "=\"", 2) != 0) {
+            return false;
+        }
+        for (at += name + 3; *at && *at != '"'; at++) {
+            at += *at == '\\' && at[1];
+        }
+        if (*at++ != '"') {
+            return false;
+        }
+    }
+    at += *at == '}';
+    if (*at != ' ') {
+        return false;
+    }
+    (void)strtod(at + 1, &end);
+    return end > at + 1 && !*end;
+}
+
+static bool ends(const char *text, size_t len, const char *end)
+{
+    return len > strlen(end) && !strncmp(text + len - strlen(end), end, strlen(end));
+}
+
+/* Each family has its help, then its type, then its samples, once and together, each sample once;
+ * counters alone end with _total; units are bytes and seconds, written out behind the name. */
+static void assert_metrics(const char *text)
+{
+    static const char *const units[] = { "_ms", "_milliseconds", "_kib", "_mib", "_gib", "_pages" };
+    char name[128] = "", seen[64][128], *copy = strdup(text), *at = copy, *line;
+    size_t nr = 0;
+
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    while ((line = strsep(&at, "\n")) && (*line || at)) {
+        char word[128], type[32];
+        size_t len;
+
+        if (sscanf(line, "# HELP %127s", word) == 1) {
+            for (size_t i = 0; i < nr; i++) {
+                assert_string_not_equal(seen[i], word);
+            }
+            assert_true(nr < ARRAY_SIZE(seen));
+            snprintf(seen[nr++], sizeof(seen[0]), "%s", word);
+            snprintf(name, sizeof(name), "%s", word);
+            assert_memory_equal(name, "exclaim_", 8);
+            assert_true(strlen(line) > strlen("# HELP ") + strlen(name) + 5);
+            line = strsep(&at, "\n");
+            assert_non_null(line);
+            assert_int_equal(sscanf(line, "# TYPE %127s %31s", word, type), 2);
+            assert_string_equal(word, name);
+            assert_true(!strcmp(type, "counter") || !strcmp(type, "gauge"));
+            assert_int_equal(ends(name, strlen(name), "_total"), !strcmp(type, "counter"));
+            for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+                assert_null(strstr(name, units[i]));
+            }
+            continue;
+        }
+        if (!is_sample(line)) {
+            fail_msg("no sample: %s", line);
+        }
+        len = strcspn(line, "{ ");
+        assert_int_equal(len, strlen(name));
+        assert_memory_equal(line, name, len);
+        len = (size_t)(strrchr(line, ' ') - line) + 1;
+        for (const char *other = text; other; other = strchr(other, '\n')) {
+            other += *other == '\n';
+            if (!strncmp(other, line, len) && strncmp(other, line, strlen(line)) != 0) {
+                fail_msg("twice: %s", line);
+            }
+        }
+    }
+    free(copy);
+    assert_true(nr > 15);
+}
+
+/* Where Prometheus' own checker is installed, it says the same. */
+static void assert_promtool(const char *text)
+{
+    char file[96], command[256];
+
+    if (system("command -v promtool >/dev/null")) {
+        print_message("no promtool here: only our own rules were tried\n");
+        return;
+    }
+    snprintf(file, sizeof(file), "%s/metrics", dir);
+    put_text(file, text);
+    snprintf(command, sizeof(command), "promtool check metrics <%s", file);
+    assert_int_equal(system(command), 0);
+}
+
+static void assert_has(const char *text, const char *line)
+{
+    char whole[256];
+
+    snprintf(whole, sizeof(whole), "\n%s\n", line);
+    if (!strstr(text, whole)) {
+        fail_msg("no \"%s\" in %s", line, text);
+    }
+}
+
+#define DONE(exact, deviation)                                                                     \
+    "{\"role\":\"destination\",\"outcome\":\"done\",\"guarantee\":\"host\",\"exact\":" exact       \
+    ",\"deviation_pages\":" deviation ",\"time_unix_ms\":1700000000500}\n"
+#define REFUSED(error)                                                                             \
+    "{\"role\":\"destination\",\"outcome\":\"refused\",\"guarantee\":\"none\",\"exact\":false,"    \
+    "\"error\":\"" error "\"}\n"
+
+static void metrics(void **state)
+{
+    static const char reports[] = DONE("true", "0") DONE("true", "0") DONE("false", "12")
+        REFUSED("match: VM needs 400 pages") REFUSED("record: none came") REFUSED("claim: no room")
+            REFUSED("claims are things: \\\"x\\\"") "half a line {\"role\":\n"
+                                                    "{\"role\":\"source\",\"outcome\":\"sent\"}\n{"
+                                                    "\"role\":7,\"outcome\":{}}\n[]\n";
+    char *text = status_of("", "", 0, "", "--format=prom", reports);
+
+    (void)state;
+    assert_metrics(text);
+    assert_promtool(text);
+    assert_has(text, "exclaim_migrations_total{role=\"destination\",outcome=\"done\",exact=\"yes\","
+                     "guarantee=\"host\"} 2");
+    assert_has(text, "exclaim_migrations_total{role=\"destination\",outcome=\"done\",exact=\"no\","
+                     "guarantee=\"host\"} 1");
+    assert_has(text, "exclaim_migrations_total{role=\"source\",outcome=\"sent\",exact=\"unknown\","
+                     "guarantee=\"unknown\"} 1");
+    assert_has(text, "exclaim_refusals_total{step=\"match\"} 1");
+    assert_has(text, "exclaim_refusals_total{step=\"record\"} 1");
+    assert_has(text, "exclaim_refusals_total{step=\"claim\"} 1");
+    assert_has(text, "exclaim_refusals_total{step=\"other\"} 1");
+    assert_has(text, "exclaim_refusals_total{step=\"ledger\"} 0");
+    assert_has(text, "exclaim_deviation_bytes_total 49152");
+    assert_has(text, "exclaim_last_report_timestamp_seconds 1700000000.500");
+    assert_has(text, "exclaim_ledger_entries{process=\"running\"} 0");
+    assert_has(text, "exclaim_guarantee_info{vm_nodes=\"one\",guarantee=\"host\"} 1");
+    assert_has(text, "exclaim_node_free_bytes{node=\"0\"} 4096000");
+    assert_non_null(strstr(text, "exclaim_node_claimed_bytes{node=\"0\"} 0\n"));
+    assert_non_null(strstr(text, "exclaim_node_claimable_bytes{node=\"0\"} "));
+    assert_non_null(strstr(text, "exclaim_build_info{version=\""));
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(restored) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(restored), cmocka_unit_test(metrics) };
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size || table_init(&t, head)) {
         abort();
     }
-    if (cli_reports(path, each, &t, &err)) {
+    if (cli_reports(path, CLI_REPORTS_END, each, &t, &err)) {
         abort();
     }
     f = open_memstream(&out, &len);
