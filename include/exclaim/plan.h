@@ -18,7 +18,8 @@
  * (EXCLAIM_MATCH_SAME, EXCLAIM_MATCH_RENUMBERED).
  *
  * Goals, each before the next: 1. VMs that leave; 2. VMs that keep their shape; 3. pairs of one
- * `apart` rule on one host, fewer; then, without proof, stronger guarantees and the tightest fit.
+ * `apart` rule on one host, fewer; then, without proof, stronger guarantees, and the most even room
+ * per node and after it vCPUs per core, or the tightest fit.
  */
 #ifndef EXCLAIM_PLAN_H
 #define EXCLAIM_PLAN_H
@@ -41,12 +42,24 @@
  * can leave: the bound of the time, which is no clock's. */
 #define EXCLAIM_PLAN_EFFORT 2000000u
 
+/* What is best among plans that are equal otherwise. */
+enum exclaim_plan_prefer {
+    EXCLAIM_PREFER_SPREAD = 0, /* most even room per node, then most even vCPUs per core */
+    EXCLAIM_PREFER_PACK,       /* tightest fit: large VMs that come later find room */
+};
+
+const char *exclaim_plan_prefer_name(enum exclaim_plan_prefer prefer); /* "spread", "pack" */
+
+/* False: none of the two. */
+bool exclaim_plan_prefer_parse(const char *name, enum exclaim_plan_prefer *prefer);
+
 struct exclaim_plan_options {
     uint32_t max_out;     /* moves at once out of a host; 0 stands for EXCLAIM_PLAN_CONCURRENT */
     uint32_t max_in;      /* into a host; likewise */
     uint64_t stray_pages; /* as in struct exclaim_match_options */
     bool whole_parts;     /* policy strict: a VM that cannot keep its shape stays where it is */
-    uint64_t effort;      /* 0 stands for EXCLAIM_PLAN_EFFORT */
+    enum exclaim_plan_prefer prefer;
+    uint64_t effort; /* 0 stands for EXCLAIM_PLAN_EFFORT */
 };
 
 /* --- why a VM does not fit a host --- */

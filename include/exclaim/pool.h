@@ -59,6 +59,7 @@ struct exclaim_pool_host {
     const char *xen_version; /* "4.17.7", for people */
     int64_t time_unix_ms;    /* when its memory was read, by its own clock */
 
+    uint32_t cores; /* logical CPUs; 0: not known */
     uint32_t nr_nodes;
     uint64_t online; /* bit n: node n has memory and may be used */
     uint64_t free[EXCLAIM_NODES_MAX];

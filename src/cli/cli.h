@@ -5,6 +5,7 @@
 #include <exclaim/config.h>
 #include <exclaim/hypervisor.h>
 #include <exclaim/match.h>
+#include <exclaim/plan.h>
 
 /* Options that only some verbs take; each verb names its own. */
 enum cli_option {
@@ -18,7 +19,7 @@ enum cli_option {
     CLI_TO = 1 << 7,        /* --to HOST, several times */
     CLI_GUARANTEE = 1 << 8, /* --guarantee NAME */
     CLI_HOLD = 1 << 9,      /* --hold */
-    CLI_MOVES = 1 << 10,    /* --max-moves N */
+    CLI_MOVES = 1 << 10,    /* --max-moves N, --prefer spread|pack */
     CLI_BACK = 1 << 11,     /* --back each|end|none */
     CLI_HTML = 1 << 12,     /* --html FILE */
     CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
@@ -56,6 +57,7 @@ struct cli {
     uint32_t seconds;
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
+    enum exclaim_plan_prefer prefer;
     bool snapshot, stale, hold, apply, partial, disable, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */
     char **args;

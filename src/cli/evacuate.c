@@ -50,6 +50,7 @@ static int show_plan(const struct cli *cli, const struct evac *e, const struct e
     } else if (!cli->apply || !evac_may_begin(e, plan)) {
         o = exclaim_json_schema("evacuate");
         exclaim_json_bool(o, "applied", false);
+        exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
         exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
         exclaim_json_steps(o, e->pool, plan);
         exclaim_json_print(o);

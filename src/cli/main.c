@@ -14,6 +14,10 @@
     "--skip-vm VM       leave this VM out: whoever empties its host sees to it\n"                  \
     "--shutdown-vm VM   leave it out: it will be shut down; exclaim does not do that\n"
 
+#define PREFER_HELP                                                                                \
+    "--prefer HOW       of plans otherwise equal: even room per node (spread, the default), or\n"  \
+    "                   the tightest fit (pack)\n"
+
 #define XAPI_HELP                                                                                  \
     "--xapi SERVER      the pool by XAPI: socket (the default), HOST[:PORT] (HTTPS)\n"             \
     "--user NAME        for HTTPS, root if not given\n"                                            \
@@ -139,12 +143,13 @@ static const struct cli_verb verbs[] = {
         .name = "plan",
         .usage = "evacuate HOST... | rolling [OPTION]...",
         .summary = "a proven plan to empty hosts, or for a whole rolling upgrade",
-        .detail = "--to HOST          evacuate: where VMs may go; else every other host\n"
-                  "--host HOST        rolling: these hosts in this order; else all older than the\n"
-                  "                   newest, coordinator first\n" LEAVE_HELP
-                  "--back WHEN        rolling: VMs return once their host is back (each), once\n"
-                  "                   all are done (end), or not at all (none)\n"
-                  "--max-moves N      at once out of a host and into a host (2)\n" PLAN_HELP,
+        .detail =
+            "--to HOST          evacuate: where VMs may go; else every other host\n"
+            "--host HOST        rolling: these hosts in this order; else all older than the\n"
+            "                   newest, coordinator first\n" LEAVE_HELP
+            "--back WHEN        rolling: VMs return once their host is back (each), once\n"
+            "                   all are done (end), or not at all (none)\n"
+            "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP PLAN_HELP,
         .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML | CLI_LEAVE,
         .min_args = 1,
         .max_args = CLI_ARGS_MAX,
@@ -159,7 +164,7 @@ static const struct cli_verb verbs[] = {
             "--partial          start although some VMs cannot leave\n"
             "--disable          first keep XAPI from starting VMs on these hosts, for good\n"
             "--to HOST          where VMs may go; else every other host\n"
-            "--max-moves N      at once out of a host and into a host (2)\n" LEAVE_HELP
+            "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP LEAVE_HELP
             "--events FILE      one JSON line per event, appended\n"
             "--resume FILE      go on with the evacuation that this file of events tells "
             "of\n" PLAN_HELP

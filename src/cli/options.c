@@ -24,6 +24,7 @@ enum kind {
     KIND_PAGES,
     KIND_NODE,
     KIND_COUNT,
+    KIND_PREFER,
     KIND_SECONDS
 };
 
@@ -58,6 +59,7 @@ static const struct own_option {
     { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
     { "hold", CLI_HOLD, KIND_FLAG, offsetof(struct cli, hold) },
     { "max-moves", CLI_MOVES, KIND_COUNT, offsetof(struct cli, max_moves) },
+    { "prefer", CLI_MOVES, KIND_PREFER, offsetof(struct cli, prefer) },
     { "back", CLI_BACK, KIND_TEXT, offsetof(struct cli, back) },
     { "html", CLI_HTML, KIND_TEXT, offsetof(struct cli, html) },
     { "apply", CLI_APPLY, KIND_FLAG, offsetof(struct cli, apply) },
@@ -293,6 +295,11 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
         return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
     case KIND_SECONDS:
         return parse_count(o->name, optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
+    case KIND_PREFER:
+        return exclaim_plan_prefer_parse(optarg, field)
+                   ? 0
+                   : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s \"%s\" is not spread or pack",
+                                  o->name, optarg);
     case KIND_NODE:
         return parse_node(cli, optarg, err);
     case KIND_PAGES:

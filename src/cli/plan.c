@@ -46,6 +46,7 @@ static void print_json(const struct cli *cli, const struct cli_pool *from,
 
     exclaim_json_str(o, "kind", rolling ? "rolling" : "evacuate");
     json_object_object_add(o, "time_unix_ms", json_object_new_int64(from->time_unix_ms));
+    exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(cli->prefer));
     exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
     exclaim_json_bool(o, "blocked", plan->blocked);
     exclaim_json_u64(o, "moves", plan->nr_moves);

@@ -190,6 +190,7 @@ void cli_plan_options(const struct cli *cli, struct exclaim_plan_options *opt)
         .max_out = cli->max_moves,
         .max_in = cli->max_moves,
         .stray_pages = cli->config.stray_pages,
+        .prefer = cli->prefer,
         .whole_parts = cli->config.policy == EXCLAIM_POLICY_STRICT,
     };
 }

@@ -132,6 +132,9 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
         e->opt.policy = EXCLAIM_POLICY_STRICT;
         e->opt.plan.whole_parts = true;
     }
+    if (!strcmp(text_of(o, "prefer"), exclaim_plan_prefer_name(EXCLAIM_PREFER_PACK))) {
+        e->opt.plan.prefer = EXCLAIM_PREFER_PACK;
+    }
     if (json_object_object_get_ex(o, "max_moves", &moves)) {
         int64_t n = json_object_get_int64(moves);
 

@@ -16,6 +16,8 @@ static void add_host(const struct state *s, const struct assignment *a, uint32_t
     *h = (struct pack_host){ .first = *nodes,
                              .left = now->left > 0 ? now->left : 0,
                              .spare = INT64_MAX,
+                             .vcpus = now->vcpus,
+                             .cores = 1,
                              .rank = a->rank ? a->rank[host] : 0,
                              .target = a->target[host],
                              .known = now->known };
@@ -58,6 +60,7 @@ static void add_item(const struct state *s, const struct draft *d, const struct 
                                 .total = l.total,
                                 .arrival = (int64_t)from->arrival_pages,
                                 .loose = (int64_t)from->arrival_pages + l.strays,
+                                .vcpus = from->vcpus,
                                 .pinned = from->pinned,
                                 .counted = l.known && from->exact && s->vm[vm].intact,
                                 .host = PACK_NONE };
@@ -135,6 +138,19 @@ static void count_members(const struct state *s, struct pack *p, const uint32_t 
     }
 }
 
+/* Where they are known of all targets: a core of one is as good as one of another. */
+static void set_cores(const struct state *s, struct pack *p)
+{
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        if (p->host[h].target && !s->pool->host[h].cores) {
+            return;
+        }
+    }
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        p->host[h].cores = p->host[h].target ? s->pool->host[h].cores : 1;
+    }
+}
+
 int assign_build(const struct state *s, const struct draft *d, const struct assignment *a,
                  struct pack *p)
 {
@@ -158,6 +174,7 @@ int assign_build(const struct state *s, const struct draft *d, const struct assi
     }
     p->effort = s->opt.effort;
     p->whole_parts = s->opt.whole_parts;
+    p->spread = s->opt.prefer == EXCLAIM_PREFER_SPREAD;
     nodes = parts = 0;
     for (uint32_t h = 0; h < hosts; h++) {
         add_host(s, a, h, p, &nodes);
@@ -168,6 +185,7 @@ int assign_build(const struct state *s, const struct draft *d, const struct assi
     }
     p->nr_nodes = nodes;
     p->nr_parts = parts;
+    set_cores(s, p);
     count_members(s, p, apart);
     r = 0;
 out:

@@ -71,7 +71,7 @@ static bool quick_apart(struct pack *p, uint32_t *order, uint32_t lost)
     }
     p->strict_apart = true;
     done = quick(p, order, lost);
-    if (!done && p->nr_items > PACK_EXACT_ITEMS) {
+    if (!done && !p->roomy && p->nr_items > PACK_EXACT_ITEMS) {
         p->effort = p->steps + pack_effort_left(p) / 4;
         pack_eject(p, lost, 0);
         p->effort = effort;
@@ -107,6 +107,18 @@ static void settle_down(struct pack *p, uint32_t *order, struct exclaim_plan_pro
     pack_polish(p);
     pack_flow(p, order);
     count_goals(p, proof);
+}
+
+/* Largest first onto the roomiest nodes; false if that does not reach all bounds. */
+static bool spread_out(struct pack *p, uint32_t *order, uint32_t lost,
+                       struct exclaim_plan_proof *proof)
+{
+    p->roomy = true;
+    if (quick_apart(p, order, lost) || quick(p, order, lost)) {
+        settle_down(p, order, proof);
+    }
+    p->roomy = false;
+    return exclaim_plan_optimal(proof);
 }
 
 static bool better(const struct exclaim_plan_proof *a, const struct exclaim_plan_proof *b)
@@ -207,13 +219,22 @@ void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
     proof->leave.bound = p->nr_items - stay;
     proof->keep.bound = p->nr_items - lost < counted ? p->nr_items - lost : counted;
     if (order) { /* without memory for it nobody moves */
-        if (!quick_apart(p, order, lost)) {
+        const bool done = p->spread && spread_out(p, order, lost, proof);
+
+        if (!done && !quick_apart(p, order, lost)) {
             quick(p, order, lost);
         }
-        if (p->nr_items > PACK_EXACT_ITEMS) {
+        if (done) {
+            ; /* at the bound */
+        } else if (p->nr_items > PACK_EXACT_ITEMS) {
             search_many(p, order, stay, lost, proof);
         } else {
             search_few(p, order, proof);
+        }
+        if (p->spread) {
+            pack_order(p, order, true);
+            pack_even(p, order);
+            proof->apart.reached = pack_pairs(p);
         }
     }
     if (p->whole_parts && proof->keep.bound < proof->leave.bound) {
@@ -237,6 +258,21 @@ static uint32_t node_of(const struct pack *p, const struct pack_host *h, uint32_
         }
     }
     return PACK_NONE;
+}
+
+/* Whether nodes would be filled less evenly by @item on @a than on @b; it is on neither. */
+static bool less_even(const struct pack *p, const struct pack_item *item, const uint32_t *a,
+                      const uint32_t *b)
+{
+    double of_a = 0, of_b = 0;
+
+    for (uint32_t k = 0; k < item->nr; k++) {
+        const double pages = (double)p->part[item->first + k].pages;
+
+        of_a += pages * (double)p->node[a[k]].left;
+        of_b += pages * (double)p->node[b[k]].left;
+    }
+    return of_a < of_b;
 }
 
 /* Away from members of the same rule; else the same numbers, where the room allows. */
@@ -264,6 +300,7 @@ void pack_polish(struct pack *p)
             same[k] = node_of(p, &p->host[host], part->src);
             fits = same[k] != PACK_NONE && p->node[same[k]].left >= part->pages + item->loose;
         }
+        fits = fits && !(p->spread && less_even(p, item, same, was));
         pack_put(p, i, host, fits ? same : was);
     }
 }

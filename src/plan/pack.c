@@ -59,10 +59,20 @@ int64_t pack_fluid_room(const struct pack *p, uint32_t host, int64_t loose)
     return room;
 }
 
+static bool closer(const struct pack *p, const struct pack_part *part, uint32_t node, uint32_t best)
+{
+    const struct pack_node *a = &p->node[node], *b = &p->node[best];
+
+    if (!p->roomy) {
+        return a->left < b->left;
+    }
+    return a->left > b->left || (a->left == b->left && a->id == part->src);
+}
+
 /*
- * Largest part first onto the tightest node left.  Every node that takes a part takes all smaller
- * ones, so whatever node the larger parts have chosen, there is one for this part if there is any
- * assignment at all.
+ * Largest part first onto the tightest node left, or the roomiest.  Every node that takes a part
+ * takes all smaller ones, so whatever node the larger parts have chosen, there is one for this part
+ * if there is any assignment at all.
  */
 bool pack_fit(const struct pack *p, const struct pack_item *item, uint32_t host, uint32_t *where,
               int64_t *slack)
@@ -84,7 +94,7 @@ bool pack_fit(const struct pack *p, const struct pack_item *item, uint32_t host,
             for (uint32_t i = 0; i < k && !taken; i++) {
                 taken = where[i] == n;
             }
-            if (!taken && (best == PACK_NONE || p->node[n].left < p->node[best].left)) {
+            if (!taken && (best == PACK_NONE || closer(p, part, n, best))) {
                 best = n;
             }
         }
@@ -92,7 +102,7 @@ bool pack_fit(const struct pack *p, const struct pack_item *item, uint32_t host,
             return false;
         }
         where[k] = best;
-        *slack += p->node[best].left - need;
+        *slack += p->roomy ? need - p->node[best].left : p->node[best].left - need;
     }
     return true;
 }
@@ -100,6 +110,7 @@ bool pack_fit(const struct pack *p, const struct pack_item *item, uint32_t host,
 static void charge_loose(struct pack *p, struct pack_host *h, int64_t loose)
 {
     h->spare = INT64_MAX;
+    h->loose += loose;
     for (uint32_t n = h->first; n < h->first + h->nr; n++) {
         p->node[n].left -= loose;
         if (p->node[n].parts && p->node[n].left < h->spare) {
@@ -129,6 +140,7 @@ void pack_put(struct pack *p, uint32_t index, uint32_t host, const uint32_t *whe
         node->parts++;
     }
     h->left -= item->total + item->arrival;
+    h->vcpus += item->vcpus;
     charge_loose(p, h, item->loose);
     item->host = host;
     item->fluid = false;
@@ -162,6 +174,7 @@ void pack_take(struct pack *p, uint32_t index)
         h->fluid -= item->total;
     }
     h->left += item->total + item->arrival;
+    h->vcpus -= item->vcpus;
     charge_loose(p, h, -item->loose);
     if (item->group) {
         (*pack_members(p, item, item->host))--;
@@ -197,18 +210,19 @@ static void insert_single(struct pack *p, const struct pack_item *item, struct c
 
     for (uint32_t n = 0; n < p->nr_nodes; n++) {
         const struct pack_node *node = &p->node[n];
+        const int64_t slack = p->roomy ? need - node->left : node->left - need;
         const struct pack_host *h;
 
         if (node->left < need) {
             continue;
         }
         h = &p->host[node->host];
-        if (better(c, pack_breaks(p, item, node->host), h->rank, node->left - need) && h->known &&
+        if (better(c, pack_breaks(p, item, node->host), h->rank, slack) && h->known &&
             pack_host_takes(p, item, node->host) && (!item->pinned || node->id == part->src)) {
             c->host = node->host;
             c->breaks = pack_breaks(p, item, node->host);
             c->rank = h->rank;
-            c->slack = node->left - need;
+            c->slack = slack;
             c->where[0] = n;
         }
     }

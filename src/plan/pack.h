@@ -29,6 +29,7 @@ struct pack_item {
     int64_t total;      /* own pages */
     int64_t loose;      /* arrival and stray pages */
     int64_t arrival;
+    uint32_t vcpus;
     uint32_t group; /* of `apart`, counted from 1 within this pack; 0: none */
     bool pinned;
     bool counted; /* its parts are known; else it has no shape to keep, and flows */
@@ -51,9 +52,12 @@ struct pack_node {
 struct pack_host {
     uint32_t first, nr; /* nodes; none if it is no target */
     int64_t left;
-    int64_t fluid; /* pages of fluid items, not yet on nodes */
-    int64_t spare; /* least left on a node that holds a part */
-    uint32_t rank; /* lower is better */
+    int64_t fluid;  /* pages of fluid items, not yet on nodes */
+    int64_t spare;  /* least left on a node that holds a part */
+    int64_t loose;  /* of the items here, charged to each node */
+    uint64_t vcpus; /* of all VMs here */
+    uint32_t cores; /* 1 for each host where they are not known of all */
+    uint32_t rank;  /* lower is better */
     bool target;
     bool known; /* its nodes */
 };
@@ -67,6 +71,8 @@ struct pack {
     uint32_t *members; /* [group - 1][host]: of the group on the host, items included */
     bool whole_parts;
     bool strict_apart; /* no placement may break a rule */
+    bool spread;       /* nodes evenly filled are better than tight ones */
+    bool roomy;        /* for now, the roomiest node is the best and not the tightest */
     uint64_t steps, effort;
     uint64_t random;
 };
@@ -113,7 +119,7 @@ static inline bool pack_host_takes(const struct pack *p, const struct pack_item 
 
 /*
  * The tightest nodes of @host for @item, each part on its own; *slack is what is then left on them.
- * False if there are none.
+ * The roomiest with p->roomy, *slack is then negative.  False if there are none.
  */
 bool pack_fit(const struct pack *p, const struct pack_item *item, uint32_t host, uint32_t *where,
               int64_t *slack);
@@ -169,6 +175,9 @@ uint32_t pack_bound_several(struct pack *p);
 
 /* Placed items to nodes of their own number, and off broken rules, where that costs nothing. */
 void pack_polish(struct pack *p);
+
+/* Moves and swaps, in @order, that change no goal but how evenly nodes are filled, and vCPUs. */
+void pack_even(struct pack *p, const uint32_t *order);
 
 /* --- those that cannot be whole --- */
 

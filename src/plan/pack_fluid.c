@@ -227,7 +227,7 @@ uint32_t pack_spread(struct pack *p, uint32_t index, struct exclaim_part *out)
     }
     for (uint32_t k = 0; k < item->nr; k++) {
         int64_t need = p->part[item->first + k].pages + (k ? 0 : strays);
-        uint32_t node = tightest(p, h, need);
+        uint32_t node = p->spread ? roomiest(p, h) : tightest(p, h, need);
 
         while (need > 0 && nr < EXCLAIM_PARTS_MAX) {
             int64_t take;

@@ -39,7 +39,8 @@ bool pack_insert_fluid(struct pack *p, uint32_t index)
         closer = best == PACK_NONE || pack_breaks(p, item, h) < pack_breaks(p, item, best) ||
                  (pack_breaks(p, item, h) == pack_breaks(p, item, best) &&
                   (p->host[h].known > p->host[best].known ||
-                   (p->host[h].known == p->host[best].known && room < best_room)));
+                   (p->host[h].known == p->host[best].known &&
+                    (p->roomy ? room > best_room : room < best_room))));
         if (closer) {
             best = h;
             best_room = room;

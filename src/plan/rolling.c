@@ -113,8 +113,8 @@ static int all_steps(struct rolling *r, struct exclaim_error *err)
     return r->back == EXCLAIM_BACK_END ? back_step(&r->s, &r->d, EXCLAIM_NO_HOST, err) : 0;
 }
 
-int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_rolling_options *opt,
-                         struct exclaim_plan **plan, struct exclaim_error *err)
+static int roll(const struct exclaim_pool *pool, const struct exclaim_rolling_options *opt,
+                struct exclaim_plan **plan, struct exclaim_error *err)
 {
     struct rolling *r = calloc(1, sizeof(*r));
     int ret = -1;
@@ -142,6 +142,65 @@ int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_r
     }
     free(r);
     return ret;
+}
+
+/* Whether @a is the better plan by all that goes before evenness. */
+static bool better(const struct exclaim_plan *a, const struct exclaim_plan *b)
+{
+    uint32_t kept_a = 0, kept_b = 0;
+
+    if (a->blocked != b->blocked || a->nr_steps != b->nr_steps) {
+        return !a->blocked || (b->blocked && a->nr_steps > b->nr_steps);
+    }
+    if (a->nr_stays != b->nr_stays || a->nr_strays != b->nr_strays) {
+        return a->nr_stays != b->nr_stays ? a->nr_stays < b->nr_stays : a->nr_strays < b->nr_strays;
+    }
+    for (uint32_t i = 0; i < a->nr_moves; i++) {
+        kept_a += a->move[i].kept;
+    }
+    for (uint32_t i = 0; i < b->nr_moves; i++) {
+        kept_b += b->move[i].kept;
+    }
+    /* Moves that do not keep the shape, then moves. */
+    return a->nr_moves - kept_a != b->nr_moves - kept_b
+               ? a->nr_moves - kept_a < b->nr_moves - kept_b
+               : a->nr_moves < b->nr_moves;
+}
+
+/* Whether another plan could be better by what goes before evenness. */
+static bool lacks(const struct exclaim_plan *plan, enum exclaim_plan_back back)
+{
+    for (uint32_t m = 0; m < plan->nr_moves && back != EXCLAIM_BACK_EACH; m++) {
+        if (!plan->move[m].kept || plan->move[m].temporary) {
+            return true;
+        }
+    }
+    return plan->blocked || (plan->nr_strays && back != EXCLAIM_BACK_NONE);
+}
+
+int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_rolling_options *opt,
+                         struct exclaim_plan **plan, struct exclaim_error *err)
+{
+    struct exclaim_rolling_options packed = *opt;
+    struct exclaim_plan *other = NULL;
+    int rc = roll(pool, opt, plan, err);
+
+    packed.plan.prefer = EXCLAIM_PREFER_PACK;
+    if (rc || !*plan || opt->plan.prefer == EXCLAIM_PREFER_PACK || !lacks(*plan, opt->back)) {
+        return rc;
+    }
+    /* What is spread in one step may be in the way of a later one. */
+    rc = roll(pool, &packed, &other, err);
+    if (other && better(other, *plan)) {
+        exclaim_plan_free(*plan);
+        *plan = other;
+    } else if (!rc) {
+        exclaim_plan_free(other);
+    } else {
+        exclaim_plan_free(*plan);
+        *plan = NULL;
+    }
+    return rc;
 }
 
 bool exclaim_plan_upgrades(const struct exclaim_pool *pool, const uint32_t *order,

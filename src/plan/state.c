@@ -42,6 +42,7 @@ static void list_vm(struct state *s, uint32_t vm, uint32_t host)
     }
     s->host[host].head = vm;
     v->listed = true;
+    s->host[host].vcpus += s->pool->vm[vm].vcpus;
 }
 
 static void unlist_vm(struct state *s, uint32_t vm)
@@ -60,6 +61,7 @@ static void unlist_vm(struct state *s, uint32_t vm)
         s->vm[v->next].prev = v->prev;
     }
     v->listed = false;
+    s->host[v->host].vcpus -= s->pool->vm[vm].vcpus;
 }
 
 int state_open(struct state *s, const struct exclaim_pool *pool,

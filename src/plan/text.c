@@ -43,6 +43,17 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
     return "together";
 }
 
+const char *exclaim_plan_prefer_name(enum exclaim_plan_prefer prefer)
+{
+    return prefer == EXCLAIM_PREFER_PACK ? "pack" : "spread";
+}
+
+bool exclaim_plan_prefer_parse(const char *name, enum exclaim_plan_prefer *prefer)
+{
+    *prefer = strcmp(name, "pack") ? EXCLAIM_PREFER_SPREAD : EXCLAIM_PREFER_PACK;
+    return !strcmp(name, exclaim_plan_prefer_name(*prefer));
+}
+
 static const char *vm_name(const struct exclaim_pool *pool, uint32_t vm)
 {
     return vm < pool->nr_vms ? exclaim_pool_vm_name(pool, vm) : "?";

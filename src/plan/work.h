@@ -15,7 +15,8 @@ struct state_host {
     int64_t left;
     bool known; /* its nodes */
     bool enabled, upgraded;
-    uint32_t head; /* its VMs */
+    uint32_t head;  /* its VMs */
+    uint64_t vcpus; /* theirs */
 };
 
 struct state_vm {

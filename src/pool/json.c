@@ -43,6 +43,9 @@ static void put_host(json_object *o, const struct exclaim_pool_host *host)
     exclaim_json_u64(o, "claimed_pages", host->host_claimed);
     exclaim_json_u64(o, "headroom_pages", host->headroom);
     exclaim_json_u64(o, "slack_pages", host->slack);
+    if (host->cores) {
+        exclaim_json_u64(o, "cores", host->cores);
+    }
     exclaim_json_str(o, "one_node", exclaim_guarantee_name(host->one_node));
     exclaim_json_str(o, "several_nodes", exclaim_guarantee_name(host->several_nodes));
     if (*host->why) {
@@ -202,6 +205,7 @@ static int get_host(struct jread *r, json_object *o, struct exclaim_pool *pool)
     host->host_claimed = jread_u64(r, o, "claimed_pages", EXCLAIM_PAGES_MAX, 0);
     host->headroom = jread_u64(r, o, "headroom_pages", EXCLAIM_PAGES_MAX, 0);
     host->slack = jread_u64(r, o, "slack_pages", EXCLAIM_PAGES_MAX, 0);
+    host->cores = (uint32_t)jread_u64(r, o, "cores", UINT32_MAX, 0);
     host->time_unix_ms = (int64_t)jread_u64(r, o, "time_unix_ms", INT64_MAX, 0);
     host->one_node = get_guarantee(r, o, "one_node");
     host->several_nodes = get_guarantee(r, o, "several_nodes");

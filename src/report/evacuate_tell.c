@@ -180,6 +180,7 @@ static int begin(struct evac_teller *t, const struct evac *e)
     }
     exclaim_json_u64(o, "max_moves", e->opt.max_moves ? e->opt.max_moves : EXCLAIM_PLAN_CONCURRENT);
     exclaim_json_str(o, "policy", exclaim_policy_name(e->opt.policy));
+    exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
     return put(t, e, o);
 }
 

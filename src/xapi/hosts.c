@@ -77,6 +77,7 @@ static int fill(struct database *db, json_object *record, const char *ref,
                 struct exclaim_pool_host *host, struct exclaim_error *err)
 {
     json_object *versions = jread_get(record, "software_version");
+    uint64_t cores = 0;
 
     host->ref = pool_text(db->pool, ref, EXCLAIM_XAPI_REF);
     host->uuid = text(db->pool, record, "uuid");
@@ -88,6 +89,8 @@ static int fill(struct database *db, json_object *record, const char *ref,
     pool_version(db_text(versions, "platform_version"), host->version.part);
     pool_version(db_text(versions, "xapi_build"), host->version.part + 4);
     pool_version(host->xen_version, host->version.part + 8);
+    jread_number(jread_get(jread_get(record, "cpu_info"), "cpu_count"), UINT32_MAX, &cores);
+    host->cores = (uint32_t)cores;
     host->closed = closed(record);
     host->enabled = !*host->closed;
     return host_from_metrics(host, db_follow(db, DB_HOST_METRICS, record, "metrics"), err);

@@ -59,7 +59,7 @@ static void done(struct exclaim_pool *pool, struct exclaim_plan *plan)
     gen_free(pool);
 }
 
-/* By totals both hosts take it; only one has a node for each part. */
+/* By totals both hosts take it; one is the tighter, node by node. */
 static void parts_find_nodes_of_their_own(void **state)
 {
     struct exclaim_pool *pool = three_hosts();
@@ -69,7 +69,7 @@ static void parts_find_nodes_of_their_own(void **state)
     (void)state;
     gen_vm(pool, 1, 2, PAGES(500, 0), 0);
     gen_vm(pool, 2, 2, PAGES(400, 500), 0);
-    plan = evacuate(pool, NULL);
+    plan = evacuate(pool, &(struct exclaim_plan_options){ .prefer = EXCLAIM_PREFER_PACK });
     assert_text(pool, plan, "optimal: 1 of 1 VMs leave, 1 keep their shape");
     assert_int_equal(move_of(plan, vm)->to, 2);
     assert_int_equal(move_of(plan, vm)->shape, EXCLAIM_MATCH_SAME);
@@ -230,7 +230,8 @@ static void a_search_that_ends_early_proves_nothing(void **state)
     }
     for (uint64_t effort = 25; effort < 6000; effort += 25) {
         struct exclaim_plan *plan =
-            evacuate(pool, &(struct exclaim_plan_options){ .effort = effort });
+            evacuate(pool, &(struct exclaim_plan_options){ .effort = effort,
+                                                           .prefer = EXCLAIM_PREFER_PACK });
 
         assert_int_equal(plan->step[0].proof.keep.bound, ARRAY_SIZE(vms));
         open += plan->step[0].proof.keep.reached < ARRAY_SIZE(vms);
@@ -494,6 +495,100 @@ static void the_check_sees_an_oversold_node(void **state)
     done(pool, plan);
 }
 
+/* Most and least that nodes of hosts other than the first have left. */
+static void see_room(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                     uint64_t *least, uint64_t *most)
+{
+    struct exclaim_replay *replay = exclaim_replay_open(pool, plan);
+    struct exclaim_error err;
+
+    assert_non_null(replay);
+    for (uint32_t m = 0; m < plan->nr_moves; m++) {
+        assert_int_equal(exclaim_replay_start(replay, m, &err), 0);
+        assert_int_equal(exclaim_replay_end(replay, m, &err), 0);
+    }
+    *least = UINT64_MAX;
+    *most = 0;
+    for (uint32_t h = 1; h < pool->nr_hosts; h++) {
+        struct exclaim_room room;
+
+        exclaim_replay_room(replay, h, &room);
+        for (uint32_t n = 0; n < room.nr_nodes; n++) {
+            *least = room.free[n] < *least ? room.free[n] : *least;
+            *most = room.free[n] > *most ? room.free[n] : *most;
+        }
+    }
+    exclaim_replay_close(replay);
+}
+
+static void room_is_even_unless_packed(void **state)
+{
+    static const struct exclaim_plan_options packed = { .prefer = EXCLAIM_PREFER_PACK };
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+    uint64_t least, most;
+
+    (void)state;
+    for (uint32_t v = 0; v < 8; v++) {
+        gen_vm(pool, 0, 2, v % 2 ? PAGES(100 + v, 0) : PAGES(0, 100 + v), 0);
+    }
+    plan = evacuate(pool, NULL);
+    see_room(pool, plan, &least, &most);
+    assert_in_range(most - least, 0, 4);
+    exclaim_plan_free(plan);
+    plan = evacuate(pool, &packed);
+    see_room(pool, plan, &least, &most);
+    assert_int_equal(most, 1000);
+    for (uint32_t m = 0; m < plan->nr_moves; m++) {
+        assert_int_equal(plan->move[m].to, plan->move[0].to);
+    }
+    done(pool, plan);
+}
+
+/* Where room says nothing: twice the vCPUs to the host with twice the cores. */
+static void vcpus_go_by_cores(void **state)
+{
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_plan *plan;
+    uint64_t vcpus[3] = { 0 };
+
+    (void)state;
+    pool->host[1].cores = 8;
+    pool->host[2].cores = 16;
+    for (uint32_t v = 0; v < 4; v++) {
+        const uint32_t vm = gen_vm(pool, 0, 2, PAGES(200, 0), 0);
+
+        pool->vm[vm].vcpus = v < 2 ? 4 : 8;
+    }
+    plan = evacuate(pool, NULL);
+    for (uint32_t m = 0; m < plan->nr_moves; m++) {
+        vcpus[plan->move[m].to] += pool->vm[plan->move[m].vm].vcpus;
+    }
+    assert_int_equal(vcpus[1], 8);
+    assert_int_equal(vcpus[2], 16);
+    done(pool, plan);
+}
+
+/* Evenness is the last of all goals. */
+static void spreading_costs_no_goal(void **state)
+{
+    static const struct exclaim_plan_options packed = { .prefer = EXCLAIM_PREFER_PACK };
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct exclaim_pool *pool =
+            seed % 2 ? gen_odd(3, 24, 400000 + seed) : gen_tight(4 + (uint32_t)seed % 9, seed);
+        struct exclaim_plan *tight = evacuate(pool, &packed), *even = evacuate(pool, NULL);
+        const struct exclaim_plan_proof *a = &tight->step[0].proof, *b = &even->step[0].proof;
+
+        assert_int_equal(a->leave.reached, b->leave.reached);
+        assert_int_equal(a->keep.reached, b->keep.reached);
+        assert_int_equal(a->apart.reached, b->apart.reached);
+        exclaim_plan_free(tight);
+        done(pool, even);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +608,9 @@ int main(void)
         cmocka_unit_test(members_of_a_rule_spread),
         cmocka_unit_test(shape_comes_before_rules),
         cmocka_unit_test(unknown_nodes_promise_nothing),
+        cmocka_unit_test(room_is_even_unless_packed),
+        cmocka_unit_test(vcpus_go_by_cores),
+        cmocka_unit_test(spreading_costs_no_goal),
         cmocka_unit_test(waves_keep_the_limits),
         cmocka_unit_test(a_vm_that_runs_nowhere_can_be_placed),
         cmocka_unit_test(bad_hosts_are_refused),

@@ -125,8 +125,8 @@ class Evacuate(Case):
                "description": ["XENAPI_PLUGIN_FAILURE", "note", "EXCLAIM_USAGE", "no such function"]}
         with Sim(self.ONE_WAY) as sim:
             sim.faults(old)
-            shown = sim.run("plan", "evacuate", "a", "--max-moves", "1")
-            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--events", sim.file("events"))
+            shown = sim.run("plan", "evacuate", "a", "--max-moves", "1", "--prefer", "pack")
+            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--prefer", "pack", "--events", sim.file("events"))
             self.assertEqual((shown.code, done.code), (0, 0), done.out + done.err)
             self.assertEqual(done.out.count("b is not told which nodes are planned: plugin exclaim, note: XENAPI_PLUGIN_FAILURE"), 1, done.out)
             told = [e["vm"]["name"] for e in events(sim.file("events")) if "own_match" in e]

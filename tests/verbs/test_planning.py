@@ -173,6 +173,21 @@ class Plan(Case):
             self.assertEqual({m["to"]["name"] for m in told["steps"][0]["moves"]}, {"c"})
             self.one_line(sim.run("plan", "evacuate", "a", "--to", "a"), 2)
 
+    def test_prefer(self):
+        pool = state([host(n, 16 * GIB, 16 * GIB) for n in "abc"], [vm(f"v{i}", "a", 1 * GIB, 0) for i in range(8)])
+
+        def counts(told):
+            to = [m["to"]["name"] for m in told.json["steps"][0]["moves"]]
+            return [told.code, told.json["prefer"]] + sorted(to.count(n) for n in "bc")
+        with Sim(pool) as sim:
+            self.assertEqual(counts(sim.run("plan", "evacuate", "a", "--json")), [0, "spread", 4, 4])
+            self.assertEqual(counts(sim.run("plan", "evacuate", "a", "--json", "--prefer", "pack")), [0, "pack", 0, 8])
+            self.assertEqual(counts(sim.run("evacuate", "a", "--json", "--prefer=pack")), [0, "pack", 0, 8])
+            self.assertEqual(sim.run("plan", "rolling", "--json", "--prefer", "pack").json["prefer"], "pack")
+            wrong = sim.run("plan", "evacuate", "a", "--prefer", "even")
+            self.one_line(wrong, 2)
+            self.assertIn('"even" is not spread or pack', wrong.err)
+
     def test_strict_keeps_what_cannot_be_whole(self):
         with Sim(TIGHT) as sim:
             loose = sim.run("plan", "evacuate", "a", "--json")
