@@ -16,7 +16,68 @@
 
 #include <exclaim/config.h>
 #include <exclaim/ledger.h>
-#include <exclaim/report.h>
+#include <exclaim/match.h>
+
+enum exclaim_role { EXCLAIM_ROLE_SOURCE, EXCLAIM_ROLE_DESTINATION };
+
+/* The steps of both sides, in their order; each is timed. */
+enum exclaim_timed {
+    EXCLAIM_TIMED_PEEK,    /* destination: wait for and read the record */
+    EXCLAIM_TIMED_COUNT,   /* source: read the count */
+    EXCLAIM_TIMED_MATCH,   /* destination: memory per node, ledger, match */
+    EXCLAIM_TIMED_CLAIM,   /* destination: stake */
+    EXCLAIM_TIMED_WRITE,   /* source: write the record */
+    EXCLAIM_TIMED_READY,   /* both: from the hook's start to the emulator's */
+    EXCLAIM_TIMED_RESTORE, /* destination: the emulator's run */
+    EXCLAIM_TIMED_VERIFY,  /* destination: read the counts back */
+    EXCLAIM_TIMED_RELEASE, /* destination: release what is left */
+    EXCLAIM_TIMED,
+};
+
+enum exclaim_placement {
+    EXCLAIM_PLACEMENT_NONE,
+    EXCLAIM_PLACEMENT_PRELOAD,  /* every extent on its exact node */
+    EXCLAIM_PLACEMENT_AFFINITY, /* node affinity moved along while restore populates */
+};
+
+enum exclaim_outcome {
+    EXCLAIM_OUTCOME_PASSED, /* we stayed out; `error` or `why` says why */
+    EXCLAIM_OUTCOME_SENT,   /* source: record written */
+    EXCLAIM_OUTCOME_DONE,   /* destination: restored */
+    EXCLAIM_OUTCOME_REFUSED,
+    EXCLAIM_OUTCOME_FAILED, /* the emulator failed */
+};
+
+/* What the placing object has counted. */
+struct exclaim_placed {
+    bool steered;                        /* placement took place */
+    uint64_t pages[EXCLAIM_NODES_MAX];   /* put exactly there */
+    uint64_t refused[EXCLAIM_NODES_MAX]; /* the node had no memory for */
+    uint64_t elsewhere;
+    uint64_t extents[EXCLAIM_NODES_MAX][EXCLAIM_EXTENTS]; /* put exactly there, by size */
+    uint64_t extents_elsewhere[EXCLAIM_EXTENTS];
+    uint64_t lacking[EXCLAIM_NODES_MAX]; /* times that the node had no large extent */
+    uint64_t broken; /* whole runs of pages that became no large extent for want of one */
+    struct {
+        bool used;            /* pages were placed by frame */
+        uint64_t kept_pages;  /* put on a node that is matched to their own */
+        uint64_t moved_pages; /* put elsewhere: of stray pages, or for want of memory */
+        uint64_t split;       /* whole runs of pages that lie on several nodes */
+        char why[256];        /* why not */
+        bool have_got;        /* read back frame by frame, while the guest ran */
+        uint64_t got_kept_pages, got_moved_pages;
+        uint64_t got_unlisted_pages; /* of frames that the layout does not have */
+    } layout;
+    uint64_t populate_calls;
+    uint64_t populate_us; /* spent in them */
+};
+
+/* Nodes that somebody has noted for the VM, on the destination. */
+struct exclaim_planned {
+    bool told;     /* there are such */
+    bool taken;    /* and the match is that */
+    char why[256]; /* why not */
+};
 
 /*
  * How far a migration has come on this side: the last of these that was reached.  The destination's
@@ -169,6 +230,10 @@ bool exclaim_dest_end(struct exclaim_session *s, bool result, const char *failur
 /* Verifies and reports in a process of its own, with none of our descriptors, so that neither the
  * guest nor whoever reads from us has to wait. */
 void exclaim_dest_verify_later(struct exclaim_session *s);
+
+/* Pages that lie on another node than matched, are missing or too many; 0 is exact.  Needs match
+ * and got. */
+uint64_t exclaim_session_deviation(const struct exclaim_session *s);
 
 /* What came is what was matched, page by page, for certain. */
 bool exclaim_session_exact(const struct exclaim_session *s);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names of enums, as they are written into JSON and records. */
 #include <exclaim/hypervisor.h>
-#include <exclaim/report.h>
 
 const char *exclaim_count_method_name(enum exclaim_count_method method)
 {
@@ -16,19 +15,6 @@ const char *exclaim_count_method_name(enum exclaim_count_method method)
         return "console";
     case EXCLAIM_COUNT_MAPPED:
         return "mapped";
-    }
-    return "none";
-}
-
-const char *exclaim_placement_name(enum exclaim_placement placement)
-{
-    switch (placement) {
-    case EXCLAIM_PLACEMENT_PRELOAD:
-        return "preload";
-    case EXCLAIM_PLACEMENT_AFFINITY:
-        return "affinity";
-    case EXCLAIM_PLACEMENT_NONE:
-        break;
     }
     return "none";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ledger's file, its lock and its entries. */
-#include <exclaim/ledger.h>
+#include "ledger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ledger_map.h"
 #include "../base/clock.h"
 #include "../base/process.h"
+#include "ledger_map.h"
 
 #define LOCK_INTERVAL_NS 2000000L
 
@@ -350,12 +350,6 @@ int exclaim_ledger_set_layout(struct exclaim_ledger *l, uint32_t slot,
     }
     e->layout = 1;
     return 0;
-}
-
-void exclaim_ledger_charge(const struct exclaim_ledger *l, bool xen_knows_nodes,
-                           struct exclaim_room *room)
-{
-    exclaim_ledger_owed(l, NULL, xen_knows_nodes, room);
 }
 
 void exclaim_ledger_owed(const struct exclaim_ledger *l, struct exclaim_hv *hv,

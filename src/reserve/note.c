@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Notes of planned nodes: written for a VM that is to come, taken when it comes. */
-#include <exclaim/note.h>
+#include "note.h"
 
 #include <dirent.h>
 #include <errno.h>

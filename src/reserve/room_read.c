@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The room on this host, as Xen and the ledger tell it. */
-#include <exclaim/ledger.h>
+#include "ledger.h"
 
 int exclaim_room_read(struct exclaim_hv *hv, struct exclaim_ledger *ledger,
                       const struct exclaim_domain *dom, uint64_t headroom,

@@ -12,6 +12,7 @@
 
 #include "../base/clock.h"
 #include "../base/output.h"
+#include "../reserve/ledger.h"
 #include "finish.h"
 #include "layout.h"
 #include "phase.h"

@@ -8,6 +8,9 @@
 
 #include <exclaim/layout.h>
 
+#include "report.h"
+#include "../reserve/ledger.h"
+
 static int hand(struct exclaim_session *s, void *runs, struct exclaim_error *err)
 {
     struct exclaim_share share[EXCLAIM_SHARES_MAX];
@@ -24,7 +27,7 @@ static int hand(struct exclaim_session *s, void *runs, struct exclaim_error *err
      * and without exact nodes there is no page to be put anywhere. */
     if (!s->dom.hvm || s->placement != EXCLAIM_PLACEMENT_PRELOAD) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "pages are placed by %s%s",
-                            exclaim_placement_name(s->placement),
+                            session_placement_name(s->placement),
                             s->dom.hvm ? "" : ", of a PV guest");
     }
     nr = exclaim_layout_shares(&s->match, &s->res.count, share);

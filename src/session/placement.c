@@ -8,6 +8,8 @@
 
 #include <exclaim/log.h>
 
+#include "../reserve/ledger.h"
+
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why)
 {
     if (!s->config.place_object[0]) {

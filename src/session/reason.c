@@ -37,9 +37,22 @@ void exclaim_session_error(struct exclaim_session *s, const char *fmt, ...)
     va_end(ap);
 }
 
+uint64_t exclaim_session_deviation(const struct exclaim_session *s)
+{
+    uint64_t over = 0, under = 0;
+
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        uint64_t want = s->match.pages[n], is = s->got.pages[n];
+
+        over += is > want ? is - want : 0;
+        under += want > is ? want - is : 0;
+    }
+    return over > under ? over : under;
+}
+
 bool exclaim_session_exact(const struct exclaim_session *s)
 {
-    return s->have_match && s->have_got && s->got.exact && !exclaim_deviation(&s->match, &s->got);
+    return s->have_match && s->have_got && s->got.exact && !exclaim_session_deviation(s);
 }
 
 /* What a claim for a VM on one node gives here, on the strongest of them. */
@@ -53,63 +66,58 @@ static enum exclaim_guarantee strongest(const struct exclaim_caps *caps)
 
 static void say_weaker(struct exclaim_session *s)
 {
-    const struct exclaim_session *r = s;
     uint32_t homes = 0;
 
-    for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
-        homes += r->match.pages[n] != 0;
+    for (uint32_t n = 0; n < s->match.nr_nodes; n++) {
+        homes += s->match.pages[n] != 0;
     }
     if (s->caps.claim_node && !s->caps.claim_set && homes > 1 &&
-        r->guarantee == EXCLAIM_GUARANTEE_HOST) {
+        s->guarantee == EXCLAIM_GUARANTEE_HOST) {
         exclaim_session_reason(
             s, "guarantee host: %" PRIu32 " nodes are needed, a claim here holds one", homes);
-    } else if (!r->why[0]) {
+    } else if (!s->why[0]) {
         exclaim_session_reason(s, "guarantee %s, this xen has %s",
-                               exclaim_guarantee_name(r->guarantee),
+                               exclaim_guarantee_name(s->guarantee),
                                exclaim_guarantee_name(strongest(&s->caps)));
     }
 }
 
 static void say_misplaced(struct exclaim_session *s)
 {
-    const struct exclaim_session *r = s;
-
     exclaim_session_reason(s, "%" PRIu64 " of %" PRIu64 " pages do not lie where they were matched",
-                           exclaim_deviation(&r->match, &r->got), r->match.total_pages);
-    for (uint32_t n = 0; n < r->match.nr_nodes; n++) {
-        if (r->placed.refused[n]) {
+                           exclaim_session_deviation(s), s->match.total_pages);
+    for (uint32_t n = 0; n < s->match.nr_nodes; n++) {
+        if (s->placed.refused[n]) {
             exclaim_session_reason(s,
                                    "node %" PRIu32 " had no memory for %" PRIu64 " of its %" PRIu64,
-                                   n, r->placed.refused[n], r->match.pages[n]);
+                                   n, s->placed.refused[n], s->match.pages[n]);
         }
     }
 }
 
 void session_conclude(struct exclaim_session *s)
 {
-    const struct exclaim_session *r = s;
-
-    if (r->role != EXCLAIM_ROLE_DESTINATION || r->outcome != EXCLAIM_OUTCOME_DONE) {
+    if (s->role != EXCLAIM_ROLE_DESTINATION || s->outcome != EXCLAIM_OUTCOME_DONE) {
         return;
     }
-    if (r->have_match && r->guarantee < strongest(&s->caps)) {
+    if (s->have_match && s->guarantee < strongest(&s->caps)) {
         say_weaker(s);
     }
-    if (exclaim_session_exact(r)) {
-        if (!r->res.count.exact) {
+    if (exclaim_session_exact(s)) {
+        if (!s->res.count.exact) {
             exclaim_session_reason(s, "exact by the source's count, which is not: %s",
-                                   r->res.count.why);
+                                   s->res.count.why);
         }
         return;
     }
-    if (r->have_match && r->have_got && exclaim_deviation(&r->match, &r->got)) {
+    if (s->have_match && s->have_got && exclaim_session_deviation(s)) {
         say_misplaced(s);
     }
-    if (r->have_got && !r->got.exact) {
-        exclaim_session_reason(s, "read back with a doubt: %s", r->got.why);
+    if (s->have_got && !s->got.exact) {
+        exclaim_session_reason(s, "read back with a doubt: %s", s->got.why);
     }
-    if (!r->why[0]) {
+    if (!s->why[0]) {
         exclaim_session_reason(s, "not verified: %s",
-                               r->error[0] ? r->error : "the counts were not read");
+                               s->error[0] ? s->error : "the counts were not read");
     }
 }

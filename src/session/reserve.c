@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <exclaim/note.h>
-
 #include "../base/clock.h"
+#include "../reserve/ledger.h"
+#include "../reserve/note.h"
 #include "layout.h"
 #include "phase.h"
 #include "placement.h"

@@ -9,7 +9,12 @@
 
 #include "../base/clock.h"
 
+#include "../base/output.h"
 #include "reason.h"
+#include "report.h"
+
+/* So long a file system that hangs keeps a migration waiting, once for each report. */
+#define WRITER_MS 1000
 
 void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, const char *hook,
                           uint32_t domid)
@@ -38,44 +43,25 @@ void exclaim_session_ready(struct exclaim_session *s)
     s->ms[EXCLAIM_TIMED_READY] = s->emulator_ms - s->started_ms;
 }
 
-static void make_report(const struct exclaim_session *s, struct exclaim_report *r)
+/* In a process of its own, so that a file system that hangs holds up nothing for long. */
+static void append(void *arg)
 {
-    exclaim_report_init(r, s->role, s->hook);
-    r->outcome = s->outcome;
-    r->policy = s->config.policy;
-    r->domid = s->domid;
-    r->have_uuid = s->have_uuid;
-    memcpy(r->uuid, s->uuid, sizeof(r->uuid));
-    r->have_reservation = s->have_reservation;
-    r->res = s->res;
-    r->planned = s->planned;
-    r->have_match = s->have_match;
-    r->match = s->match;
-    r->guarantee = s->guarantee;
-    r->claimed_pages = s->claimed_pages;
-    r->placement = s->placement;
-    r->placed = s->placed;
-    r->have_got = s->have_got;
-    r->got = s->got;
-    r->verified_paused = s->verified_paused;
-    r->released_pages = s->released_pages;
-    r->record_bytes = s->record_bytes;
-    memcpy(r->ms, s->ms, sizeof(r->ms));
-    memcpy(r->why, s->why, sizeof(r->why));
-    memcpy(r->error, s->error, sizeof(r->error));
-    memcpy(r->config_error, s->config_error, sizeof(r->config_error));
+    const struct exclaim_session *s = arg;
+    struct exclaim_error err = { 0 };
+
+    if (session_report_append(s, s->config.report_file, &err)) {
+        exclaim_log(LOG_ERR, "report lost: %s", err.text);
+    }
 }
 
 void exclaim_session_report(struct exclaim_session *s)
 {
-    struct exclaim_report report;
     char line[1400];
     int level = LOG_INFO;
 
     session_conclude(s);
-    make_report(s, &report);
-    exclaim_report_send(&report, s->config.report_file);
-    exclaim_report_line(&report, line, sizeof(line));
+    exclaim_detached(append, s, WRITER_MS);
+    session_report_line(s, line, sizeof(line));
     if (s->error[0]) {
         level = LOG_WARNING;
     } else if (s->why[0] || (s->have_match && !exclaim_session_exact(s))) {

@@ -89,8 +89,8 @@ static void say_got(struct emu *e)
 
     if (r->have_got) {
         emu_info(e, "%s, %" PRIu64 " of %" PRIu64 " pages not where they should be",
-                 exclaim_session_exact(r) ? "exact" : "not exact",
-                 exclaim_deviation(&r->match, &r->got), r->match.total_pages);
+                 exclaim_session_exact(r) ? "exact" : "not exact", exclaim_session_deviation(r),
+                 r->match.total_pages);
     }
 }
 

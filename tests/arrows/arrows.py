@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: arrows.py SOURCE BUILD
 
-A room calls only rooms below it, and files of one room do not call each other in a circle: read
-from the includes, and from what the built objects define and want (nm).  What is not so yet stands
-in `exceptions` with its reason; one that is no longer needed fails as well, so that the list can
-only shrink."""
+A room calls only rooms below it, files of one room do not call each other in a circle, and verbs
+and hooks include nothing but include/exclaim, base and report: read from the includes, and from
+what the built objects define and want (nm).  What is not so yet stands in `exceptions` with its
+reason; one that is no longer needed fails as well, so that the list can only shrink."""
 import os
 import re
 import subprocess
@@ -64,6 +64,18 @@ def includes(source):
                     yield path, target
 
 
+def reaches(source):
+    """What verbs and hooks include beside include/exclaim, base and report."""
+    for folder, allowed in (("src/cli", r"\.\./(?:base|report)/|[a-z_]+\.h"),
+                            ("emu-hooks", r"\.\./src/base/")):
+        for name in sorted(os.listdir(os.path.join(source, folder))):
+            if name.endswith((".c", ".h")):
+                with open(os.path.join(source, folder, name), encoding="utf-8") as file:
+                    for target in re.findall(r'^#include "([^"]+)"', file.read(), re.M):
+                        if not re.match(allowed, target):
+                            yield f"{folder}/{name}", target
+
+
 def circles(nodes, arrows):
     """Files that reach each other (Tarjan), each as a sorted list."""
     index, low, stack, found = {}, {}, [], []
@@ -111,6 +123,8 @@ def main(source, build):
     for caller, header in includes(source):
         if room(caller) < room(header):
             wrong[f"{caller} -> {header}"] = "includes it"
+    for caller, header in reaches(source):
+        wrong[f"{caller} -> {header}"] = "is neither in include/exclaim, base nor report"
     for group in circles(table, [a for a in arrows if room(a[0]) == room(a[1])]):
         wrong[f"circle {group[0]}"] = ", ".join(group)
 

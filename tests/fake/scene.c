@@ -17,8 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exclaim/ledger.h>
-
+#include "reserve/ledger.h"
 #include "wire.h"
 
 #define PATIENCE_MS 120000

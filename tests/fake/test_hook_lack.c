@@ -19,11 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exclaim/ledger.h>
 #include <exclaim/record.h>
 
 #include "base/output.h"
 #include "host.h"
+#include "reserve/ledger.h"
 
 #define DOMID  1u
 #define PAGES0 600u
@@ -211,7 +211,7 @@ static void assert_nothing_left(const char *where)
         return;
     }
     assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
-    exclaim_ledger_charge(ledger, false, &room);
+    exclaim_ledger_owed(ledger, NULL, false, &room);
     exclaim_ledger_close(ledger);
     if (room.claimed[0] || room.claimed[1]) {
         fail_msg("%s: the ledger owes %" PRIu64 " and %" PRIu64 " pages", where, room.claimed[0],

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "place/quota.h"
+#include "reserve/ledger.h"
 #include "reserve/ledger_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,8 +76,8 @@ static void use(struct exclaim_ledger *l)
     if (exclaim_ledger_lock(l, 0, &err)) {
         abort(); /* it was whole a moment ago */
     }
-    exclaim_ledger_charge(l, false, &room);
-    exclaim_ledger_charge(l, true, &room);
+    exclaim_ledger_owed(l, NULL, false, &room);
+    exclaim_ledger_owed(l, NULL, true, &room);
     exclaim_ledger_prune(l, NULL);
     if (!exclaim_ledger_add(l, 5, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, &slot, &err)) {
         exclaim_ledger_remove(l, slot);

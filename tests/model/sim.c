@@ -10,6 +10,7 @@
 
 #include "place/quota.h"
 #include "base/process.h"
+#include "reserve/ledger.h"
 #include "session/finish.h"
 #include "session/reason.h"
 #include "session/reserve.h"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "reserve/ledger.h"
 #include "session/placement.h"
 
 #define DOMID 3u

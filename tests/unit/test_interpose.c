@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "place/fake.h"
+#include "reserve/ledger.h"
 #include "reserve/ledger_map.h"
 
 struct restored {

@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <exclaim/ledger.h>
-
-#include "reserve/ledger_map.h"
 #include "base/process.h"
+#include "reserve/ledger.h"
+#include "reserve/ledger_map.h"
 
 static char dir[64], sub[80], path[128];
 static const uint8_t uuid[EXCLAIM_UUID_BYTES] = { 1, 2, 3 };
@@ -145,7 +144,7 @@ static void charge(void **state)
         exclaim_ledger_at(l, s)->placed[0] = cases[i].placed;
         exclaim_ledger_at(l, s)->refused[0] = cases[i].refused;
         exclaim_ledger_at(l, s)->state = i % 2 ? EXCLAIM_ENTRY_PLACING : EXCLAIM_ENTRY_STAKED;
-        exclaim_ledger_charge(l, false, &room);
+        exclaim_ledger_owed(l, NULL, false, &room);
         assert_int_equal(room.claimed[0], 7 + cases[i].charged);
         assert_int_equal(room.claimed[1], 9 + 50);
         exclaim_ledger_remove(l, s);
@@ -157,13 +156,13 @@ static void charge(void **state)
     for (int knows = 0; knows < 2; knows++) {
         struct exclaim_room room = { .nr_nodes = 2 };
 
-        exclaim_ledger_charge(l, knows, &room);
+        exclaim_ledger_owed(l, NULL, knows, &room);
         assert_int_equal(room.claimed[0], knows ? 0x0011 : 0x1111);
     }
     for (uint32_t g = 0; g < 4; g++) {
         struct exclaim_room one = { .nr_nodes = 1 };
 
-        exclaim_ledger_charge(l, false, &one); /* fewer nodes than the entry: none beyond */
+        exclaim_ledger_owed(l, NULL, false, &one); /* fewer nodes than the entry: none beyond */
         assert_int_equal(one.claimed[1], 0);
         exclaim_ledger_remove(l, slot[g]);
     }

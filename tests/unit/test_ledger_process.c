@@ -13,10 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exclaim/layout.h>
-#include <exclaim/ledger.h>
-
 #include "base/process.h"
+#include "reserve/ledger.h"
 
 static char dir[64];
 static const uint8_t uuid[EXCLAIM_UUID_BYTES];
@@ -94,7 +92,7 @@ static uint64_t charged(struct exclaim_ledger *l)
 {
     struct exclaim_room room = { .nr_nodes = 1 };
 
-    exclaim_ledger_charge(l, false, &room);
+    exclaim_ledger_owed(l, NULL, false, &room);
     return room.claimed[0];
 }
 

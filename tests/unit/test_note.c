@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <exclaim/note.h>
+#include "reserve/note.h"
 
 #define NOW INT64_C(1800000000000)
 

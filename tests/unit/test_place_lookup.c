@@ -13,6 +13,7 @@
 
 #include <exclaim/session.h>
 
+#include "reserve/ledger.h"
 #include "toolstack/placement_look.h"
 
 #define DOMID 7u

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <exclaim/report.h>
+#include "session/report.h"
 
 static char dir[64], path[128];
 
@@ -27,11 +27,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static void fill(struct exclaim_report *r)
+static void fill(struct exclaim_session *r)
 {
-    exclaim_report_init(r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+    exclaim_session_init(r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
     r->outcome = EXCLAIM_OUTCOME_DONE;
-    r->policy = EXCLAIM_POLICY_STRICT;
+    r->config.policy = EXCLAIM_POLICY_STRICT;
     r->domid = 17;
     r->have_uuid = r->have_reservation = r->have_match = r->have_got = true;
     golden_reservation(&r->res);
@@ -85,7 +85,7 @@ static void deviation(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct exclaim_report r;
+        struct exclaim_session r;
 
         fill(&r);
         for (unsigned int n = 0; n < 3; n++) {
@@ -94,8 +94,8 @@ static void deviation(void **state)
         r.got.exact = cases[i].got_exact;
         r.have_got = cases[i].have_got;
         r.have_match = cases[i].have_match;
-        assert_int_equal(exclaim_report_deviation(&r), cases[i].deviation);
-        assert_int_equal(exclaim_report_exact(&r), cases[i].exact);
+        assert_int_equal(exclaim_session_deviation(&r), cases[i].deviation);
+        assert_int_equal(exclaim_session_exact(&r), cases[i].exact);
     }
 }
 
@@ -114,14 +114,14 @@ static void assert_text(json_object *o, const char *name, const char *want)
     assert_string_equal(json_object_get_string(member(o, name)), want);
 }
 
-static json_object *append_and_parse(const struct exclaim_report *r)
+static json_object *append_and_parse(const struct exclaim_session *r)
 {
     struct exclaim_error err = { 0 };
     json_object *o;
     char *text;
 
     remove(path);
-    if (exclaim_report_append(r, path, &err)) {
+    if (session_report_append(r, path, &err)) {
         fail_msg("%s", err.text);
     }
     text = get_file(path, NULL);
@@ -135,7 +135,7 @@ static json_object *append_and_parse(const struct exclaim_report *r)
 
 static void line(void **state)
 {
-    struct exclaim_report r;
+    struct exclaim_session r;
     json_object *o, *got, *placed;
     struct stat st;
 
@@ -176,7 +176,7 @@ static void line(void **state)
     assert_false(json_object_object_get_ex(o, "error", NULL));
     json_object_put(o);
 
-    exclaim_report_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook");
+    exclaim_session_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook", 0);
     strcpy(r.error, "count: no");
     o = append_and_parse(&r);
     assert_text(o, "role", "source");
@@ -190,24 +190,24 @@ static void line(void **state)
 /* What syslog gets. */
 static void line_for_people(void **state)
 {
-    struct exclaim_report r;
+    struct exclaim_session r;
     char text[1400];
 
     (void)state;
     fill(&r);
-    exclaim_report_line(&r, text, sizeof(text));
+    session_report_line(&r, text, sizeof(text));
     assert_non_null(strstr(text, " (domain 17): done, exact true, guarantee host, claimed 51216 "
                                  "pages, deviation 0 pages"));
     r.got.pages[0] -= 7;
     r.got.pages[1] += 7;
     strcpy(r.why, "placement: none");
     strcpy(r.error, "release: no");
-    exclaim_report_line(&r, text, sizeof(text));
+    session_report_line(&r, text, sizeof(text));
     assert_non_null(strstr(text, "exact false, guarantee host, claimed 51216 pages, deviation 7 "
                                  "pages, error: release: no, why: placement: none"));
-    exclaim_report_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook");
+    exclaim_session_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook", 0);
     r.outcome = EXCLAIM_OUTCOME_SENT;
-    exclaim_report_line(&r, text, sizeof(text));
+    session_report_line(&r, text, sizeof(text));
     assert_string_equal(text, "VM of unknown uuid (domain 0): sent");
 }
 

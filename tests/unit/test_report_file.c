@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exclaim/report.h>
+#include "session/report.h"
 
 static char dir[64], path[128];
 
@@ -45,14 +45,14 @@ static void many_writers(void **state)
     for (uint32_t w = 0; w < WRITERS; w++) {
         pid[w] = fork();
         if (!pid[w]) {
-            struct exclaim_report r;
+            struct exclaim_session r;
 
             alarm(60);
-            exclaim_report_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+            exclaim_session_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
             r.domid = w;
             memset(r.why, 'a' + (int)w, sizeof(r.why) - 1);
             for (int i = 0; i < LINES; i++) {
-                if (exclaim_report_append(&r, path, NULL)) {
+                if (session_report_append(&r, path, NULL)) {
                     _exit(1);
                 }
             }
@@ -95,22 +95,22 @@ static void cannot_write(void **state)
         { "/", EISDIR },
         { "/dev/null/file", ENOTDIR },
     };
-    struct exclaim_report r;
+    struct exclaim_session r;
     struct exclaim_error err;
     char longest[5000];
     unsigned int fds = count_fds();
 
     (void)state;
-    exclaim_report_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+    exclaim_session_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        assert_int_equal(exclaim_report_append(&r, cases[i].path, &err), -1);
+        assert_int_equal(session_report_append(&r, cases[i].path, &err), -1);
         assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
         assert_int_equal(err.errnum, cases[i].errnum);
     }
     memset(longest, 'x', sizeof(longest));
     longest[0] = '/';
     longest[sizeof(longest) - 1] = '\0';
-    assert_int_equal(exclaim_report_append(&r, longest, &err), -1);
+    assert_int_equal(session_report_append(&r, longest, &err), -1);
     assert_int_equal(count_fds(), fds);
 }
 
@@ -118,20 +118,20 @@ static void cannot_write(void **state)
 static void disk_full_halfway(void **state)
 {
     struct rlimit old, limit;
-    struct exclaim_report r;
+    struct exclaim_session r;
     struct exclaim_error err;
     char *text;
     int rc;
 
     (void)state;
-    exclaim_report_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+    exclaim_session_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
     remove(path);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     limit = old;
     limit.rlim_cur = 100;
     setrlimit(RLIMIT_FSIZE, &limit);
-    rc = exclaim_report_append(&r, path, &err);
+    rc = session_report_append(&r, path, &err);
     setrlimit(RLIMIT_FSIZE, &old);
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(rc, -1);
@@ -140,7 +140,7 @@ static void disk_full_halfway(void **state)
 
     /* The next one does not become part of that half. */
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(exclaim_report_append(&r, path, &err), 0);
+        assert_int_equal(session_report_append(&r, path, &err), 0);
     }
     text = get_file(path, NULL);
     assert_int_equal(count_lines(text), 3);
@@ -161,21 +161,21 @@ static void disk_full_halfway(void **state)
 /* What stands where the file should be is neither waited for nor written to. */
 static void no_file_there(void **state)
 {
-    struct exclaim_report r;
+    struct exclaim_session r;
     struct exclaim_error err;
     char victim[160];
 
     (void)state;
-    exclaim_report_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook");
+    exclaim_session_init(&r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
     remove(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(exclaim_report_append(&r, path, &err), -1);
+    assert_int_equal(session_report_append(&r, path, &err), -1);
     assert_non_null(strstr(err.text, "no regular file"));
     remove(path);
     snprintf(victim, sizeof(victim), "%s/victim", dir);
     put_text(victim, "");
     assert_int_equal(symlink(victim, path), 0);
-    assert_int_equal(exclaim_report_append(&r, path, &err), -1);
+    assert_int_equal(session_report_append(&r, path, &err), -1);
     assert_int_equal(err.errnum, ELOOP);
     remove(path);
 }
