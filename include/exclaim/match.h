@@ -138,6 +138,14 @@ int exclaim_match(const struct exclaim_reservation *res, const struct exclaim_ro
  */
 uint64_t exclaim_arrival_pages(uint32_t vcpus, uint64_t pool_bytes);
 
+/*
+ * The match of a VM that has not arrived yet: @loose pages, what its arrival takes on nodes that
+ * nobody knows, are left over on the host and on each node.  @room is as before afterwards.
+ */
+int exclaim_match_arrival(const struct exclaim_reservation *res, struct exclaim_room *room,
+                          uint64_t loose, const struct exclaim_match_options *opt,
+                          struct exclaim_match *match, struct exclaim_error *err);
+
 /* The claims that would keep @match, strongest first; at most three. */
 struct exclaim_claim_plan {
     uint32_t nr;

@@ -144,9 +144,8 @@ int cli_match(struct cli *cli, struct exclaim_hv *hv, const struct exclaim_domai
     if (cli_room(cli, hv, dom, room, err)) {
         return -1;
     }
-    if (!dom) {
-        /* It has not arrived yet: what its creation will take must be left over. */
-        room->headroom += exclaim_arrival_pages(res->vcpus, res->paging_pool_bytes);
-    }
-    return exclaim_match(res, room, &opt, match, err);
+    /* What the creation of a domain takes that is not there yet must be left over. */
+    return exclaim_match_arrival(
+        res, room, dom ? 0 : exclaim_arrival_pages(res->vcpus, res->paging_pool_bytes), &opt, match,
+        err);
 }

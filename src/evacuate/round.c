@@ -129,7 +129,7 @@ static void match_there(struct round *r, const struct exclaim_plan_move *move)
     }
     exclaim_plan_reservation(pool, move->vm, res);
     exclaim_plan_room(pool, move->to, &room);
-    if (!exclaim_match(res, &room, &opt, &r->match, NULL)) {
+    if (!exclaim_match_arrival(res, &room, move->arrival_pages, &opt, &r->match, NULL)) {
         evac_nodes(move, planned);
         for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
             r->other_nodes |= !planned[n] != !r->match.pages[n];

@@ -29,7 +29,6 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
 {
     const struct exclaim_match_options opt = { .stray_pages = s->opt.stray_pages };
     const struct exclaim_pool_host *host = &s->pool->host[cell->host];
-    const uint64_t slack = room->slack, headroom = room->headroom;
     struct exclaim_match match;
 
     assign_misfit(s, p, item, cell->host, false, &cell->misfit);
@@ -43,9 +42,7 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
             host->one_node < host->several_nodes ? host->one_node : host->several_nodes;
         return;
     }
-    room->slack += (uint64_t)item->arrival;
-    room->headroom += (uint64_t)item->arrival;
-    if (exclaim_match(res, room, &opt, &match, NULL) == 0) {
+    if (!exclaim_match_arrival(res, room, (uint64_t)item->arrival, &opt, &match, NULL)) {
         cell->shape_known = true;
         cell->shape = match.shape;
         cell->guarantee = match_guarantee(host, &match);
@@ -53,8 +50,6 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
                       (match.shape == EXCLAIM_MATCH_RENUMBERED && !item->pinned);
         cell->fits = cell->whole || (!s->opt.whole_parts && !item->pinned);
     }
-    room->slack = slack;
-    room->headroom = headroom;
     if (cell->whole) {
         cell->misfit.why = EXCLAIM_FITS;
     }

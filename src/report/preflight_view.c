@@ -44,20 +44,14 @@ static uint32_t chosen_nodes(const struct preflight *p, const struct exclaim_res
     const struct exclaim_match_options opt = { .stray_pages = p->opt.stray_pages,
                                                .whole_parts = p->opt.whole_parts };
     struct exclaim_match *match = malloc(sizeof(*match));
-    uint64_t slack = room->slack, headroom = room->headroom;
     uint32_t nr = 0;
 
-    room->slack += loose;
-    room->headroom += loose;
-    if (match && !exclaim_match(res, room, &opt, match, NULL)) {
-        room->slack = slack;
+    if (match && !exclaim_match_arrival(res, room, loose, &opt, match, NULL)) {
         for (uint32_t i = 0; i < match->nr_parts && nr < max; i++) {
             nr += add_node(room, match->part[i].src_node, match->part[i].dst_node,
                            match->part[i].pages + loose, &out[nr]);
         }
     }
-    room->slack = slack;
-    room->headroom = headroom;
     free(match);
     return nr;
 }

@@ -13,3 +13,17 @@ uint64_t exclaim_arrival_pages(uint32_t vcpus, uint64_t pool_bytes)
 
     return pool + DOMAIN_PAGES + (uint64_t)VCPU_PAGES * vcpus;
 }
+
+int exclaim_match_arrival(const struct exclaim_reservation *res, struct exclaim_room *room,
+                          uint64_t loose, const struct exclaim_match_options *opt,
+                          struct exclaim_match *match, struct exclaim_error *err)
+{
+    int rc;
+
+    room->slack += loose;
+    room->headroom += loose;
+    rc = exclaim_match(res, room, opt, match, err);
+    room->slack -= loose;
+    room->headroom -= loose;
+    return rc;
+}
