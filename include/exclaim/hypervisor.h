@@ -18,15 +18,26 @@
 
 struct exclaim_hv;
 
-/* How the pages per node of a domain were read. */
-enum exclaim_count_method {
-    EXCLAIM_COUNT_NONE = 0,
-    EXCLAIM_COUNT_HYPERCALL, /* XEN_DOMCTL_numa_op GET_NODE_PAGES (XenServer 9, XCP-ng 9) */
-    EXCLAIM_COUNT_P2M,       /* of old records only: a PV guest's own p2m, which it can forge */
-    EXCLAIM_COUNT_CONSOLE,   /* debug key `u` and the console ring: every Xen */
-    EXCLAIM_COUNT_MAPPED,    /* HVM and PVH under a PV dom0: the guest's frames mapped and their
-                              * machine pages read from dom0's own page tables */
+/* Where numbers come from: the ways to count a domain's pages per node, numbered as in the record,
+ * and behind them where else a pool's numbers may be from. */
+enum exclaim_provenance {
+    EXCLAIM_FROM_NOWHERE = 0,
+    EXCLAIM_FROM_HYPERCALL, /* XEN_DOMCTL_numa_op GET_NODE_PAGES (XenServer 9, XCP-ng 9) */
+    EXCLAIM_FROM_P2M,       /* of old records only: a PV guest's own p2m, which it can forge */
+    EXCLAIM_FROM_CONSOLE,   /* debug key `u` and the console ring: every Xen */
+    EXCLAIM_FROM_MAPPED,    /* HVM and PVH under a PV dom0: the guest's frames mapped and their
+                             * machine pages read from dom0's own page tables */
+    EXCLAIM_COUNT_WAYS,
+    EXCLAIM_FROM_XAPI = EXCLAIM_COUNT_WAYS, /* XAPI's database: may be stale */
+    EXCLAIM_FROM_ESTIMATE,                  /* the memory model */
+    EXCLAIM_PROVENANCES,
 };
+
+/* As it is written into JSON. */
+const char *exclaim_provenance_name(enum exclaim_provenance provenance);
+
+/* The @i-th way to count, cheapest first; NOWHERE behind the last. */
+enum exclaim_provenance exclaim_count_way(unsigned int i);
 
 /*
  * A running domain's pages per node.  `exact` says that the nodes add up to total_pages and that
@@ -41,7 +52,7 @@ struct exclaim_count {
     uint64_t uncertain_pages; /* inexact only: Xen's own pages for the domain, on an unknown node;
                                * they are taken off the node with most, so that pages[] adds up and
                                * is wrong by at most this many pages.  0: no such statement */
-    enum exclaim_count_method method;
+    enum exclaim_provenance method;
     bool exact;
     char why[256];
 };
@@ -53,7 +64,7 @@ static inline bool exclaim_count_usable(const struct exclaim_count *count)
 }
 
 /*
- * What a count by EXCLAIM_COUNT_MAPPED tells on its way: runs of guest frames on one node.  Called
+ * What a count by EXCLAIM_FROM_MAPPED tells on its way: runs of guest frames on one node.  Called
  * by the process and thread that counts, between the begin and the return of the count.
  */
 struct exclaim_run_sink {
@@ -72,7 +83,7 @@ struct exclaim_count_how {
     uint32_t ms_max;  /* milliseconds of a mapped count */
     const struct exclaim_run_sink *runs; /* NULL: nobody wants to know.  What it was told is the
                                           * domain's layout only if the count is exact and its
-                                          * method EXCLAIM_COUNT_MAPPED */
+                                          * method EXCLAIM_FROM_MAPPED */
 };
 
 struct exclaim_domain {
@@ -114,18 +125,14 @@ struct exclaim_caps {
     uint32_t xen_major, xen_minor;
     char xen_extra[32]; /* XENVER_extraversion */
     char library[64];   /* soname of the libxenctrl in use */
-    bool count_hypercall;
-    bool count_mapped;
-    bool count_console;
+    bool count[EXCLAIM_COUNT_WAYS];
     bool node_memory;      /* claimed pages per node can be read */
     bool claim_host;       /* XENMEM_claim_pages */
     bool claim_node;       /* the same with XENMEMF_exact_node, one node */
     bool claim_node_known; /* false: can only be told on a domain under construction */
     bool claim_set;        /* claim sets, several nodes atomically */
     bool place_exact_node; /* populate with XENMEMF_exact_node */
-    char why_count_hypercall[96];
-    char why_count_mapped[128];
-    char why_count_console[96];
+    char why_count[EXCLAIM_COUNT_WAYS][128];
     char why_node_memory[96];
     char why_claim_node[96];
     char why_claim_set[96];
@@ -242,8 +249,6 @@ int exclaim_claim_total(uint32_t domid, const struct exclaim_claim *claim, uint6
 /* What the errno of a hypercall means to an operator; as strerror(3) where there is no more to say.
  */
 const char *exclaim_hv_errno_meaning(int errnum);
-
-const char *exclaim_count_method_name(enum exclaim_count_method method);
 
 /* What the configuration allows; nobody wants to know the runs. */
 struct exclaim_count_how exclaim_count_how(const struct exclaim_config *config);

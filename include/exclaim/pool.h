@@ -26,18 +26,6 @@
 
 #define EXCLAIM_NO_HOST UINT32_MAX
 
-/* Where a number comes from, best first. */
-enum exclaim_number_source {
-    EXCLAIM_FROM_NOWHERE = 0,
-    EXCLAIM_FROM_HYPERCALL,
-    EXCLAIM_FROM_MAPPED,   /* machine pages read from dom0's page tables */
-    EXCLAIM_FROM_CONSOLE,  /* debug key `u` */
-    EXCLAIM_FROM_XAPI,     /* XAPI's database: may be stale */
-    EXCLAIM_FROM_ESTIMATE, /* the memory model */
-};
-
-const char *exclaim_number_source_name(enum exclaim_number_source source);
-
 /*
  * Platform version, XAPI build, Xen version, four numbers each, absent ones 0.  For a migration
  * none of the three may be older where the VM goes (xen-api, ocaml/xapi/helpers.ml,
@@ -71,8 +59,8 @@ struct exclaim_pool_host {
     uint64_t slack;                                /* of each node promised to nobody */
     enum exclaim_guarantee one_node;               /* for a VM on one node */
     enum exclaim_guarantee several_nodes;          /* for a VM on several */
-    enum exclaim_number_source free_source;        /* per node; NOWHERE: only host_free */
-    enum exclaim_number_source host_free_source;
+    enum exclaim_provenance free_source;           /* per node; NOWHERE: only host_free */
+    enum exclaim_provenance host_free_source;
     const char *why; /* what is missing and why, one line; "" if nothing */
 };
 
@@ -97,7 +85,7 @@ struct exclaim_pool_vm {
     uint32_t nr_nodes;
     const uint64_t *pages;
     uint64_t total_pages;
-    enum exclaim_number_source pages_source;
+    enum exclaim_provenance pages_source;
     bool exact;      /* the count was exact when it was read */
     const char *why; /* not exact: why not, one line; "" if it is */
 
@@ -106,7 +94,7 @@ struct exclaim_pool_vm {
     uint32_t vcpus;
     uint64_t paging_pool_bytes; /* 0: not known, estimated from vCPUs */
     uint64_t arrival_pages;     /* beyond its own, see exclaim_arrival_pages() */
-    enum exclaim_number_source arrival_source;
+    enum exclaim_provenance arrival_source;
 
     /*
      * Agility: bit h of word h / 64: host h may run it (SRs, networks, devices), whether or not it

@@ -127,7 +127,7 @@ void exclaim_json_count(json_object *o, const struct exclaim_count *count)
 {
     exclaim_json_nodes(o, "nodes", count->nr_nodes, count->pages);
     exclaim_json_u64(o, "total_pages", count->total_pages);
-    exclaim_json_str(o, "method", exclaim_count_method_name(count->method));
+    exclaim_json_str(o, "method", exclaim_provenance_name(count->method));
     exclaim_json_bool(o, "exact", count->exact);
     if (count->uncertain_pages) {
         exclaim_json_u64(o, "uncertain_pages", count->uncertain_pages);

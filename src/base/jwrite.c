@@ -141,7 +141,7 @@ void jwrite_count(struct jwrite *w, const struct exclaim_count *count)
 {
     jwrite_nodes(w, "nodes", count->nr_nodes, count->pages);
     jwrite_u64(w, "total_pages", count->total_pages);
-    jwrite_str(w, "method", exclaim_count_method_name(count->method));
+    jwrite_str(w, "method", exclaim_provenance_name(count->method));
     jwrite_bool(w, "exact", count->exact);
     if (count->uncertain_pages) {
         jwrite_u64(w, "uncertain_pages", count->uncertain_pages);

@@ -12,7 +12,7 @@ struct row {
     const char *why;
 };
 
-#define ROWS 9
+#define ROWS (EXCLAIM_COUNT_WAYS + 6)
 
 static const char *yes(bool b)
 {
@@ -22,16 +22,18 @@ static const char *yes(bool b)
 static void rows(const struct exclaim_caps *c, struct row *r)
 {
     const char *node = c->claim_node_known ? yes(c->claim_node) : "untold";
+    enum exclaim_provenance way;
 
-    r[0] = (struct row){ "count", "hypercall", yes(c->count_hypercall), c->why_count_hypercall };
-    r[1] = (struct row){ "count", "mapped", yes(c->count_mapped), c->why_count_mapped };
-    r[2] = (struct row){ "count", "console", yes(c->count_console), c->why_count_console };
-    r[3] = (struct row){ "memory", "claimed per node", yes(c->node_memory), c->why_node_memory };
-    r[4] = (struct row){ "claim", "host", yes(c->claim_host), "" };
-    r[5] = (struct row){ "claim", "node", node, c->why_claim_node };
-    r[6] = (struct row){ "claim", "node-set", yes(c->claim_set), c->why_claim_set };
-    r[7] = (struct row){ "place", "exact node", yes(c->place_exact_node), "" };
-    r[8] = (struct row){ NULL, NULL, NULL, NULL };
+    for (unsigned int i = 0; (way = exclaim_count_way(i)) != EXCLAIM_FROM_NOWHERE; i++) {
+        *r++ = (struct row){ "count", exclaim_provenance_name(way), yes(c->count[way]),
+                             c->why_count[way] };
+    }
+    *r++ = (struct row){ "memory", "claimed per node", yes(c->node_memory), c->why_node_memory };
+    *r++ = (struct row){ "claim", "host", yes(c->claim_host), "" };
+    *r++ = (struct row){ "claim", "node", node, c->why_claim_node };
+    *r++ = (struct row){ "claim", "node-set", yes(c->claim_set), c->why_claim_set };
+    *r++ = (struct row){ "place", "exact node", yes(c->place_exact_node), "" };
+    *r = (struct row){ NULL, NULL, NULL, NULL };
 }
 
 static void print_json(const struct exclaim_caps *c, const struct row *r)

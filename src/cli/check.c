@@ -44,13 +44,13 @@ static void look_at_caps(struct check *c, const struct cli *cli, const struct ex
 
     add(c, "xen", CHECK_OK, "Xen %u.%u%s, %s", caps->xen_major, caps->xen_minor, caps->xen_extra,
         caps->library);
-    if (caps->count_hypercall) {
+    if (caps->count[EXCLAIM_FROM_HYPERCALL]) {
         add(c, "count", CHECK_OK, "by hypercall");
-    } else if (caps->count_console && most) {
+    } else if (caps->count[EXCLAIM_FROM_CONSOLE] && most) {
         add(c, "count", CHECK_OK, "by console, domains up to %" PRIu64 " pages", most);
     } else {
         add(c, "count", CHECK_DEGRADED, "%s: no counts of HVM guests are sent from here",
-            most ? caps->why_count_console : "count_console_max_pages = 0");
+            most ? caps->why_count[EXCLAIM_FROM_CONSOLE] : "count_console_max_pages = 0");
     }
     if (caps->claim_set || caps->claim_node) {
         add(c, "claims", CHECK_OK, "%s", caps->claim_set ? "sets of nodes" : "one node");

@@ -44,7 +44,7 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     exclaim_print("domain %" PRIu32 " %s, by %s\n\n", dom->domid, dom->name,
-                  exclaim_count_method_name(count->method));
+                  exclaim_provenance_name(count->method));
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%s", exclaim_size(count->pages[n]).text);

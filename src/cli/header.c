@@ -63,7 +63,7 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
     }
     exclaim_uuid_format(res->uuid, uuid);
     exclaim_print("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host,
-                  res->xen_version, exclaim_count_method_name(res->count.method));
+                  res->xen_version, exclaim_provenance_name(res->count.method));
     printf("at most %s, paging pool %s, %" PRIu32 " vCPUs\n\n", exclaim_size(res->max_pages).text,
            exclaim_size(res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT).text, res->vcpus);
     for (uint32_t n = 0; exclaim_count_usable(&res->count) && n < res->count.nr_nodes; n++) {

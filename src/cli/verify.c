@@ -260,10 +260,10 @@ int verb_verify(struct cli *cli, struct exclaim_error *err)
                      dom.domid, count.why);
         goto out;
     }
-    if (how.runs && !(count.exact && count.method == EXCLAIM_COUNT_MAPPED)) {
+    if (how.runs && !(count.exact && count.method == EXCLAIM_FROM_MAPPED)) {
         exclaim_fail(&layout->why, EXCLAIM_ERR_UNSUPPORTED, 0,
                      "counted by %s, which tells no frames of pages",
-                     exclaim_count_method_name(count.method));
+                     exclaim_provenance_name(count.method));
     }
     exclaim_uuid_format(dom.uuid, placed.uuid);
     /* A file that cannot be read is no reason to say nothing of the pages. */

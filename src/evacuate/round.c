@@ -59,7 +59,7 @@ static void give_up(struct round *r, uint32_t m, const char *why)
 /* The plugin's numbers can be read again; XAPI's own would only be as stale as before. */
 static bool readable(const struct exclaim_pool_host *host)
 {
-    return host->free_source >= EXCLAIM_FROM_HYPERCALL && host->free_source <= EXCLAIM_FROM_CONSOLE;
+    return host->free_source > EXCLAIM_FROM_NOWHERE && host->free_source < EXCLAIM_COUNT_WAYS;
 }
 
 static int read_again(struct round *r, uint32_t host, struct exclaim_error *err)

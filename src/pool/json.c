@@ -61,7 +61,7 @@ static void put_vm(json_object *item, const struct exclaim_pool_vm *vm)
         exclaim_json_nodes(item, "nodes", vm->nr_nodes, vm->pages);
     }
     exclaim_json_u64(item, "total_pages", vm->total_pages);
-    exclaim_json_str(item, "source", exclaim_number_source_name(vm->pages_source));
+    exclaim_json_str(item, "source", exclaim_provenance_name(vm->pages_source));
     exclaim_json_bool(item, "exact", vm->exact);
     if (!vm->exact) {
         exclaim_json_str(item, "why", vm->why);
@@ -104,13 +104,13 @@ static enum exclaim_guarantee get_guarantee(struct jread *r, json_object *o, con
     return EXCLAIM_GUARANTEE_NONE;
 }
 
-static enum exclaim_number_source get_source(struct jread *r, json_object *o)
+static enum exclaim_provenance get_source(struct jread *r, json_object *o)
 {
     const char *name = jread_str(r, o, "source");
 
-    for (int s = EXCLAIM_FROM_HYPERCALL; s <= EXCLAIM_FROM_ESTIMATE; s++) {
-        if (!strcmp(name, exclaim_number_source_name((enum exclaim_number_source)s))) {
-            return (enum exclaim_number_source)s;
+    for (int s = EXCLAIM_FROM_HYPERCALL; s < EXCLAIM_PROVENANCES; s++) {
+        if (!strcmp(name, exclaim_provenance_name((enum exclaim_provenance)s))) {
+            return (enum exclaim_provenance)s;
         }
     }
     return EXCLAIM_FROM_NOWHERE;

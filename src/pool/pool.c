@@ -89,41 +89,6 @@ void exclaim_pool_free(struct exclaim_pool *pool)
     memset(pool, 0, sizeof(*pool));
 }
 
-const char *exclaim_number_source_name(enum exclaim_number_source source)
-{
-    switch (source) {
-    case EXCLAIM_FROM_HYPERCALL:
-        return "hypercall";
-    case EXCLAIM_FROM_MAPPED:
-        return "mapped";
-    case EXCLAIM_FROM_CONSOLE:
-        return "console";
-    case EXCLAIM_FROM_XAPI:
-        return "xapi";
-    case EXCLAIM_FROM_ESTIMATE:
-        return "estimate";
-    case EXCLAIM_FROM_NOWHERE:
-        break;
-    }
-    return "none";
-}
-
-enum exclaim_number_source pool_source_of(enum exclaim_count_method method)
-{
-    switch (method) {
-    case EXCLAIM_COUNT_HYPERCALL:
-        return EXCLAIM_FROM_HYPERCALL;
-    case EXCLAIM_COUNT_MAPPED:
-        return EXCLAIM_FROM_MAPPED;
-    case EXCLAIM_COUNT_CONSOLE:
-        return EXCLAIM_FROM_CONSOLE;
-    case EXCLAIM_COUNT_NONE:
-    case EXCLAIM_COUNT_P2M: /* no host counts that way any more */
-        break;
-    }
-    return EXCLAIM_FROM_NOWHERE;
-}
-
 void pool_version(const char *text, uint32_t part[4])
 {
     for (unsigned int i = 0; i < 4; i++) {

@@ -210,7 +210,7 @@ static int fill_vm(struct exclaim_hv *hv, const struct exclaim_domain *dom,
     if (exclaim_count_usable(count)) {
         vm->nr_nodes = count->nr_nodes;
         vm->total_pages = count->total_pages;
-        vm->pages_source = pool_source_of(count->method);
+        vm->pages_source = count->method;
     } else {
         vm->total_pages = now.total_pages;
         vm->pages_source = EXCLAIM_FROM_HYPERCALL;

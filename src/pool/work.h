@@ -38,6 +38,4 @@ int pool_bar(struct exclaim_pool *pool, struct exclaim_pool_vm *vm, const uint64
  * sums, limits.  STREAM with host, VM, value and limit. */
 int pool_finish(struct exclaim_pool *pool, struct exclaim_error *err);
 
-enum exclaim_number_source pool_source_of(enum exclaim_count_method method);
-
 #endif

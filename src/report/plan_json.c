@@ -70,8 +70,8 @@ void exclaim_json_hosts(json_object *o, const struct exclaim_pool *pool)
         exclaim_json_bool(item, "coordinator", host->coordinator);
         exclaim_json_str(item, "xen_version", host->xen_version);
         json_object_object_add(item, "time_unix_ms", json_object_new_int64(host->time_unix_ms));
-        exclaim_json_str(item, "source_nodes", exclaim_number_source_name(host->free_source));
-        exclaim_json_str(item, "source_host", exclaim_number_source_name(host->host_free_source));
+        exclaim_json_str(item, "source_nodes", exclaim_provenance_name(host->free_source));
+        exclaim_json_str(item, "source_host", exclaim_provenance_name(host->host_free_source));
         exclaim_json_str(item, "guarantee_one_node", exclaim_guarantee_name(host->one_node));
         exclaim_json_str(item, "guarantee_several_nodes",
                          exclaim_guarantee_name(host->several_nodes));

@@ -65,13 +65,13 @@ static void json_vm(const struct preflight *p, uint32_t i, json_object *o)
     exclaim_json_host(o, "host", pool, vm->host);
     exclaim_json_u64(o, "total_pages", vm->total_pages);
     exclaim_json_nodes(o, "pages", vm->nr_nodes, vm->pages);
-    exclaim_json_str(o, "pages_source", exclaim_number_source_name(vm->pages_source));
+    exclaim_json_str(o, "pages_source", exclaim_provenance_name(vm->pages_source));
     exclaim_json_bool(o, "exact", vm->exact);
     if (!vm->exact) {
         exclaim_json_str(o, "exact_why", vm->why);
     }
     exclaim_json_u64(o, "arrival_pages", vm->arrival_pages);
-    exclaim_json_str(o, "arrival_source", exclaim_number_source_name(vm->arrival_source));
+    exclaim_json_str(o, "arrival_source", exclaim_provenance_name(vm->arrival_source));
     exclaim_json_bool(o, "fits", preflight_good(p, move));
     if (move) {
         exclaim_json_move(exclaim_json_child(o, "together"), pool, move);
@@ -173,7 +173,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
                 table_cell(&t, "%s", exclaim_size(host->free[n]).text);
                 table_cell(&t, "%s", exclaim_size(host->claimed[n]).text);
                 table_cell(&t, "%s", exclaim_size(exclaim_room_node(&room, n)).text);
-                table_cell(&t, "%s", exclaim_number_source_name(host->free_source));
+                table_cell(&t, "%s", exclaim_provenance_name(host->free_source));
                 table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
                 table_cell(&t, "%s", "");
             }
@@ -183,7 +183,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
         table_cell(&t, "%s", exclaim_size(host->host_free).text);
         table_cell(&t, "%s", exclaim_size(host->host_claimed).text);
         table_cell(&t, "%s", exclaim_size(exclaim_room_host(&room)).text);
-        table_cell(&t, "%s", exclaim_number_source_name(host->host_free_source));
+        table_cell(&t, "%s", exclaim_provenance_name(host->host_free_source));
         table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
         if (host->one_node == host->several_nodes) {
             table_cell(&t, "%s", exclaim_guarantee_name(host->one_node));

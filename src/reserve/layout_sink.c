@@ -39,11 +39,11 @@ int exclaim_layout_collected(struct exclaim_layout_collect *c, const struct excl
                              struct exclaim_layout *layout, struct exclaim_error *err)
 {
     memset(layout, 0, sizeof(*layout));
-    if (!count->exact || count->method != EXCLAIM_COUNT_MAPPED) {
+    if (!count->exact || count->method != EXCLAIM_FROM_MAPPED) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
                             "%s by %s, which tells no frames of pages",
                             count->exact ? "counted" : "not counted exactly",
-                            exclaim_count_method_name(count->method));
+                            exclaim_provenance_name(count->method));
     }
     if (!c->bytes) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, ENOMEM, "%zu bytes", EXCLAIM_LAYOUT_MAX);

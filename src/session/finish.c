@@ -184,10 +184,10 @@ static bool is_quick(struct exclaim_session *s)
 {
     struct exclaim_host host;
 
-    if (s->caps.count_hypercall) {
+    if (s->caps.count[EXCLAIM_FROM_HYPERCALL]) {
         return true;
     }
-    if (s->caps.count_mapped && s->dom.hvm) {
+    if (s->caps.count[EXCLAIM_FROM_MAPPED] && s->dom.hvm) {
         return maps_quickly(s);
     }
     return !s->hv->ops->host(s->hv, &host, NULL) &&
@@ -204,7 +204,7 @@ void session_verify(struct exclaim_session *s, bool paused)
         how.ms_max = 0; /* the hypercall answers at once; where it does not settle it, so be it */
     }
     /* A guest that waits does not wait for its pages to be mapped where a hypercall tells. */
-    if (paused && s->caps.count_hypercall
+    if (paused && s->caps.count[EXCLAIM_FROM_HYPERCALL]
             ? s->hv->ops->count(s->hv, s->dom.domid, &how, &s->got, &err)
             : session_count_layout(s, &s->got, &err)) {
         exclaim_session_error(s, "verify: %s", err.text);

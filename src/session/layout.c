@@ -76,7 +76,7 @@ int session_count_layout(struct exclaim_session *s, struct exclaim_count *count,
         how.runs = &compare->sink;
     }
     rc = s->hv->ops->count(s->hv, s->dom.domid, &how, count, err);
-    if (!rc && compare && how.runs && count->exact && count->method == EXCLAIM_COUNT_MAPPED) {
+    if (!rc && compare && how.runs && count->exact && count->method == EXCLAIM_FROM_MAPPED) {
         s->placed.layout.have_got = true;
         s->placed.layout.got_kept_pages = compare->kept;
         s->placed.layout.got_moved_pages = compare->moved;

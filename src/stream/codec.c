@@ -11,7 +11,7 @@
 
 #include "exclaim.pb-c.h"
 
-_Static_assert((int)EXCLAIM_COUNT_MAPPED == (int)EXCLAIM__RESERVATION__COUNT_METHOD__COUNT_MAPPED,
+_Static_assert((int)EXCLAIM_FROM_MAPPED == (int)EXCLAIM__RESERVATION__COUNT_METHOD__COUNT_MAPPED,
                "count methods are numbered as on the wire");
 _Static_assert((int)EXCLAIM_SOFT_USER == (int)EXCLAIM__RESERVATION__SOFT_AFFINITY__SOFT_USER,
                "soft affinities are numbered as on the wire");
@@ -171,9 +171,9 @@ static void copy_message(const Exclaim__Reservation *msg, struct exclaim_reserva
     }
     res->count.total_pages = msg->total_pages;
     /* proto3 enums are open: a value of a newer writer is "unknown" here. */
-    res->count.method = (unsigned int)msg->count_method <= (unsigned int)EXCLAIM_COUNT_MAPPED
-                            ? (enum exclaim_count_method)msg->count_method
-                            : EXCLAIM_COUNT_NONE;
+    res->count.method = (unsigned int)msg->count_method < (unsigned int)EXCLAIM_COUNT_WAYS
+                            ? (enum exclaim_provenance)msg->count_method
+                            : EXCLAIM_FROM_NOWHERE;
     res->count.exact = msg->count_exact;
     copy_text(res->count.why, sizeof(res->count.why), msg->count_why);
     res->count.uncertain_pages = msg->uncertain_pages;

@@ -14,11 +14,11 @@ static void console_caps(struct exclaim_xen *xen, struct exclaim_caps *caps)
     uint32_t index = 0;
 
     if (xen->lib.readconsolering(xen->xch, &byte, &nr, 0, 1, &index) < 0) {
-        snprintf(caps->why_count_console, sizeof(caps->why_count_console),
+        snprintf(caps->why_count[EXCLAIM_FROM_CONSOLE], sizeof(caps->why_count[0]),
                  "reading the console ring: %s", exclaim_hv_errno_meaning(errno));
         return;
     }
-    caps->count_console = true;
+    caps->count[EXCLAIM_FROM_CONSOLE] = true;
 }
 
 int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_error *err)
@@ -30,7 +30,7 @@ int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_er
     *caps = (struct exclaim_caps){
         .xen_major = xen->lib.major,
         .xen_minor = xen->lib.minor,
-        .count_hypercall = f->numa_op,
+        .count[EXCLAIM_FROM_HYPERCALL] = f->numa_op,
         .node_memory = f->node_memory,
         .claim_host = f->claim_host,
         .claim_node = f->claim_node,
@@ -44,13 +44,14 @@ int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_er
     snprintf(caps->xen_extra, sizeof(caps->xen_extra), "%.*s", (int)sizeof(extra), extra);
     snprintf(caps->library, sizeof(caps->library), "%s", xen->lib.soname);
 
-    memcpy(caps->why_count_hypercall, f->why_numa_op, sizeof(caps->why_count_hypercall));
+    snprintf(caps->why_count[EXCLAIM_FROM_HYPERCALL], sizeof(caps->why_count[0]), "%s",
+             f->why_numa_op);
     memcpy(caps->why_node_memory, f->why_node_memory, sizeof(caps->why_node_memory));
     memcpy(caps->why_claim_node, f->why_claim_node, sizeof(caps->why_claim_node));
     memcpy(caps->why_claim_set, f->why_claim_sets, sizeof(caps->why_claim_set));
 
-    caps->count_mapped =
-        xen_count_mapped_possible(xen, caps->why_count_mapped, sizeof(caps->why_count_mapped));
+    caps->count[EXCLAIM_FROM_MAPPED] = xen_count_mapped_possible(
+        xen, caps->why_count[EXCLAIM_FROM_MAPPED], sizeof(caps->why_count[0]));
     console_caps(xen, caps);
     return 0;
 }

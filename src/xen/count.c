@@ -15,7 +15,7 @@ static void add_reason(char *reasons, size_t size, const struct exclaim_count *c
     static const char cut[] = "...";
     size_t used = strlen(reasons);
     int len = snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
-                       exclaim_count_method_name(count->method), count->why);
+                       exclaim_provenance_name(count->method), count->why);
 
     if (len >= 0 && (size_t)len >= size - used) {
         memcpy(reasons + size - sizeof(cut), cut, sizeof(cut));

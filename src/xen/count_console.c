@@ -262,7 +262,7 @@ void xen_count_console(struct exclaim_xen *xen, const uint32_t *domid, uint32_t 
     uint32_t nr_nodes;
 
     for (uint32_t i = 0; i < nr; i++) {
-        count[i] = (struct exclaim_count){ .method = EXCLAIM_COUNT_CONSOLE };
+        count[i] = (struct exclaim_count){ .method = EXCLAIM_FROM_CONSOLE };
     }
     if (!target) {
         fail_all(count, nr, strerror(ENOMEM));

@@ -94,13 +94,13 @@ void xen_count_hypercall(struct exclaim_xen *xen, uint32_t domid, struct exclaim
     uint64_t before, after;
     int errnum;
 
-    *count = (struct exclaim_count){ .method = EXCLAIM_COUNT_HYPERCALL };
+    *count = (struct exclaim_count){ .method = EXCLAIM_FROM_HYPERCALL };
     if (!f->numa_op) {
         snprintf(count->why, sizeof(count->why), "%s", f->why_numa_op);
         return;
     }
     for (unsigned int i = 0; i < ATTEMPTS && !count->exact; i++) {
-        *count = (struct exclaim_count){ .method = EXCLAIM_COUNT_HYPERCALL };
+        *count = (struct exclaim_count){ .method = EXCLAIM_FROM_HYPERCALL };
         errnum = xen_total_pages(xen, domid, &before);
         if (!errnum) {
             errnum = read_pages(xen, domid, count);

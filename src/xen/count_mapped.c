@@ -331,7 +331,7 @@ static enum outcome attempt(struct counting *c)
     if (o != COUNTED) {
         return o;
     }
-    *count = (struct exclaim_count){ .method = EXCLAIM_COUNT_MAPPED };
+    *count = (struct exclaim_count){ .method = EXCLAIM_FROM_MAPPED };
     c->sum = c->unknown = 0;
     c->last.nr = 0;
     if (c->how->runs) {
@@ -415,7 +415,7 @@ void xen_count_mapped(struct exclaim_xen *xen, uint32_t domid, const struct excl
 {
     struct counting *c = calloc(1, sizeof(*c));
 
-    *count = (struct exclaim_count){ .method = EXCLAIM_COUNT_MAPPED };
+    *count = (struct exclaim_count){ .method = EXCLAIM_FROM_MAPPED };
     if (!c) {
         snprintf(count->why, sizeof(count->why), "out of memory");
         return;

@@ -30,7 +30,7 @@ static void fill(struct exclaim_reservation *res, uint32_t nodes)
     strcpy(res->source_host, "host");
     strcpy(res->xen_version, "4.17.7");
     res->count.nr_nodes = nodes;
-    res->count.method = EXCLAIM_COUNT_CONSOLE;
+    res->count.method = EXCLAIM_FROM_CONSOLE;
     res->count.exact = true;
     for (uint32_t i = 0; i < nodes; i++) {
         res->count.pages[i] = 4000000 + i; /* some 16 GiB a node */

@@ -51,7 +51,7 @@ static void make_stream(const uint8_t uuid[EXCLAIM_UUID_BYTES])
     r.count.pages[1] = PAGES1;
     r.count.total_pages = PAGES0 + PAGES1;
     r.count.exact = true;
-    r.count.method = EXCLAIM_COUNT_CONSOLE;
+    r.count.method = EXCLAIM_FROM_CONSOLE;
     r.max_pages = PAGES0 + PAGES1 + 50;
     r.vcpus = 1;
     strcpy(r.source_host, "source");

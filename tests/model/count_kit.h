@@ -32,7 +32,7 @@ static inline int count(struct model *m, uint64_t limit)
         model_hv(m), 1, &(struct exclaim_count_how){ .console_max_pages = limit }, &c, &err);
 }
 
-static inline void assert_exact(struct model *m, enum exclaim_count_method method)
+static inline void assert_exact(struct model *m, enum exclaim_provenance method)
 {
     STEP(m, c.exact, true);
     STEP(m, c.method, method);

@@ -144,7 +144,7 @@ static void deferred(void **state)
         if (never) {
             assert_says(err.text, "console: ");
         } else {
-            assert_exact(m, EXCLAIM_COUNT_CONSOLE);
+            assert_exact(m, EXCLAIM_FROM_CONSOLE);
         }
         kit_close(m);
     }
@@ -304,7 +304,7 @@ static void not_the_dump_before(void **state)
 
         if (g != MODEL_XS9) {
             STEP(m, count(m, 42), 0);
-            assert_exact(m, EXCLAIM_COUNT_CONSOLE);
+            assert_exact(m, EXCLAIM_FROM_CONSOLE);
             lib_of(m)->send_debug_keys = defer_key;
             STEP(m, count(m, 42), -1);
         }

@@ -21,7 +21,7 @@ static void counted(void **state)
         STEP(m, kit_exact(m, 1, 30, 0, 0), 30);
         STEP(m, kit_exact(m, 1, 12, 0, 1), 12);
         STEP(m, count(m, 42), 0);
-        assert_exact(m, at / 2 == MODEL_XS9 ? EXCLAIM_COUNT_HYPERCALL : EXCLAIM_COUNT_CONSOLE);
+        assert_exact(m, at / 2 == MODEL_XS9 ? EXCLAIM_FROM_HYPERCALL : EXCLAIM_FROM_CONSOLE);
         STEP(m, model_hv(m)->ops->count(model_hv(m), 9, &any, &c, &err), -1);
         STEP(m, err.errnum, ESRCH);
         kit_close(m);
@@ -41,7 +41,7 @@ static void extra(void **state)
         STEP(m, model_extra(m, 1, 0, MODEL_MEMF_EXACT_NODE(0)), 0);
         STEP(m, count(m, 0), 0);
         if (i <= 16) {
-            assert_exact(m, EXCLAIM_COUNT_HYPERCALL); /* one node: they are there, too */
+            assert_exact(m, EXCLAIM_FROM_HYPERCALL); /* one node: they are there, too */
         } else {
             STEP(m, c.exact || c.uncertain_pages, false);
             assert_says(c.why, "nodes add up to 47, the total is 30");
@@ -61,7 +61,7 @@ static void extra(void **state)
                        "taken off node 0; mapped: ");
     STEP(m, count(m, 42), 0); /* the console's counters are the same */
     STEP(m, c.exact, false);
-    STEP(m, c.method, EXCLAIM_COUNT_HYPERCALL);
+    STEP(m, c.method, EXCLAIM_FROM_HYPERCALL);
     assert_says(c.why, "console: ");
     kit_close(m);
 
@@ -103,7 +103,7 @@ static void changing(void **state)
                                        ? "pages changed: 44 before, 45 after"
                                        : "pages changed: 44 before, 45 in the dump, 45 after");
             } else {
-                assert_exact(m, g == MODEL_XS9 ? EXCLAIM_COUNT_HYPERCALL : EXCLAIM_COUNT_CONSOLE);
+                assert_exact(m, g == MODEL_XS9 ? EXCLAIM_FROM_HYPERCALL : EXCLAIM_FROM_CONSOLE);
             }
             kit_close(m);
         }
@@ -128,7 +128,7 @@ static void never_exact(void **state)
     model_set_hook(m, grow_always, NULL);
     STEP(m, count(m, UINT64_MAX), 0);
     STEP(m, c.exact, false);
-    STEP(m, c.method, EXCLAIM_COUNT_HYPERCALL);
+    STEP(m, c.method, EXCLAIM_FROM_HYPERCALL);
     STEP(m, c.total_pages, 45);
     assert_says(c.why, "hypercall: pages changed: 44 before, 45 after; ");
     kit_close(m);
@@ -144,7 +144,7 @@ static void changed_after(void **state)
 
         model_set_hook(m, happen, &b);
         STEP(m, count(m, UINT64_MAX), 0);
-        assert_exact(m, g == MODEL_XS9 ? EXCLAIM_COUNT_HYPERCALL : EXCLAIM_COUNT_CONSOLE);
+        assert_exact(m, g == MODEL_XS9 ? EXCLAIM_FROM_HYPERCALL : EXCLAIM_FROM_CONSOLE);
         STEP(m, c.pages[0], 31);
         kit_close(m);
 
@@ -246,7 +246,7 @@ static void hypercall_fails(void **state)
              0);
         STEP(m, count(m, i % 2 ? 42 : 0), i % 2 ? 0 : -1);
         if (i % 2) {
-            assert_exact(m, EXCLAIM_COUNT_CONSOLE);
+            assert_exact(m, EXCLAIM_FROM_CONSOLE);
         } else {
             assert_says(err.text, rows[row].words);
         }

@@ -63,7 +63,7 @@ static void assert_exact(struct model *m, uint32_t workers)
     STEP(m, model_view(m, GUEST, &v), 0);
     assert_string_equal(c.why, "");
     assert_true(c.exact);
-    assert_int_equal(c.method, EXCLAIM_COUNT_MAPPED);
+    assert_int_equal(c.method, EXCLAIM_FROM_MAPPED);
     assert_int_equal(c.total_pages, v.total);
     assert_memory_equal(c.pages, v.pages, sizeof(c.pages));
 }
@@ -218,8 +218,8 @@ static void not_possible_here(void **state)
         add_guest(m, GUEST, true, 100, 100);
         assert_refused(m, rows[i].why);
         STEP(m, model_hv(m)->ops->caps(model_hv(m), &caps, NULL), 0);
-        assert_false(caps.count_mapped);
-        assert_non_null(strstr(caps.why_count_mapped, rows[i].why));
+        assert_false(caps.count[EXCLAIM_FROM_MAPPED]);
+        assert_non_null(strstr(caps.why_count[EXCLAIM_FROM_MAPPED], rows[i].why));
         kit_close(m);
     }
 }
@@ -269,7 +269,7 @@ static void somebody_else_on_the_vcpu(void **state)
     model_set_others(m, 7);
     STEP(m, model_fault(m, MODEL_OP_CONTEXT, 1, EINVAL), 0);
     STEP(m, model_hv(m)->ops->caps(model_hv(m), &caps, NULL), 0);
-    assert_true(caps.count_mapped);
+    assert_true(caps.count[EXCLAIM_FROM_MAPPED]);
     assert_exact(m, 2);
     model_set_others(m, UINT64_MAX);
     assert_refused(m, "page tables were not found");

@@ -165,7 +165,7 @@ static void test_count(void **state)
     STEP(m, model_extra(m, 1, 0, 0), 0);
     STEP(m, count(m, 42, &c, &err), 0);
     STEP(m, c.exact && c.pages[0] == 30 && c.pages[1] == 12 && c.total_pages == 42, true);
-    STEP(m, c.method, EXCLAIM_COUNT_CONSOLE);
+    STEP(m, c.method, EXCLAIM_FROM_CONSOLE);
     STEP(m, count(m, 41, &c, &err), -1);
     STEP(m, err.kind, EXCLAIM_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "walk 42 pages of all domains, the limit is 41"));
@@ -186,7 +186,7 @@ static void test_count(void **state)
     STEP(m, c.uncertain_pages, 1);
     STEP(m, model_free_extra(m, 1, 0), 0);
     STEP(m, count(m, 0, &c, &err), 0);
-    STEP(m, c.exact && c.method == EXCLAIM_COUNT_HYPERCALL && c.pages[1] == 12, true);
+    STEP(m, c.exact && c.method == EXCLAIM_FROM_HYPERCALL && c.pages[1] == 12, true);
     kit_close(m);
 }
 
@@ -212,7 +212,7 @@ static void test_host_and_caps(void **state)
         STEP(m, host.node[0].distance[1] > host.node[0].distance[0], true);
         STEP(m, hv->ops->caps(hv, &caps, NULL), 0);
         STEP(m, caps.claim_node, g == MODEL_XS9);
-        STEP(m, caps.count_hypercall, g == MODEL_XS9);
+        STEP(m, caps.count[EXCLAIM_FROM_HYPERCALL], g == MODEL_XS9);
         STEP(m, caps.claim_set, g >= MODEL_SETS_V5);
         STEP(m, caps.claim_host && caps.claim_node_known && caps.place_exact_node, true);
         STEP(m, model_offline_node(m, 1), -EBUSY);

@@ -58,7 +58,7 @@ static void open_fixture(uint32_t unit)
     res->count = (struct exclaim_count){ .nr_nodes = 2,
                                          .pages = { b.pages[0], b.pages[1] },
                                          .total_pages = PAGES,
-                                         .method = EXCLAIM_COUNT_MAPPED,
+                                         .method = EXCLAIM_FROM_MAPPED,
                                          .exact = true };
     res->max_pages = PAGES + 100;
     exclaim_layout_pack(&layout, NULL, res);

@@ -21,7 +21,7 @@ void sample_reservation(struct exclaim_reservation *res, uint32_t nr_nodes)
             res->distance[i][j] = i == j ? 10 : 20 + (i > j ? i - j : j - i);
         }
     }
-    res->count.method = EXCLAIM_COUNT_CONSOLE;
+    res->count.method = EXCLAIM_FROM_CONSOLE;
     res->count.exact = true;
     res->max_pages = res->count.total_pages + 256;
     res->paging_pool_bytes = 4u << 20;

@@ -48,7 +48,7 @@ static void tell(const struct exclaim_run_sink *sink, uint32_t until)
 static struct exclaim_count mapped(void)
 {
     struct exclaim_count count = { .nr_nodes = NODES,
-                                   .method = EXCLAIM_COUNT_MAPPED,
+                                   .method = EXCLAIM_FROM_MAPPED,
                                    .exact = true };
 
     for (uint32_t at = 0; at < FRAMES; at++) {
@@ -140,10 +140,10 @@ static void none(void **state)
     assert_int_equal(exclaim_layout_collected(&collect, &count, &layout, &err), -1);
     assert_int_equal(err.kind, EXCLAIM_ERR_UNSUPPORTED);
     tell(&collect.sink, FRAMES);
-    count.method = EXCLAIM_COUNT_CONSOLE;
+    count.method = EXCLAIM_FROM_CONSOLE;
     assert_int_equal(exclaim_layout_collected(&collect, &count, &layout, &err), -1);
     assert_string_equal(err.text, "counted by console, which tells no frames of pages");
-    count.method = EXCLAIM_COUNT_MAPPED;
+    count.method = EXCLAIM_FROM_MAPPED;
     count.exact = false;
     assert_int_equal(exclaim_layout_collected(&collect, &count, &layout, &err), -1);
     assert_int_equal(layout.len, 0);

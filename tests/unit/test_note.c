@@ -154,7 +154,7 @@ static const struct exclaim_reservation two_parts = {
                .pages = { 200000, 100000 },
                .total_pages = 300000,
                .exact = true,
-               .method = EXCLAIM_COUNT_HYPERCALL },
+               .method = EXCLAIM_FROM_HYPERCALL },
 };
 
 static void matched(void **state)

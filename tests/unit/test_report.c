@@ -49,7 +49,7 @@ static void fill(struct exclaim_session *r)
     r->placed.steered = true;
     r->got.nr_nodes = 2;
     r->got.exact = true;
-    r->got.method = EXCLAIM_COUNT_CONSOLE;
+    r->got.method = EXCLAIM_FROM_CONSOLE;
     memcpy(r->got.pages, r->match.pages, sizeof(r->got.pages));
     r->got.total_pages = 51216;
     r->placed.extents[0][EXCLAIM_EXTENT_4K] = 369;

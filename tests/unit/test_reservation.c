@@ -23,7 +23,7 @@ static void round_trip(void **state)
             memset(in.distance, 0, sizeof(in.distance)); /* unknown: not sent at all */
         }
         in.soft_affinity = nodes % 3;
-        in.count.method = (enum exclaim_count_method)(nodes % 4);
+        in.count.method = (enum exclaim_provenance)(nodes % 4);
         assert_int_equal(exclaim_reservation_pack(&in, buf, sizeof(buf), &len, &err), 0);
         exact = malloc(len);
         memcpy(exact, buf, len);

@@ -89,7 +89,7 @@ static void enums(void **state)
         wire_number(&w, 14, values[i]);
         wire_number(&w, 18, values[i]);
         accepted(&res);
-        assert_int_equal(res.count.method, EXCLAIM_COUNT_NONE);
+        assert_int_equal(res.count.method, EXCLAIM_FROM_NOWHERE);
         assert_int_equal(res.soft_affinity, EXCLAIM_SOFT_UNKNOWN);
     }
 }

@@ -100,7 +100,7 @@ static void older_writer(void **state)
     accepted(&res);
     assert_int_equal(res.distance[0][1], 0);
     assert_int_equal(res.soft_affinity, EXCLAIM_SOFT_UNKNOWN);
-    assert_int_equal(res.count.method, EXCLAIM_COUNT_NONE);
+    assert_int_equal(res.count.method, EXCLAIM_FROM_NOWHERE);
 }
 
 /* Another protobuf library may not pack numbers, or send a field twice: the last one counts. */
