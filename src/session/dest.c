@@ -147,6 +147,18 @@ static void follow_vcpus(struct exclaim_session *s)
     }
 }
 
+/* What is claimed on nodes is held there all the same; on the host alone nobody keeps them. */
+static int not_placed(struct exclaim_session *s, const struct exclaim_error *err)
+{
+    const enum exclaim_guarantee held = s->guarantee;
+    int rc = dest_settle(s, "placement by node affinity", err);
+
+    if (!rc && held != EXCLAIM_GUARANTEE_HOST) {
+        s->guarantee = held;
+    }
+    return rc;
+}
+
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
 {
     struct exclaim_error err = { 0 };
@@ -171,7 +183,10 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     }
     if (s->have_entry) {
         follow_vcpus(s);
-        placement_start(s);
+        if (placement_start(s, &err) && not_placed(s, &err)) {
+            session_undo(s, false);
+            return -1;
+        }
     }
     session_reach(s, EXCLAIM_PHASE_UNLOCKED);
     return 0;

@@ -41,44 +41,36 @@ static uint32_t next_home(const struct exclaim_match *match, uint32_t node)
     return node;
 }
 
-static void steer_to(struct exclaim_session *s, uint32_t node)
+static int steer_to(struct exclaim_session *s, uint32_t node, struct exclaim_error *err)
 {
-    struct exclaim_error err = { 0 };
-
     s->steer.node = node;
-    if (s->hv->ops->set_node_affinity(s->hv, s->dom.domid, 1ull << node, &err)) {
-        exclaim_log(LOG_WARNING, "domain %u: not steered to node %u: %s", s->dom.domid, node,
-                    err.text);
-    }
+    return s->hv->ops->set_node_affinity(s->hv, s->dom.domid, 1ull << node, err);
 }
 
-void placement_start(struct exclaim_session *s)
+int placement_start(struct exclaim_session *s, struct exclaim_error *err)
 {
     struct exclaim_affinity aff;
-    struct exclaim_error err = { 0 };
 
     if (s->placement != EXCLAIM_PLACEMENT_AFFINITY || !s->have_entry) {
-        return;
+        return 0;
     }
-    if (s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, &err)) {
-        exclaim_session_reason(s, "placement: %.490s", err.text);
+    s->steer.base_pages = s->dom.total_pages;
+    if (s->hv->ops->get_affinity(s->hv, s->dom.domid, &aff, err) ||
+        steer_to(s, next_home(&s->match, 0), err)) {
         s->placement = EXCLAIM_PLACEMENT_NONE;
-        if (s->guarantee == EXCLAIM_GUARANTEE_HOST) {
-            s->guarantee = EXCLAIM_GUARANTEE_NONE;
-        }
-        return;
+        return -1;
     }
     s->steer.saved_nodes = aff.nodes;
-    s->steer.base_pages = s->dom.total_pages;
     s->steer.active = true;
-    steer_to(s, next_home(&s->match, 0));
     s->placed.steered = true;
+    return 0;
 }
 
 void placement_tick(struct exclaim_session *s)
 {
     struct exclaim_ledger_entry *e = exclaim_ledger_at(s->ledger, s->slot);
     const struct exclaim_match *match = &s->match;
+    struct exclaim_error err = { 0 };
     struct exclaim_domain dom;
     uint64_t grown, before = 0;
 
@@ -95,8 +87,9 @@ void placement_tick(struct exclaim_session *s)
         if (n == s->steer.node && grown >= before) {
             uint32_t next = next_home(match, n + 1);
 
-            if (next < match->nr_nodes) {
-                steer_to(s, next);
+            if (next < match->nr_nodes && steer_to(s, next, &err)) {
+                exclaim_log(LOG_WARNING, "domain %u: not steered to node %u: %s", s->dom.domid,
+                            next, err.text);
             }
         }
     }

@@ -15,8 +15,8 @@
 /* Chooses for match.  With affinity, @why says what keeps us from preloading. */
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why);
 
-/* Affinity only; without effect for the other. */
-void placement_start(struct exclaim_session *s);
+/* Affinity only; without effect for the other.  -1: nothing keeps the pages on their nodes. */
+int placement_start(struct exclaim_session *s, struct exclaim_error *err);
 void placement_tick(struct exclaim_session *s);
 
 /* Puts the node affinity back as it was; an automatic one is automatic again. */

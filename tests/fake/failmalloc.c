@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Preloaded: allocation FAIL_AT (from 0) of the process fails, and FAIL_MORE after it (-1: all).
- * The file FAIL_SEEN says that it came so far.  Children count anew with each program.
+ * The file FAIL_SEEN says that it came so far.  Children count anew with each program; FAIL_EXE
+ * names the only one that is in want.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 extern void *__libc_malloc(size_t size);
@@ -26,6 +28,20 @@ void failmalloc_pause(int now)
     paused = now;
 }
 
+static int is_other(void)
+{
+    const char *only = getenv("FAIL_EXE"), *name;
+    char path[512];
+    ssize_t len = only ? readlink("/proc/self/exe", path, sizeof(path) - 1) : -1;
+
+    if (len < 0) {
+        return only != NULL;
+    }
+    path[len] = '\0';
+    name = strrchr(path, '/');
+    return !name || strcmp(name + 1, only) != 0;
+}
+
 static int fails(void)
 {
     long now;
@@ -33,7 +49,7 @@ static int fails(void)
     if (first == -2) {
         const char *at = getenv("FAIL_AT"), *further = getenv("FAIL_MORE");
 
-        first = at ? atol(at) : -1;
+        first = at && !is_other() ? atol(at) : -1;
         more = further ? atol(further) : 0;
     }
     if (paused) {

@@ -123,7 +123,7 @@ static void set_up_again(struct scene *s)
 static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, int vgpu)
 {
     static char conf[160], model[160], dir[160], spec[160], guest[300], state[160], fault[64];
-    const char *env[9] = {
+    const char *env[14] = {
         "PATH=/sbin:/usr/sbin:/bin:/usr/bin", conf, model, dir, spec, guest, state
     };
     const bool restore = p == &s->dst;
@@ -142,6 +142,8 @@ static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, 
         .vgpu = vgpu,
         .hold = other,
         .patience_ms = s->patience_ms,
+        .files = p->files,
+        .space = p->space,
         .at = p->at,
         .arg = s,
         .out = p->out,
@@ -157,6 +159,9 @@ static pid_t start_side(struct scene *s, struct peer *p, int stream, int other, 
     if (p->fault) {
         snprintf(fault, sizeof(fault), "EXCLAIM_FAULT=%s", p->fault);
         env[7] = fault;
+    }
+    for (unsigned int i = 0; i < 5 && p->lack[i]; i++) {
+        env[(p->fault ? 8 : 7) + i] = p->lack[i];
     }
     fflush(NULL);
     pid = fork();

@@ -25,6 +25,8 @@ struct peer {
     const char *manager; /* another than the fake one */
     const char *const *extra;
     step_fn *at;
+    const char *lack[5]; /* further environment of what xenopsd starts */
+    rlim_t files, space; /* its limits; 0: as ever */
     /* Results. */
     char dir[96], model[110];
     struct transcript *out;

@@ -533,6 +533,43 @@ static void killed_inside(void **state)
     }
 }
 
+static void affinity_denied(struct scene *scene)
+{
+    int lock;
+    struct model *m = host_lock(scene->dst.model, &lock);
+
+    assert_non_null(m);
+    for (uint64_t i = 1; i <= 4; i++) {
+        model_fault_of(m, MODEL_OP_SET_NODES, DST_DOMID, i, EPERM);
+    }
+    host_unlock(scene->dst.model, m, lock);
+}
+
+/* As under a security policy that keeps dom0 from it.  What is then claimed on the host is kept on
+ * its node by nobody. */
+static void not_placed(void **state)
+{
+    (void)state;
+    start(MODEL_4_17, 300, 0);
+    s.prepare = affinity_denied;
+    scene_run(&s);
+    assert_migrated(&s);
+    assert_string_equal(scene_report(&s.dst, "guarantee"), "none");
+    assert_non_null(strstr(scene_report(&s.dst, "why"), "placement by node affinity"));
+    assert_clean(&s);
+    scene_end(&s);
+
+    start(MODEL_4_17, 300, 0);
+    s.prepare = affinity_denied;
+    s.dst.conf = "policy = strict\n";
+    scene_run(&s);
+    assert_outcome(&s.dst, OUTCOME_ERROR);
+    assert_string_equal(scene_report(&s.dst, "outcome"), "refused");
+    assert_non_null(strstr(scene_report(&s.dst, "error"), "placement by node affinity"));
+    assert_clean(&s);
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +590,7 @@ int main(void)
         cmocka_unit_test(exact),
         cmocka_unit_test(honest),
         cmocka_unit_test(ledger_busy),
+        cmocka_unit_test(not_placed),
         cmocka_unit_test(killed_inside),
     };
 

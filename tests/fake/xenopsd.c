@@ -75,7 +75,8 @@ static enum act at(struct xenopsd *x, const char *step)
 /* vfork_helper.c: descriptors at their numbers, nothing else open, three write-only /dev/null. */
 static _Noreturn void start_child(struct xenopsd *x, int in, int out, char *const *argv)
 {
-    const struct rlimit files = { .rlim_cur = 1024, .rlim_max = 1024 };
+    const rlim_t nr = x->files ? x->files : 1024;
+    const struct rlimit files = { nr, nr }, space = { x->space, x->space };
     const int want[4] = { out, in, x->stream, x->vgpu };
     sigset_t none;
     int null;
@@ -107,6 +108,9 @@ static _Noreturn void start_child(struct xenopsd *x, int in, int out, char *cons
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_NOFILE, &files);
+    if (x->space) {
+        setrlimit(RLIMIT_AS, &space);
+    }
     execve(x->program, argv, (char *const *)(uintptr_t)x->env);
     _exit(127);
 }

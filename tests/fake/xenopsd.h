@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define XENOPSD_PATIENCE_MS 30000 /* unless it is given another */
@@ -66,6 +67,7 @@ struct xenopsd {
     const char *mem_pnode;
     int stream, vgpu; /* vgpu: -1 if none; the same number as stream on suspend */
     int64_t patience_ms;
+    rlim_t files, space; /* RLIMIT_NOFILE and RLIMIT_AS of what is started; 0: xenopsd's own */
     int hold; /* restore: a descriptor that is closed when the manager runs, -1 if none */
     step_fn *at;
     void *arg;

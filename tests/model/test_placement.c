@@ -80,7 +80,7 @@ static void follows_the_match(void **unused)
 
     (void)unused;
     open_fixture(&f, want, 4);
-    placement_start(&f.s);
+    assert_int_equal(placement_start(&f.s, NULL), 0);
     assert_int_equal(kit_view(f.m, DOMID).affinity, 1u << 1);
     restore(&f, 1);
     e = exclaim_ledger_at(f.s.ledger, f.s.slot);
@@ -100,7 +100,7 @@ static void off_by_a_batch(void **unused)
 
     (void)unused;
     open_fixture(&f, want, 2);
-    placement_start(&f.s);
+    assert_int_equal(placement_start(&f.s, NULL), 0);
     restore(&f, 64);
     placement_stop(&f.s);
     assert_int_equal(kit_view(f.m, DOMID).pages[0], 128);
@@ -115,7 +115,7 @@ static void put_back(void **unused)
 
     (void)unused;
     open_fixture(&f, want, 3); /* a new domain's affinity is automatic */
-    placement_start(&f.s);
+    assert_int_equal(placement_start(&f.s, NULL), 0);
     assert_false(kit_view(f.m, DOMID).affinity_auto);
     placement_stop(&f.s);
     assert_true(kit_view(f.m, DOMID).affinity_auto);
@@ -123,7 +123,7 @@ static void put_back(void **unused)
 
     open_fixture(&f, want, 3);
     STEP(f.m, model_set_node_affinity(f.m, DOMID, 6), 0);
-    placement_start(&f.s);
+    assert_int_equal(placement_start(&f.s, NULL), 0);
     restore(&f, 1);
     placement_stop(&f.s);
     assert_false(kit_view(f.m, DOMID).affinity_auto);
@@ -131,21 +131,27 @@ static void put_back(void **unused)
     close_fixture(&f);
 }
 
-/* Xen does not answer: nothing is steered, and nobody says that it was. */
+/* Xen does not answer, or refuses: nothing is steered, and nobody says that it was. */
 static void not_steered(void **unused)
 {
+    static const enum model_op ops[] = { MODEL_OP_GET_NODES, MODEL_OP_SET_NODES };
     static const uint64_t want[] = { 10, 0 };
     struct fixture f;
 
     (void)unused;
-    open_fixture(&f, want, 2);
-    assert_int_equal(model_fault(f.m, MODEL_OP_GET_NODES, 1, EPERM), 0);
-    placement_start(&f.s);
-    assert_int_equal(f.s.placement, EXCLAIM_PLACEMENT_NONE);
-    assert_int_equal(f.s.guarantee, EXCLAIM_GUARANTEE_NONE);
-    assert_false(f.s.placed.steered);
-    placement_stop(&f.s);
-    close_fixture(&f);
+    for (size_t i = 0; i < 2; i++) {
+        struct exclaim_error err = { 0 };
+
+        open_fixture(&f, want, 2);
+        assert_int_equal(model_fault(f.m, ops[i], 1, EPERM), 0);
+        assert_int_equal(placement_start(&f.s, &err), -1);
+        assert_int_equal(f.s.placement, EXCLAIM_PLACEMENT_NONE);
+        assert_int_equal(err.errnum, EPERM);
+        assert_false(f.s.placed.steered);
+        placement_stop(&f.s);
+        assert_true(kit_view(f.m, DOMID).affinity_auto);
+        close_fixture(&f);
+    }
 }
 
 int main(void)
