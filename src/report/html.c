@@ -13,50 +13,71 @@
 
 #include "../base/text.h"
 
+/*
+ * One meaning for each colour: stay, it is there before and after; move, it leaves; kept, it
+ * arrives with its shape; bent, merged or split; blind, on nodes that are not known; no, it cannot
+ * go; held, claimed by others.  Text on a colour is --on.  tests/verbs/test_pages.py measures the
+ * contrasts.
+ */
 static const char style[] =
-    ":root{--ink:#1d2733;--dim:#5d6b7a;--paper:#fff;--panel:#f5f7f9;--line:#d9dfe5;--stay:#9fb3c8;"
-    "--stay2:#8aa1b9;--leave:#e8963c;--kept:#3d9970;--bent:#d1495b;--blind:#8e7cc3;--held:#c3ccd5;"
-    "--peak:#1d2733}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e4e9ee;--dim:#98a5b3;--paper:#14191f;"
-    "--panel:#1d242c;--line:#343e49;--stay:#4e6379;--stay2:#5b728a;--held:#2c353f;--peak:#fff}}\n"
+    ":root{--ink:#1d2733;--dim:#55636f;--paper:#fff;--panel:#f5f7f9;--line:#d9dfe5;--on:#fff;"
+    "--stay:#5b6f85;--stay2:#4f6277;--move:#2b66a8;--kept:#1f7a54;--bent:#8a5a00;--blind:#6b57a8;"
+    "--no:#b3263a;--held:#c3ccd5;--band:.3}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--ink:#e4e9ee;--dim:#a3b0bd;"
+    "--paper:#14191f;--panel:#1d242c;--line:#3d4854;--on:#10161d;--stay:#8fa5bb;--stay2:#a3b6c9;"
+    "--move:#7fb2ea;--kept:#4fc08d;--bent:#e0a63a;--blind:#b7a5ea;--no:#f0808c;--held:#46525f;"
+    "--band:.28}}\n"
     "*{box-sizing:border-box}body{margin:0 auto;max-width:1500px;padding:24px 32px 64px;"
-    "font:14px/1.45 system-ui,'DejaVu Sans',sans-serif;color:var(--ink);background:var(--paper)}\n"
+    "font:14px/1.45 system-ui,'DejaVu Sans',sans-serif;color:var(--ink);background:var(--paper);"
+    "overflow-wrap:anywhere;-webkit-print-color-adjust:exact;print-color-adjust:exact}\n"
     "h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}p{margin:6px 0}\n"
-    ".dim,th,figcaption{color:var(--dim)}.note{border-left:3px solid "
-    "var(--leave);padding-left:10px}"
-    "\n.verdict{margin:14px 0;padding:12px 16px;border-radius:6px;background:var(--panel);"
-    "border-left:6px solid var(--bent);font-size:16px}.verdict.good{border-color:var(--kept)}\n"
-    ".hosts{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(300px,1fr))}"
-    ".hosts.few{grid-template-columns:repeat(auto-fit,minmax(560px,1fr))}\n"
-    ".host{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:8px 10px}"
-    ".host h3{font-size:13px;margin:0 0 2px;display:flex;justify-content:space-between;gap:8px;"
-    "overflow-wrap:anywhere}.host h3 span{font-weight:400;color:var(--dim);white-space:nowrap}"
-    ".host.source{border-color:var(--leave)}.host svg{width:100%;height:auto;display:block}\n"
-    "svg text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:var(--ink)}svg "
-    ".l{fill:var(--dim)}svg .in{font-size:10px;fill:#10161d;pointer-events:none}"
-    ".bar{fill:none;stroke:var(--line)}.stay{fill:var(--stay)}.stay2{fill:var(--stay2)}"
-    ".leave{fill:var(--leave)}.kept{fill:var(--kept)}.bent{fill:var(--bent)}.blind{fill:var(--"
-    "blind)}"
-    ".held{fill:var(--held)}.peak{stroke:var(--peak);stroke-width:1.5;stroke-dasharray:3 2}"
-    ".flow path{opacity:.72}.flow path:hover{opacity:1}\n"
+    ".dim,th{color:var(--dim)}.note{border-left:3px solid var(--dim);padding-left:10px}\n"
+    ".verdict{margin:14px 0;padding:12px 16px;border-radius:6px;background:var(--panel);"
+    "border-left:6px solid var(--no);font-size:16px}.verdict.good{border-color:var(--kept)}\n"
+    ".sum{display:flex;flex-wrap:wrap;gap:10px}.sum div{background:var(--panel);border:1px solid "
+    "var(--line);border-radius:6px;padding:6px 14px;color:var(--dim)}.sum b{display:block;"
+    "font-size:20px;color:var(--ink);font-variant-numeric:tabular-nums}\n"
+    ".hosts{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),"
+    "1fr))}.hosts.few{grid-template-columns:repeat(auto-fit,minmax(min(100%,560px),1fr))}\n"
+    ".host{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:8px 10px;"
+    "min-width:0;break-inside:avoid}.host h3{font-size:13px;margin:0 0 4px;display:flex;"
+    "justify-content:space-between;gap:8px}.host h3 span{font-weight:400;color:var(--dim);"
+    "white-space:nowrap}.host.source{border-color:var(--move)}\n"
+    ".row{display:flex;align-items:center;gap:6px;margin:3px 0;font-size:12px;color:var(--dim)}"
+    ".row>span{flex:none}.row>.l{width:46px}.row>.n{width:112px}.track{flex:1;min-width:0}"
+    ".bar{position:relative;display:flex;height:17px;outline:1px solid var(--line);"
+    "background:var(--paper)}.bar i{flex:none;height:100%;overflow:hidden;white-space:nowrap;"
+    "font:10px/17px system-ui,'DejaVu Sans',sans-serif;color:var(--on);box-shadow:inset -1px 0 "
+    "var(--paper)}.bar i.held{margin-left:auto}.bar u{position:absolute;top:-3px;bottom:-3px;"
+    "border-left:2px dashed var(--ink)}\n"
+    ".stay{background:var(--stay);fill:var(--stay)}.stay2{background:var(--stay2);"
+    "fill:var(--stay2)}.move{background:var(--move);fill:var(--move)}.kept{background:var(--kept);"
+    "fill:var(--kept)}.bent{background:var(--bent);fill:var(--bent)}.blind{background:var(--blind);"
+    "fill:var(--blind)}.no{background:var(--no);fill:var(--no)}.held{background:var(--held);"
+    "fill:var(--held)}\n"
+    ".off{background:repeating-linear-gradient(45deg,var(--line) 0 2px,var(--panel) 2px 6px)}\n"
+    "svg text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:var(--ink)}svg .l{fill:var(--dim)}"
+    ".flow path{opacity:var(--band)}.flow path:hover{opacity:.6}.time .up{fill:none;"
+    "stroke:var(--ink);stroke-width:1.5}.time .line{stroke:var(--line)}\n"
     ".key{display:flex;flex-wrap:wrap;gap:4px 18px;margin:6px 0 12px;color:var(--dim)}"
     ".key i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:5px;"
-    "vertical-align:-1px}.scroll{overflow-x:auto}\n"
+    "vertical-align:-1px}.key .up{background:none;border:2px solid var(--ink)}"
+    ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:13px}th{font-weight:500;text-align:left}"
-    "th,td{padding:3px 14px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}"
-    ".n{text-align:right;font-variant-numeric:tabular-nums}td svg{vertical-align:middle}\n"
-    ".tag{padding:0 6px;border-radius:3px;color:#fff}.tag.kept{background:var(--kept)}"
-    ".tag.bent{background:var(--bent)}.tag.blind{background:var(--blind)}"
-    ".tag.leave{background:var(--leave)}\n"
+    "th,td{padding:3px 14px 3px 0;border-bottom:1px solid var(--line);vertical-align:top;"
+    "overflow-wrap:normal}tr{break-inside:avoid}.n{text-align:right;font-variant-numeric:"
+    "tabular-nums;white-space:nowrap}td svg{vertical-align:middle}\n"
+    ".tag{padding:0 6px;border-radius:3px;color:var(--on)}\n"
     "details{border:1px solid var(--line);border-radius:6px;margin:8px 0;padding:6px 12px}"
     "summary{cursor:pointer}summary b{margin-right:8px}.matrix td,.matrix th{padding:0;border:1px "
-    "solid"
-    " var(--paper)}.matrix td{min-width:18px;height:18px}.matrix th{padding:0 8px 0 0;"
+    "solid var(--paper)}.matrix td{min-width:18px;height:18px}.matrix th{padding:0 8px 0 0;"
     "font-weight:400;white-space:nowrap}.matrix thead th{writing-mode:vertical-rl;padding:6px 0;"
-    "transform:rotate(180deg)}.matrix .kept{background:var(--kept)}.matrix .bent{background:"
-    "var(--leave)}.matrix .blind{background:var(--blind)}.matrix .no{background:var(--bent)}"
-    ".matrix .off{background:var(--held)}\n"
-    "@media print{details:not([open])>*{display:block}.hosts{gap:6px}}";
+    "transform:rotate(180deg)}\n"
+    "@media(max-width:600px){body{padding:14px 12px 40px}.row>.n{width:100px;font-size:11px}"
+    "h2{margin-top:24px}th,td{padding-right:10px}}\n"
+    "@media print{body{padding:0;max-width:none}.scroll{overflow:visible}svg{max-width:100%;"
+    "height:auto}details::details-content{content-visibility:visible;display:block;height:auto}"
+    ".hosts{gap:6px}h2{break-after:avoid}}";
 
 /* Length of the character if it may be shown; XML has no U+FFFE and U+FFFF. */
 static size_t shown(const char *text)
@@ -114,11 +135,7 @@ const char *html_vm(const struct exclaim_pool *pool, uint32_t vm)
 
 void html_size(struct html_page *page, uint64_t pages)
 {
-    if (pages < 256ull * 1024) {
-        fprintf(page->f, "%.1f MiB", (double)pages / 256);
-    } else {
-        fprintf(page->f, "%.1f GiB", (double)pages / 256 / 1024);
-    }
+    fputs(exclaim_size(pages).text, page->f);
 }
 
 const char *html_move_class(const struct exclaim_plan_move *move)
@@ -191,8 +208,7 @@ int html_open(struct html_page *page, const char *path, const struct exclaim_poo
     fprintf(page->f, "</title>\n<style>%s</style></head>\n<body><h1>", style);
     html_text(page, title);
     fprintf(page->f,
-            "</h1>\n<p class=\"dim\">%" PRIu32 " hosts and %" PRIu32
-            " running VMs, read %s. Pages are 4 KiB.</p>\n",
+            "</h1>\n<p class=\"dim\">%" PRIu32 " hosts and %" PRIu32 " running VMs, read %s.</p>\n",
             pool->nr_hosts, pool->nr_vms, when);
     return 0;
 }

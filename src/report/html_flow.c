@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves as bands, from the nodes that are left to the nodes that are come to; as thick as they have
  * pages. */
+#include "../base/text.h"
 #include "html_page.h"
 
 #include <inttypes.h>
@@ -131,7 +132,7 @@ static void draw_band(struct html_page *page, struct flow *flow,
         "%.1fz\"><title>",
         html_move_class(move), LEFT_X, a->next, middle, a->next, middle, b->next, RIGHT_X, b->next,
         thick, middle, b->next + thick, middle, a->next + thick, LEFT_X, a->next + thick);
-    html_textf(page, "%s: %" PRIu64 " pages", html_vm(page->pool, move->vm), part->pages);
+    html_textf(page, "%s: %s", html_vm(page->pool, move->vm), exclaim_size(part->pages).text);
     fputs("</title></path>", page->f);
     if (thick >= LABEL_MIN) {
         fprintf(page->f, "<text x=\"%d\" y=\"%.1f\">", LEFT_X + 8, a->next + thick / 2 + 4);

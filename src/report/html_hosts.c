@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hosts as bars: each node before and after, VM by VM, and the most that was taken between. */
+#include "../base/text.h"
 #include "html_page.h"
 
 #include <errno.h>
@@ -7,34 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR_X      44
-#define BAR_HEIGHT 15
-#define ROW        20
-
-/* VMs narrower than this are drawn together, so that a host of 1000 is a picture and not a file of
- * megabytes. */
-#define THIN      2.0
-#define THIN_MANY 4.0
+/* VMs narrower than so many hundredths of the widest bar are drawn together, so that a host of 1000
+ * is a picture and not a file of megabytes. */
+#define THIN      0.7
+#define THIN_MANY 1.4
 #define MANY      10000
 
-/* About the width of a letter in a bar. */
-#define LETTER 6.4
+/* A name stands in a bar that is at least so wide. */
+#define NAMED 6.0
 
-/* Few hosts have wide cards, and names in their bars; of many, those that change are shown first.
- */
+/* Few hosts have wide cards; of many, those that change are shown first. */
 #define FEW       4
-#define WIDE      560.0
-#define NARROW    270.0
 #define UNCHANGED 8
 
 struct hosts {
     struct html_page *page;
-    double width; /* of the widest bar */
     const struct exclaim_plan *plan;
     struct exclaim_replay *replay; /* at the end of the plan; NULL: it could not be replayed */
     uint64_t (*least)[EXCLAIM_NODES_MAX]; /* the least room of a node at any moment */
     uint32_t *move;                       /* per VM its last move, or one of those below */
     uint8_t *role;                        /* per host */
+    bool *same;                           /* per host: nothing is drawn as changed */
     uint64_t widest;                      /* node, in pages */
     /* VMs by the host where they are before and after: where each list begins. */
     uint32_t *vms[2], *first[2];
@@ -160,199 +154,256 @@ static uint64_t node_size(const struct hosts *h, uint32_t host, uint32_t node)
     return size;
 }
 
+/* Whether it is in the end where it was, page by page. */
+static bool unmoved(const struct hosts *h, uint32_t vm)
+{
+    const struct exclaim_pool_vm *v = &h->page->pool->vm[vm];
+    uint64_t pages[EXCLAIM_NODES_MAX];
+
+    if (h->move[vm] == MOVE_NONE) {
+        return true;
+    }
+    if (h->move[vm] == MOVE_STUCK || !h->replay ||
+        host_of(h, vm, true) != h->page->pool->vm[vm].host) {
+        return false;
+    }
+    exclaim_replay_vm(h->replay, vm, pages);
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (pages[n] != (n < v->nr_nodes ? v->pages[n] : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *vm_class(const struct hosts *h, uint32_t vm, bool after, bool odd)
 {
     uint32_t move = h->move[vm];
 
     if (move == MOVE_STUCK) {
-        return "bent";
+        return "no";
     }
-    if (move == MOVE_NONE) {
+    if (unmoved(h, vm)) {
         return odd ? "stay2" : "stay";
     }
-    return after ? html_move_class(&h->plan->move[move]) : "leave";
+    return after ? html_move_class(&h->plan->move[move]) : "move";
 }
 
-static void rect(struct hosts *h, double x, double width, int y, const char *class)
+/* In hundredths of the bar. */
+static double share(uint64_t pages, uint64_t size)
 {
-    fprintf(h->page->f, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\">",
-            class, x, y, width, BAR_HEIGHT);
+    return size ? 100.0 * (double)pages / (double)size : 0;
 }
 
 /* VMs that stay and are thin become one block with their number. */
 struct block {
-    double x, width;
     uint64_t pages;
     uint32_t nr;
 };
 
-static void flush_block(struct hosts *h, struct block *b, int y)
+static void flush_block(struct hosts *h, struct block *b, uint64_t size)
 {
     if (b->nr) {
-        rect(h, b->x, b->width, y, "stay");
-        fprintf(h->page->f, "<title>%" PRIu32 " VMs, %" PRIu64 " pages</title></rect>", b->nr,
-                b->pages);
+        fprintf(h->page->f,
+                "<i class=\"stay\" style=\"width:%.2f%%\" title=\"%" PRIu32 " VMs, %s\"></i>",
+                share(b->pages, size), b->nr, exclaim_size(b->pages).text);
     }
     *b = (struct block){ 0 };
 }
 
-/* Its name where there is room for it. */
-static void label(struct hosts *h, uint32_t vm, double x, double width, int y)
+/* The VMs of one node; returns their pages. */
+static uint64_t draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool after, uint64_t size)
 {
-    const char *name = html_vm(h->page->pool, vm);
-
-    if (h->page->pool->nr_hosts <= FEW && width > LETTER * (double)strlen(name) + 6) {
-        fprintf(h->page->f, "<text class=\"in\" x=\"%.1f\" y=\"%d\">", x + 3, y + 12);
-        html_text(h->page, name);
-        fputs("</text>", h->page->f);
-    }
-}
-
-/* The VMs of one node. */
-static void draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool after, double scale, int y)
-{
-    double thin = h->page->pool->nr_vms > MANY ? THIN_MANY : THIN, x = BAR_X;
+    const double thin = h->page->pool->nr_vms > MANY ? THIN_MANY : THIN;
     struct block block = { 0 };
+    uint64_t sum = 0;
 
     for (uint32_t i = h->first[after][host]; i < h->first[after][host + 1]; i++) {
         uint32_t vm = h->vms[after][i];
         uint64_t pages = pages_on(h, vm, node, after);
-        double width = (double)pages * scale;
 
+        sum += pages;
         if (!pages) {
             continue;
         }
-        if (h->move[vm] == MOVE_NONE && width < thin) {
-            if (!block.nr) {
-                block.x = x;
-            }
-            block.width += width;
+        if (unmoved(h, vm) && share(pages, h->widest) < thin) {
             block.pages += pages;
             block.nr++;
-            x += width;
-            if (block.width >= thin) {
-                flush_block(h, &block, y);
+            if (share(block.pages, h->widest) >= thin) {
+                flush_block(h, &block, size);
             }
             continue;
         }
-        flush_block(h, &block, y);
-        rect(h, x, width > 0.6 ? width - 0.4 : width, y, vm_class(h, vm, after, i & 1));
-        fputs("<title>", h->page->f);
-        html_textf(h->page, "%s: %" PRIu64 " pages", html_vm(h->page->pool, vm), pages);
-        fputs("</title></rect>", h->page->f);
-        label(h, vm, x, width, y);
-        x += width;
+        flush_block(h, &block, size);
+        fprintf(h->page->f, "<i class=\"%s\" style=\"width:%.2f%%\" title=\"",
+                vm_class(h, vm, after, i & 1), share(pages, size));
+        html_textf(h->page, "%s: %s", html_vm(h->page->pool, vm), exclaim_size(pages).text);
+        fputs("\">", h->page->f);
+        if (share(pages, h->widest) >= NAMED) {
+            fputs("&#160;", h->page->f);
+            html_text(h->page, html_vm(h->page->pool, vm));
+        }
+        fputs("</i>", h->page->f);
     }
-    flush_block(h, &block, y);
+    flush_block(h, &block, size);
+    return sum;
 }
 
-static void draw_node(struct hosts *h, uint32_t host, uint32_t node, bool after, int y)
+/* "29.0 of 112 GiB": one unit where that is exact enough. */
+static void draw_share(struct html_page *page, uint64_t pages, uint64_t size)
+{
+    const double gib = 256.0 * 1024;
+
+    if (size >= 10 * (uint64_t)gib) {
+        fprintf(page->f, "%.1f of %.0f GiB", (double)pages / gib, (double)size / gib);
+    } else {
+        fprintf(page->f, "%s of %s", pages ? exclaim_size(pages).text : "0",
+                exclaim_size(size).text);
+    }
+}
+
+/* A bar as long as the node is large, of what lies on it; and how much that is. */
+static void draw_node(struct hosts *h, uint32_t host, uint32_t node, bool after, bool last)
 {
     const struct exclaim_pool_host *p = &h->page->pool->host[host];
-    uint64_t size = node_size(h, host, node), held = p->claimed[node] + p->slack;
-    double scale = h->width / (double)(h->widest ? h->widest : 1);
-    double end = BAR_X + (double)size * scale;
+    uint64_t size = node_size(h, host, node), held = p->claimed[node] + p->slack, sum;
 
-    fprintf(h->page->f, "<text class=\"l\" x=\"0\" y=\"%d\">%s</text>", y + 12,
-            after ? "after" : "node");
-    if (!after) {
-        fprintf(h->page->f, "<text class=\"l\" x=\"30\" y=\"%d\">%" PRIu32 "</text>", y + 12, node);
+    if (after) {
+        fputs("<div class=\"row\"><span class=\"l\">after</span>", h->page->f);
+    } else {
+        fprintf(h->page->f, "<div class=\"row\"><span class=\"l\">node %" PRIu32 "</span>", node);
     }
-    draw_vms(h, host, node, after, scale, y);
+    fprintf(h->page->f, "<div class=\"track\"><div class=\"bar\" style=\"width:%.2f%%\">",
+            share(size, h->widest));
+    sum = draw_vms(h, host, node, after, size);
     if (p->claimed[node]) {
-        double width = (double)held * scale;
-
-        rect(h, end - width, width, y, "held");
         fprintf(h->page->f,
-                "<title>%" PRIu64 " pages are claimed, %" PRIu64
-                " are promised to nobody</title></rect>",
-                p->claimed[node], p->slack);
+                "<i class=\"held\" style=\"width:%.2f%%\" title=\"%s are claimed by others\"></i>",
+                share(held, size), exclaim_size(p->claimed[node]).text);
     }
-    fprintf(h->page->f, "<rect class=\"bar\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>",
-            BAR_X, y, (double)size * scale, BAR_HEIGHT);
-    if (after && h->role[host] == ROLE_TARGET && h->least[host][node] != UINT64_MAX) {
-        double x = end - (double)(held + h->least[host][node]) * scale;
-
+    if (last && h->role[host] == ROLE_TARGET && h->least[host][node] != UINT64_MAX &&
+        size > held + h->least[host][node]) {
         fprintf(h->page->f,
-                "<line class=\"peak\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"><title>%" PRIu64
-                " pages of room are left at the fullest moment</title></line>",
-                x, x, y - 2, y + BAR_HEIGHT + 2, h->least[host][node]);
+                "<u style=\"left:%.2f%%\" title=\"%s of room are left at the fullest moment\"></u>",
+                share(size - held - h->least[host][node], size),
+                exclaim_size(h->least[host][node]).text);
     }
+    fputs("</div></div><span class=\"n\">", h->page->f);
+    draw_share(h->page, sum, size);
+    fputs("</span></div>\n", h->page->f);
+}
+
+/* Whether what is on the node in the end is what was there. */
+static bool same_node(const struct hosts *h, uint32_t host, uint32_t node)
+{
+    for (int after = 0; after < 2 && h->role[host] != ROLE_NONE && h->replay; after++) {
+        for (uint32_t i = h->first[after][host]; i < h->first[after][host + 1]; i++) {
+            if (pages_on(h, h->vms[after][i], node, after) &&
+                h->move[h->vms[after][i]] != MOVE_STUCK && !unmoved(h, h->vms[after][i])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The same of the host. */
+static bool same_after(const struct hosts *h, uint32_t host)
+{
+    for (uint32_t n = 0; n < h->page->pool->host[host].nr_nodes; n++) {
+        if (!same_node(h, host, n)) {
+            return false;
+        }
+    }
+    return h->first[0][host + 1] - h->first[0][host] == h->first[1][host + 1] - h->first[1][host];
 }
 
 static void draw_host(struct hosts *h, uint32_t host)
 {
     const struct exclaim_pool_host *p = &h->page->pool->host[host];
-    bool changes = h->role[host] != ROLE_NONE && h->replay;
     uint32_t before = h->first[0][host + 1] - h->first[0][host];
     uint32_t after = h->first[1][host + 1] - h->first[1][host];
-    int rows = 0, y = 2;
 
     fprintf(h->page->f, "<div class=\"host%s\"><h3>",
             h->role[host] == ROLE_SOURCE ? " source" : "");
     html_text(h->page, html_host(h->page->pool, host));
-    fprintf(h->page->f, "<span>%s%" PRIu32 " VMs", p->enabled ? "" : "disabled, ", before);
+    fprintf(h->page->f, "<span>%s%" PRIu32 " VM%s", p->enabled ? "" : "disabled, ", before,
+            before == 1 ? "" : "s");
     if (after != before) {
         fprintf(h->page->f, " &#8594; %" PRIu32, after);
     }
-    fputs("</span></h3>", h->page->f);
-    for (uint32_t n = 0; n < p->nr_nodes; n++) {
-        rows += p->online >> n & 1 ? 1 + changes : 0;
+    fputs("</span></h3>\n", h->page->f);
+    if (!p->online || !p->nr_nodes) {
+        fprintf(h->page->f,
+                "<p class=\"dim\">nothing is known of its nodes; %s free on the host</p>",
+                exclaim_size(p->host_free).text);
     }
-    if (!rows) {
-        fputs("<p class=\"dim\">nothing is known of its nodes; ", h->page->f);
-        html_size(h->page, p->host_free);
-        fputs(" free on the host</p></div>\n", h->page->f);
-        return;
-    }
-    fprintf(h->page->f, "<svg viewBox=\"0 0 %d %d\">", BAR_X + (int)h->width + 2, rows * ROW + 2);
     for (uint32_t n = 0; n < p->nr_nodes; n++) {
-        for (int after_too = 0; (p->online >> n & 1) && after_too <= changes; after_too++) {
-            draw_node(h, host, n, after_too, y);
-            y += ROW;
+        if (p->online >> n & 1) {
+            const bool both = !same_node(h, host, n);
+
+            draw_node(h, host, n, false, !both);
+            if (both) {
+                draw_node(h, host, n, true, true);
+            }
         }
     }
-    fputs("</svg></div>\n", h->page->f);
+    fputs("</div>\n", h->page->f);
 }
 
-static void draw_key(struct html_page *page, const struct exclaim_plan *plan)
+static void key(struct html_page *page, const char *class, const char *text)
 {
-    fputs("<div class=\"key\"><span><i class=\"stay\" "
-          "style=\"background:var(--stay)\"></i>stays</span>"
-          "<span><i style=\"background:var(--leave)\"></i>will move</span>"
-          "<span><i style=\"background:var(--kept)\"></i>moved, keeps its shape</span>",
-          page->f);
+    fprintf(page->f, "<span><i class=\"%s\"></i>%s</span>", class, text);
+}
+
+static void draw_key(struct hosts *h)
+{
+    const struct exclaim_plan *plan = h->plan;
+    bool moved = false, kept = false, bent = false, blind = false;
+
     for (uint32_t m = 0; m < plan->nr_moves; m++) {
-        if (!plan->move[m].kept && plan->move[m].shape_known) {
-            fputs("<span><i style=\"background:var(--bent)\"></i>moved, merged or split</span>",
-                  page->f);
-            break;
+        const struct exclaim_plan_move *move = &plan->move[m];
+
+        if (h->move[move->vm] == m && !unmoved(h, move->vm)) {
+            moved = true;
+            kept |= move->kept;
+            bent |= !move->kept && move->shape_known;
+            blind |= !move->shape_known;
         }
     }
-    for (uint32_t m = 0; m < plan->nr_moves; m++) {
-        if (!plan->move[m].shape_known) {
-            fputs("<span><i style=\"background:var(--blind)\"></i>moved, nodes not known</span>",
-                  page->f);
-            break;
-        }
+    fputs("<div class=\"key\">", h->page->f);
+    key(h->page, "stay", h->page->rolling ? "is there before and after" : "stays");
+    if (moved) {
+        key(h->page, "move", "leaves");
+    }
+    if (kept) {
+        key(h->page, "kept", "arrives, keeps its shape");
+    }
+    if (bent) {
+        key(h->page, "bent", "arrives merged or split");
+    }
+    if (blind) {
+        key(h->page, "blind", "arrives, nodes not known");
     }
     if (plan->nr_stays) {
-        fputs("<span><i style=\"background:var(--bent)\"></i>cannot leave</span>", page->f);
+        key(h->page, "no", "cannot leave");
     }
-    fputs("<span><i style=\"background:var(--held)\"></i>claimed by others</span>"
-          "<span>&#9478; the most taken between</span>"
-          "<span>bars are to scale: VMs and free memory of a node</span></div>\n",
-          page->f);
+    key(h->page, "held", "claimed by others");
+    fputs("<span>&#9478; the most taken between</span><span>bars are to scale: VMs and free memory "
+          "of "
+          "a node</span></div>\n",
+          h->page->f);
 }
 
-static void draw_some(struct hosts *h, int least, int most)
+/* Those that change, those that do not; sources first. */
+static void draw_some(struct hosts *h, bool changed, bool same)
 {
     const struct exclaim_pool *pool = h->page->pool;
 
     fprintf(h->page->f, "<div class=\"hosts%s\">\n", pool->nr_hosts <= FEW ? " few" : "");
-    for (int role = most; role >= least; role--) {
+    for (int role = ROLE_SOURCE; role >= ROLE_NONE; role--) {
         for (uint32_t i = 0; i < pool->nr_hosts; i++) {
-            if (h->role[i] == role) {
+            if (h->role[i] == role && (h->same[i] ? same : changed)) {
                 draw_host(h, i);
             }
         }
@@ -373,30 +424,34 @@ static void draw_all(struct hosts *h)
         }
     }
     fputs("<h2>Hosts and nodes</h2>\n", h->page->f);
-    draw_key(h->page, h->plan);
+    draw_key(h);
     for (uint32_t i = 0; i < pool->nr_hosts; i++) {
-        unchanged += h->role[i] == ROLE_NONE;
+        h->same[i] = same_after(h, i) && h->role[i] != ROLE_SOURCE;
+        unchanged += h->same[i];
     }
-    if (unchanged == pool->nr_hosts || unchanged <= UNCHANGED) {
-        draw_some(h, ROLE_NONE, ROLE_SOURCE);
+    if (unchanged <= UNCHANGED) {
+        draw_some(h, true, true);
         return;
     }
-    draw_some(h, ROLE_TARGET, ROLE_SOURCE);
-    fprintf(h->page->f, "<details><summary>%" PRIu32 " hosts do not change</summary>\n", unchanged);
-    draw_some(h, ROLE_NONE, ROLE_NONE);
+    draw_some(h, true, false);
+    fprintf(h->page->f,
+            "<details><summary>%" PRIu32 " hosts have in the end what they have now</summary>\n",
+            unchanged);
+    draw_some(h, false, true);
     fputs("</details>\n", h->page->f);
 }
 
 int html_hosts(struct html_page *page, const struct exclaim_plan *plan, struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = page->pool;
-    struct hosts h = { .page = page, .plan = plan, .width = pool->nr_hosts <= FEW ? WIDE : NARROW };
+    struct hosts h = { .page = page, .plan = plan };
     int rc = -1;
 
     h.least = malloc((size_t)(pool->nr_hosts + 1) * sizeof(*h.least));
     h.move = malloc(((size_t)pool->nr_vms + 1) * sizeof(*h.move));
     h.role = calloc(pool->nr_hosts + 1, 1);
-    if (!h.least || !h.move || !h.role) {
+    h.same = calloc(pool->nr_hosts + 1, sizeof(*h.same));
+    if (!h.least || !h.move || !h.role || !h.same) {
         goto no_memory;
     }
     memset(h.least, 0xff, (size_t)(pool->nr_hosts + 1) * sizeof(*h.least));
@@ -428,6 +483,7 @@ out:
     free(h.least);
     free(h.move);
     free(h.role);
+    free(h.same);
     for (int i = 0; i < 2; i++) {
         free(h.vms[i]);
         free(h.first[i]);

@@ -29,7 +29,7 @@ void html_textf(struct html_page *page, const char *fmt, ...) __attribute__((for
 const char *html_host(const struct exclaim_pool *pool, uint32_t host);
 const char *html_vm(const struct exclaim_pool *pool, uint32_t vm);
 
-/* "12.5 GiB". */
+/* As exclaim_size(). */
 void html_size(struct html_page *page, uint64_t pages);
 
 /* The CSS class of where a move's pages come to lie: "kept", "bent" or "blind". */
@@ -45,6 +45,12 @@ int html_hosts(struct html_page *page, const struct exclaim_plan *plan, struct e
 #define HTML_FLOW_MOVES 48
 void html_flow(struct html_page *page, const struct exclaim_plan *plan,
                const struct exclaim_plan_step *step);
+
+/* The numbers of a rolling plan; and what each host gives and takes step by step.  SYSTEM: no
+ * memory. */
+void html_summary(struct html_page *page, const struct exclaim_plan *plan);
+int html_timeline(struct html_page *page, const struct exclaim_plan *plan,
+                  struct exclaim_error *err);
 
 /* One table of a step's moves, one of its VMs that stay. */
 void html_moves(struct html_page *page, const struct exclaim_plan *plan,

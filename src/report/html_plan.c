@@ -3,6 +3,7 @@
 #include "html_page.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define LINE 512
 
@@ -34,7 +35,8 @@ static void parts(struct html_page *page, const struct exclaim_plan_move *move)
         node_name(page, move->part[i].src_node);
         fputs("&#8594;", page->f);
         node_name(page, move->part[i].dst_node);
-        fprintf(page->f, ": %" PRIu64, move->part[i].pages);
+        fputs(": ", page->f);
+        html_size(page, move->part[i].pages);
     }
 }
 
@@ -49,11 +51,11 @@ void html_moves(struct html_page *page, const struct exclaim_plan *plan,
     }
     move = &plan->move[step->first_move];
     fputs("<div class=\"scroll\"><table><thead><tr><th class=\"n\">wave</th><th>VM</th>"
-          "<th>from</th><th>to</th><th class=\"n\">size</th><th>pages by node</th><th>shape</th>"
+          "<th>from</th><th>to</th><th class=\"n\">size</th><th>by node</th><th>shape</th>"
           "<th>guarantee</th></tr></thead><tbody>\n",
           page->f);
     for (uint32_t m = 0; m < nr; m++) {
-        fprintf(page->f, "<tr><td class=\"n\">%" PRIu32 "</td><td>", move[m].wave);
+        fprintf(page->f, "<tr><td class=\"n\">%" PRIu32 "</td><td>", move[m].wave + 1);
         html_text(page, html_vm(page->pool, move[m].vm));
         fputs("</td><td>", page->f);
         html_text(page, html_host(page->pool, move[m].from));
@@ -94,7 +96,11 @@ void html_stays(struct html_page *page, const struct exclaim_plan *plan,
         html_text(page, stay[i].host < page->pool->nr_hosts ? html_host(page->pool, stay[i].host)
                                                             : "none");
         fputs("</td><td class=\"n\">", page->f);
-        html_size(page, stay[i].short_by);
+        if (stay[i].short_by) {
+            html_size(page, stay[i].short_by);
+        } else {
+            fputs("&#8211;", page->f); /* not a matter of memory */
+        }
         fputs("</td><td>", page->f);
         exclaim_misfit_text(page->pool, &stay[i], text, sizeof(text));
         html_text(page, text);
@@ -150,25 +156,34 @@ static void one_step(struct html_page *page, const struct exclaim_plan *plan)
 static void all_steps(struct html_page *page, const struct exclaim_plan *plan)
 {
     char text[LINE];
+    size_t len;
 
     if (plan->blocked) {
-        snprintf(text, sizeof(text), "blocked: %s cannot be emptied, %" PRIu32 " VMs stay",
+        snprintf(text, sizeof(text), "blocked: %s cannot be emptied, %" PRIu32 " of its VMs stay",
                  html_host(page->pool, plan->step[plan->nr_steps - 1].host),
                  plan->step[plan->nr_steps - 1].nr_stays);
     } else {
-        snprintf(text, sizeof(text),
-                 "%" PRIu32 " moves in %" PRIu32 " waves; %" PRIu32
-                 " VMs do not end where they were",
-                 plan->nr_moves, plan->nr_waves, plan->nr_strays);
+        const bool all = !plan->nr_strays;
+
+        snprintf(text, sizeof(text), "%" PRIu32 " moves in %" PRIu32 " waves; ", plan->nr_moves,
+                 plan->nr_waves);
+        len = strlen(text);
+        if (all) {
+            snprintf(text + len, sizeof(text) - len, "all VMs end where they are now");
+        } else {
+            snprintf(text + len, sizeof(text) - len, "%" PRIu32 " VMs end on another host",
+                     plan->nr_strays);
+        }
     }
     html_verdict(page, !plan->blocked && !plan->nr_strays, text);
+    html_summary(page, plan);
 }
 
 static int draw_plan(struct html_page *page, const struct exclaim_plan *plan,
                      struct exclaim_error *err)
 {
     html_gaps(page);
-    if (html_hosts(page, plan, err)) {
+    if ((page->rolling && html_timeline(page, plan, err)) || html_hosts(page, plan, err)) {
         return -1;
     }
     fputs("<h2>Moves</h2>\n", page->f);

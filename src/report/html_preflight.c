@@ -52,11 +52,11 @@ static void matrix(struct html_page *page, const struct exclaim_preflight *p)
     bool told = (uint64_t)p->nr_vms * p->nr_hosts <= CELLS_TOLD;
 
     fputs("<h2>Each VM alone</h2>\n<div class=\"key\">"
-          "<span><i style=\"background:var(--kept)\"></i>fits, keeps its shape</span>"
-          "<span><i style=\"background:var(--leave)\"></i>fits merged or split</span>"
-          "<span><i style=\"background:var(--blind)\"></i>fits by its total, nodes not known</span>"
-          "<span><i style=\"background:var(--bent)\"></i>does not fit</span>"
-          "<span><i style=\"background:var(--held)\"></i>not for memory: may not go there</span>"
+          "<span><i class=\"kept\"></i>fits, keeps its shape</span>"
+          "<span><i class=\"bent\"></i>fits merged or split</span>"
+          "<span><i class=\"blind\"></i>fits by its total, nodes not known</span>"
+          "<span><i class=\"no\"></i>does not fit</span>"
+          "<span><i class=\"off\"></i>not for memory: may not go there</span>"
           "</div>\n<div class=\"scroll\"><table class=\"matrix\"><thead><tr><td></td>",
           page->f);
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
