@@ -5,7 +5,7 @@
 #include "work.h"
 
 /* Steps of branch and price for each of the effort that is left. */
-#define EXACT_EFFORT 6u
+#define EXACT_EFFORT 18u
 
 static void clear(struct pack *p)
 {

@@ -25,6 +25,14 @@ struct pattern {
 
 struct fit_cache;
 
+/* Parts that the nodes from one on cannot take. */
+#define EXACT_DEAD_BITS 12
+#define EXACT_DEAD      (1u << EXACT_DEAD_BITS)
+struct dead_end {
+    uint64_t left[2]; /* stands for the parts */
+    uint32_t packing, node;
+};
+
 struct exact {
     struct pack *p;
     uint32_t nr;                                    /* items */
@@ -34,7 +42,11 @@ struct exact {
     uint32_t rank[EXACT_ITEMS * EXCLAIM_NODES_MAX]; /* parts, largest first */
     uint32_t nr_rank;
     int64_t weight[EXACT_ITEMS]; /* of its parts */
+    uint64_t like[EXACT_ITEMS];  /* items with parts of the same sizes, itself too */
+    uint64_t above[EXACT_ITEMS]; /* others that take no less of anything */
     struct fit_cache *cache;     /* by host */
+    struct dead_end *dead;       /* of the packing at hand */
+    uint32_t packing;            /* its number */
 };
 
 /* Nothing of @p may be placed. */
@@ -53,6 +65,10 @@ struct price {
  */
 int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct price *price,
                    uint64_t steps, struct pattern *best);
+
+/* Whether the parts of @items have nodes on @host, each with @loose pages taken off; with x->spent
+ * that is not known.  @where: by part of the pack, or NULL. */
+bool exact_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t loose, uint32_t *where);
 
 /* Nodes for the whole items of a pattern that exact_best() has found; by part of the pack. */
 void exact_where(struct exact *x, const struct pattern *pattern, uint32_t *where);

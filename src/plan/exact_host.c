@@ -20,14 +20,65 @@ struct fit_cache {
     } fit[CACHE];
 };
 
+/* Whether @b fits wherever @a does, with @a gone. */
+static bool no_more_than(const struct pack *p, const struct pack_item *b, const struct pack_item *a)
+{
+    bool fits = b->nr <= a->nr && b->loose <= a->loose && b->total <= a->total &&
+                b->total + b->arrival <= a->total + a->arrival && !b->pinned &&
+                (!b->group || b->group == a->group);
+
+    for (uint32_t k = 0; k < b->nr && fits; k++) {
+        fits = p->part[b->first + k].pages <= p->part[a->first + k].pages;
+    }
+    return fits;
+}
+
+static bool same_parts(const struct pack *p, const struct pack_item *a, const struct pack_item *b)
+{
+    bool same = a->nr == b->nr && !a->pinned && !b->pinned;
+
+    for (uint32_t k = 0; k < a->nr && same; k++) {
+        same = p->part[a->first + k].pages == p->part[b->first + k].pages;
+    }
+    return same;
+}
+
+static void compare_items(struct exact *x)
+{
+    const struct pack *p = x->p;
+
+    for (uint32_t i = 0; i < x->nr; i++) {
+        x->like[i] = 1ull << i;
+        for (uint32_t j = 0; j < x->nr; j++) {
+            const bool other = i != j;
+
+            x->like[i] |= (uint64_t)(other && same_parts(p, &p->item[i], &p->item[j])) << j;
+            x->above[i] |= (uint64_t)(other && no_more_than(p, &p->item[i], &p->item[j])) << j;
+        }
+    }
+}
+
+/* Smaller, or as large and of items that come later: those that are alike stand together. */
+static bool ranks_lower(const struct exact *x, uint32_t a, uint32_t b)
+{
+    const struct pack_part *of_a = &x->p->part[a], *of_b = &x->p->part[b];
+
+    if (of_a->pages != of_b->pages) {
+        return of_a->pages < of_b->pages;
+    }
+    return __builtin_ctzll(x->like[of_a->item]) > __builtin_ctzll(x->like[of_b->item]);
+}
+
 bool exact_open(struct exact *x, struct pack *p, uint64_t steps)
 {
     *x = (struct exact){ .p = p, .nr = p->nr_items, .end = p->steps + steps };
     x->cache = calloc(p->nr_hosts + 1u, sizeof(*x->cache));
-    if (!x->cache || p->nr_items > EXACT_ITEMS) {
+    x->dead = calloc(EXACT_DEAD, sizeof(*x->dead));
+    if (!x->cache || !x->dead || p->nr_items > EXACT_ITEMS) {
         exact_close(x);
         return false;
     }
+    compare_items(x);
     for (uint32_t i = 0; i < p->nr_items; i++) {
         const struct pack_item *item = &p->item[i];
 
@@ -36,7 +87,7 @@ bool exact_open(struct exact *x, struct pack *p, uint64_t steps)
             uint32_t at = x->nr_rank++;
 
             x->weight[i] += p->part[part].pages;
-            while (at > 0 && p->part[x->rank[at - 1]].pages < p->part[part].pages) {
+            while (at > 0 && ranks_lower(x, x->rank[at - 1], part)) {
                 x->rank[at] = x->rank[at - 1];
                 at--;
             }
@@ -49,190 +100,9 @@ bool exact_open(struct exact *x, struct pack *p, uint64_t steps)
 void exact_close(struct exact *x)
 {
     free(x->cache);
+    free(x->dead);
     x->cache = NULL;
-}
-
-/* --- parts on nodes --- */
-
-/*
- * One node after the other, the smallest first, with every set of parts to which nothing can be
- * added.  What all nodes may leave empty together is known beforehand, and mostly little.
- */
-struct packing {
-    struct exact *x;
-    uint32_t nr, nr_nodes;
-    uint32_t part[EXACT_ITEMS * EXCLAIM_NODES_MAX]; /* largest first */
-    bool placed[EXACT_ITEMS * EXCLAIM_NODES_MAX];
-    uint32_t node[EXCLAIM_NODES_MAX];
-    int64_t cap[EXCLAIM_NODES_MAX];
-    int64_t waste;   /* that may still be left empty */
-    int64_t rest;    /* of parts that have no node yet */
-    uint64_t here;   /* items with a part on the node that is being filled */
-    uint32_t *where; /* by part of the pack, or NULL */
-};
-
-static const struct pack_part *part_of(const struct packing *k, uint32_t i)
-{
-    return &k->x->p->part[k->part[i]];
-}
-
-static bool may_add(const struct packing *k, uint32_t at, uint32_t i, int64_t left)
-{
-    const struct pack_part *part = part_of(k, i);
-
-    return !k->placed[i] && part->pages <= left && !(k->here >> part->item & 1) &&
-           !(k->x->p->item[part->item].pinned && k->x->p->node[k->node[at]].id != part->src);
-}
-
-/* Whether either can stand for the other. */
-static bool alike(const struct packing *k, uint32_t i, uint32_t j)
-{
-    const struct pack_part *a = part_of(k, i), *b = part_of(k, j);
-    const struct pack_item *item = k->x->p->item;
-
-    return a->pages == b->pages && item[a->item].nr == 1 && item[b->item].nr == 1 &&
-           !item[a->item].pinned && !item[b->item].pinned;
-}
-
-static bool fill(struct packing *k, uint32_t at, uint32_t from, int64_t left);
-
-static bool next_node(struct packing *k, uint32_t at, int64_t left)
-{
-    const uint64_t here = k->here;
-    bool done;
-
-    if (!k->rest) {
-        return true;
-    }
-    if (left > k->waste || at + 1 == k->nr_nodes) {
-        return false;
-    }
-    for (uint32_t i = 0; i < k->nr; i++) {
-        if (may_add(k, at, i, left)) {
-            return false; /* the same with that part here is no worse */
-        }
-    }
-    k->waste -= left;
-    k->here = 0;
-    done = fill(k, at + 1, 0, k->cap[at + 1]);
-    k->here = here;
-    k->waste += left;
-    return done;
-}
-
-static bool fill(struct packing *k, uint32_t at, uint32_t from, int64_t left)
-{
-    const struct pack_part *part;
-    int64_t some = 0;
-    bool done;
-
-    k->x->p->steps += 1 + k->nr / 8;
-    if (k->x->p->steps >= k->x->end) {
-        k->x->spent = true;
-        return false;
-    }
-    for (uint32_t i = from; i < k->nr && left - some > k->waste; i++) {
-        some += may_add(k, at, i, left) ? part_of(k, i)->pages : 0;
-    }
-    if (left - some > k->waste && some < k->rest) {
-        return false;
-    }
-    while (from < k->nr && !may_add(k, at, from, left)) {
-        from++;
-    }
-    if (from == k->nr) {
-        return next_node(k, at, left);
-    }
-    part = part_of(k, from);
-    k->placed[from] = true;
-    k->here |= 1ull << part->item;
-    k->rest -= part->pages;
-    if (k->where) {
-        k->where[k->part[from]] = k->node[at];
-    }
-    done = fill(k, at, from + 1, left - part->pages);
-    k->rest += part->pages;
-    k->here &= ~(1ull << part->item);
-    k->placed[from] = false;
-    if (done || k->x->spent) {
-        return done;
-    }
-    for (const uint32_t without = from++; from < k->nr && alike(k, without, from);) {
-        from++;
-    }
-    return fill(k, at, from, left);
-}
-
-/* Largest first, each on the tightest node: mostly enough where there is room. */
-static bool fill_tightly(struct packing *k)
-{
-    int64_t left[EXCLAIM_NODES_MAX];
-    uint64_t on[EXCLAIM_NODES_MAX] = { 0 };
-
-    memcpy(left, k->cap, k->nr_nodes * sizeof(*left));
-    for (uint32_t i = 0; i < k->nr; i++) {
-        const struct pack_part *part = part_of(k, i);
-        uint32_t best = PACK_NONE;
-
-        for (uint32_t n = 0; n < k->nr_nodes; n++) {
-            k->here = on[n];
-            if (may_add(k, n, i, left[n]) && (best == PACK_NONE || left[n] < left[best])) {
-                best = n;
-            }
-        }
-        k->here = 0;
-        if (best == PACK_NONE) {
-            return false;
-        }
-        left[best] -= part->pages;
-        on[best] |= 1ull << part->item;
-        if (k->where) {
-            k->where[k->part[i]] = k->node[best];
-        }
-    }
-    return true;
-}
-
-static bool find_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t loose,
-                       uint32_t *where)
-{
-    const struct pack_host *h = &x->p->host[host];
-    struct packing k; /* large, and not cleared */
-
-    k.x = x;
-    k.nr = k.nr_nodes = 0;
-    k.waste = k.rest = 0;
-    k.here = 0;
-    k.where = where;
-    for (uint32_t n = h->first; n < h->first + h->nr; n++) {
-        const int64_t cap = x->p->node[n].left - loose;
-        uint32_t to = k.nr_nodes;
-
-        if (cap <= 0) {
-            continue;
-        }
-        while (to > 0 && k.cap[to - 1] > cap) {
-            k.cap[to] = k.cap[to - 1];
-            k.node[to] = k.node[to - 1];
-            to--;
-        }
-        k.cap[to] = cap;
-        k.node[to] = n;
-        k.nr_nodes++;
-        k.waste += cap;
-    }
-    for (uint32_t r = 0; r < x->nr_rank; r++) {
-        const struct pack_part *part = &x->p->part[x->rank[r]];
-
-        if (items >> part->item & 1) {
-            k.placed[k.nr] = false;
-            k.part[k.nr++] = x->rank[r];
-            k.rest += part->pages;
-        }
-    }
-    k.waste -= k.rest;
-    x->p->steps += k.nr;
-    return k.waste >= 0 && k.nr_nodes && (fill_tightly(&k) || fill(&k, 0, 0, k.cap[0]));
+    x->dead = NULL;
 }
 
 /* Whether all of @items can be whole on @host with @loose pages charged to each node; *found is
@@ -251,7 +121,7 @@ static bool have_nodes(struct exact *x, uint32_t host, uint64_t items, int64_t l
         *fit = (struct fit){ .items = items, .fits = -1, .fails = INT64_MAX };
     }
     if (loose > fit->fits && loose < fit->fails) {
-        if (find_nodes(x, host, items, loose, NULL)) {
+        if (exact_nodes(x, host, items, loose, NULL)) {
             fit->fits = loose;
         } else if (!x->spent) {
             fit->fails = loose;
@@ -268,7 +138,7 @@ void exact_where(struct exact *x, const struct pattern *pattern, uint32_t *where
 
     x->end = UINT64_MAX; /* the same search found it before */
     x->spent = false;
-    find_nodes(x, pattern->host, pattern->whole, pattern->loose, where);
+    exact_nodes(x, pattern->host, pattern->whole, pattern->loose, where);
     x->end = end;
     x->spent = spent;
 }
@@ -283,6 +153,7 @@ struct search {
         uint32_t item;
         int64_t whole, fluid, most; /* value less price, scaled; fluid 0 or less: not worth it */
         int64_t weight;
+        uint64_t worse; /* items that take no less and are worth no more */
     } c[EXACT_ITEMS];
     uint32_t nr;
     struct pattern now, best;
@@ -337,9 +208,9 @@ static int64_t pairs_with(const struct search *s, const struct pack_item *item)
     return pairs;
 }
 
-static void search(struct search *s, uint32_t at);
+static void search(struct search *s, uint32_t at, uint64_t out);
 
-static void with(struct search *s, uint32_t at, bool fluid)
+static void with(struct search *s, uint32_t at, uint64_t out, bool fluid)
 {
     const struct candidate *c = &s->c[at];
     const struct pack_item *item = &s->x->p->item[c->item];
@@ -361,7 +232,7 @@ static void with(struct search *s, uint32_t at, bool fluid)
     s->standing = standing;
     s->gain += gain;
     *(fluid ? &s->now.fluid : &s->now.whole) |= bit;
-    search(s, at + 1);
+    search(s, at + 1, out);
     *(fluid ? &s->now.fluid : &s->now.whole) &= ~bit;
     s->gain -= gain;
     s->standing -= fluid ? 0 : s->x->weight[c->item];
@@ -370,7 +241,8 @@ static void with(struct search *s, uint32_t at, bool fluid)
     s->left += own;
 }
 
-static void search(struct search *s, uint32_t at)
+/* The candidates from @at on; those in @out are worse than one that was left out. */
+static void search(struct search *s, uint32_t at, uint64_t out)
 {
     if (s->gain > s->most) {
         s->most = s->gain;
@@ -380,17 +252,20 @@ static void search(struct search *s, uint32_t at)
     if (s->x->p->steps >= s->x->end) {
         s->x->spent = true;
     }
+    while (at < s->nr && out >> s->c[at].item & 1) {
+        at++;
+    }
     if (at == s->nr || s->x->spent || s->x->p->steps > s->end ||
         s->gain + promise(s, at) <= s->most) {
         return;
     }
     if (s->c[at].whole > 0) {
-        with(s, at, false);
+        with(s, at, out, false);
     }
     if (s->c[at].fluid > 0) {
-        with(s, at, true);
+        with(s, at, out, true);
     }
-    search(s, at + 1);
+    search(s, at + 1, out | s->c[at].worse);
 }
 
 /* Most value for its size first. */
@@ -404,6 +279,20 @@ static int by_worth(const void *a, const void *b)
         return worth > other ? -1 : 1;
     }
     return x->item < y->item ? -1 : x->item > y->item;
+}
+
+/* Whoever takes one of these without the better one would do no worse with that instead. */
+static void find_worse(struct search *s)
+{
+    for (uint32_t i = 0; i < s->nr; i++) {
+        s->c[i].worse = 0;
+        for (uint32_t j = i + 1; j < s->nr; j++) {
+            if ((s->x->above[s->c[i].item] >> s->c[j].item & 1) && s->c[i].whole >= s->c[j].whole &&
+                s->c[i].fluid >= s->c[j].fluid) {
+                s->c[i].worse |= 1ull << s->c[j].item;
+            }
+        }
+    }
 }
 
 int64_t exact_value(const struct exact *x, uint32_t host, uint64_t whole, uint64_t fluid)
@@ -460,7 +349,8 @@ int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct pr
         }
     }
     qsort(s.c, s.nr, sizeof(*s.c), by_worth);
-    search(&s, 0);
+    find_worse(&s);
+    search(&s, 0, 0);
     *best = s.best;
     best->value = exact_value(x, host, best->whole, best->fluid);
     return s.most;

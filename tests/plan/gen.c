@@ -273,13 +273,33 @@ struct exclaim_pool *gen_odd(uint32_t nodes, uint32_t vms, uint64_t seed)
 
 #define TIGHT_NODES 8u
 
+/* All hosts but the first, with about @need pages together on uneven nodes. */
+static void tight_room(struct exclaim_pool *pool, uint64_t need, uint64_t *seed)
+{
+    uint64_t room = 0;
+
+    need = need * (85 + gen_below(seed, 31)) / 100;
+    for (uint32_t h = 1; h < pool->nr_hosts; h++) {
+        gen_host(pool, h, 1 + (uint32_t)gen_below(seed, TIGHT_NODES), 0);
+        room += pool->host[h].nr_nodes;
+    }
+    for (uint32_t h = 1; h < pool->nr_hosts; h++) {
+        struct exclaim_pool_host *host = &pool->host[h];
+
+        for (uint32_t n = 0; n < host->nr_nodes; n++) {
+            host->free[n] = need / room * (50 + gen_below(seed, 101)) / 100;
+            host->host_free += host->free[n];
+        }
+    }
+}
+
 struct exclaim_pool *gen_tight(uint32_t vms, uint64_t seed)
 {
     const uint32_t hosts = 3 + (uint32_t)gen_below(&seed, 6);
     const uint32_t from = 1 + (uint32_t)gen_below(&seed, TIGHT_NODES);
     const uint64_t unit = GEN_GIB / 2;
     struct exclaim_pool *pool = gen_pool(hosts, vms);
-    uint64_t need = 0, room = 0;
+    uint64_t need = 0;
 
     gen_host(pool, 0, from, 1024 * GEN_GIB);
     for (uint32_t v = 0; v < vms; v++) {
@@ -297,18 +317,51 @@ struct exclaim_pool *gen_tight(uint32_t vms, uint64_t seed)
     for (uint32_t v = 0; v < vms && gen_below(&seed, 4) == 0; v += 2) {
         pool->vm[v].apart = 1;
     }
-    need = need * (85 + gen_below(&seed, 31)) / 100;
-    for (uint32_t h = 1; h < hosts; h++) {
-        gen_host(pool, h, 1 + (uint32_t)gen_below(&seed, TIGHT_NODES), 0);
-        room += pool->host[h].nr_nodes;
-    }
-    for (uint32_t h = 1; h < hosts; h++) {
-        struct exclaim_pool_host *host = &pool->host[h];
+    tight_room(pool, need, &seed);
+    return pool;
+}
 
-        for (uint32_t n = 0; n < host->nr_nodes; n++) {
-            host->free[n] = need / room * (50 + gen_below(&seed, 101)) / 100;
-            host->host_free += host->free[n];
-        }
+struct exclaim_pool *gen_hard(enum gen_hard kind, uint32_t vms, uint64_t seed)
+{
+    static const uint32_t bins[] = { 17, 11, 7, 5, 26, 13 };
+    const uint32_t hosts = 3 + (uint32_t)gen_below(&seed, kind == GEN_FEW_HOSTS ? 2 : 6);
+    const uint32_t from = 1 + (uint32_t)gen_below(&seed, TIGHT_NODES);
+    struct exclaim_pool *pool = gen_pool(hosts, vms);
+    uint32_t sizes[3], parts_of[3];
+    uint64_t need = 0;
+
+    gen_host(pool, 0, from, 1024 * GEN_GIB);
+    for (uint32_t i = 0; i < 3; i++) {
+        sizes[i] = 1 + (uint32_t)gen_below(&seed, 16);
+        parts_of[i] = 1 + (uint32_t)gen_below(&seed, 4);
     }
+    for (uint32_t v = 0; v < vms; v++) {
+        const uint32_t first = (uint32_t)gen_below(&seed, from);
+        const uint32_t like = (uint32_t)gen_below(&seed, 3);
+        uint32_t parts = gen_below(&seed, 3) ? 1 : 2 + (uint32_t)gen_below(&seed, 3);
+        uint64_t pages[EXCLAIM_NODES_MAX] = { 0 };
+        struct exclaim_pool_vm *vm;
+
+        if (kind == GEN_MANY_PARTS && gen_below(&seed, 2)) {
+            parts = 1 + (uint32_t)gen_below(&seed, 8);
+        }
+        parts = kind == GEN_ALIKE ? parts_of[like] : parts;
+        parts = parts < from ? parts : from;
+        for (uint32_t k = 0; k < parts; k++) {
+            const uint64_t size = kind == GEN_ALIKE ? sizes[like]
+                                  : kind == GEN_BINS
+                                      ? bins[gen_below(&seed, sizeof(bins) / sizeof(bins[0]))]
+                                      : 1 + gen_below(&seed, 16);
+
+            pages[(first + k) % from] = size * GEN_GIB / 2;
+            need += size * GEN_GIB / 2;
+        }
+        vm = &pool->vm[gen_vm(pool, 0, from, pages,
+                              gen_below(&seed, 2) ? 0 : 1 + (uint32_t)gen_below(&seed, 8))];
+        vm->pinned = kind == GEN_PINNED && gen_below(&seed, 3) == 0;
+        vm->apart =
+            kind == GEN_APART && gen_below(&seed, 2) ? 1 + (uint32_t)gen_below(&seed, 3) : 0;
+    }
+    tight_room(pool, need, &seed);
     return pool;
 }

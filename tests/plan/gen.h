@@ -49,4 +49,17 @@ extern struct exclaim_bar gen_local_disk;
  */
 struct exclaim_pool *gen_tight(uint32_t vms, uint64_t seed);
 
+/* The same in the ways that are hard to prove. */
+enum gen_hard {
+    GEN_FEW_HOSTS,  /* two or three for all */
+    GEN_PINNED,     /* a third of the VMs */
+    GEN_MANY_PARTS, /* half of the VMs on up to 8 nodes */
+    GEN_ALIKE,      /* three kinds of VMs at most */
+    GEN_BINS,       /* six sizes that add up to each other */
+    GEN_APART,      /* three rules */
+    GEN_HARD_KINDS
+};
+
+struct exclaim_pool *gen_hard(enum gen_hard kind, uint32_t vms, uint64_t seed);
+
 #endif

@@ -111,6 +111,22 @@ static void tight_pools(void **state)
     assert_true(t.compared > 30 && t.infeasible > 10 && t.proven == t.compared);
 }
 
+static void hard_pools(void **state)
+{
+    struct tally t = { 0 };
+
+    for (uint64_t seed = 0; seed < 4 * GEN_HARD_KINDS; seed++) {
+        struct exclaim_pool *pool = gen_hard(seed % GEN_HARD_KINDS, 4 + (uint32_t)(seed % 7), seed);
+        const struct exclaim_plan_options opt = { .whole_parts = seed % 5 == 0 };
+        const uint32_t host = 0;
+
+        compare(pool, &host, 1, &opt, *state, &t);
+        gen_free(pool);
+    }
+    print_message("%u compared, %u infeasible, %u proven\n", t.compared, t.infeasible, t.proven);
+    assert_true(t.compared > 20 && t.infeasible > 5 && t.proven == t.compared);
+}
+
 static int open_dir(void **state)
 {
     static char dir[64];
@@ -131,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_pools),
         cmocka_unit_test(tight_pools),
+        cmocka_unit_test(hard_pools),
         cmocka_unit_test(large_pools),
     };
 

@@ -153,11 +153,37 @@ static void several_hosts(void **state)
     }
 }
 
+/* Up to 24 VMs, 16 with rules, where some cannot keep their shape or cannot leave: the best plan,
+ * and proven. */
+static void hard_pools_are_proven(void **state)
+{
+    static const struct exclaim_plan_options opt = { 0 };
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 8 * GEN_HARD_KINDS; seed++) {
+        const enum gen_hard kind = seed % GEN_HARD_KINDS;
+        const uint32_t vms = 3 + (uint32_t)(seed * 7 % (kind == GEN_APART ? 14 : 22));
+        struct exclaim_pool *pool = gen_hard(kind, vms, 600000 + seed);
+        const uint32_t host = 0;
+        struct exclaim_plan *plan;
+        struct exclaim_error err = { 0 };
+
+        assert_int_equal(exclaim_plan_evacuate(pool, &host, 1, &opt, &plan, &err), 0);
+        holds(pool, seed, plan, &opt);
+        if (!exclaim_plan_optimal(&plan->step[0].proof)) {
+            fail_msg("seed %llu: not proven", (unsigned long long)seed);
+        }
+        exclaim_plan_free(plan);
+        gen_free(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evacuations),
         cmocka_unit_test(several_hosts),
+        cmocka_unit_test(hard_pools_are_proven),
         cmocka_unit_test(rolling),
     };
 
