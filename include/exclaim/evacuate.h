@@ -63,7 +63,8 @@ struct evac_options {
     enum exclaim_policy policy;
     uint32_t max_moves;  /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
     bool partial;        /* begin though some VMs cannot leave as they should */
-    bool disable;        /* hosts are disabled first, and stay so */
+    bool keep_enabled;   /* hosts are not disabled first */
+    bool disable;        /* they are, whatever a resumed run did */
     const char **out[2]; /* VMs that are left out, by name; the caller's */
     uint32_t nr_out[2];
     const char **to; /* hosts by name; owned by the caller, or by evac->kept_to */
@@ -75,6 +76,7 @@ struct stop;
 
 enum evac_event_kind {
     EVAC_EVENT_BEGIN,
+    EVAC_EVENT_DISABLE,  /* to: XAPI is about to be asked to start no VM there */
     EVAC_EVENT_PLAN,     /* plan: of the round that begins */
     EVAC_EVENT_START,    /* move, own: XAPI is about to be asked for it */
     EVAC_EVENT_STARTED,  /* move, own: XAPI has begun it */
@@ -105,6 +107,15 @@ struct evac_sink {
     void *arg;
 };
 
+/* Whether VMs may be started on a host that is emptied, and by whose doing not. */
+enum evac_door {
+    EVAC_DOOR_UNKNOWN, /* not asked: the host is not live, or gone */
+    EVAC_DOOR_KEPT,    /* left enabled, as asked */
+    EVAC_DOOR_WAS,     /* disabled by somebody before */
+    EVAC_DOOR_EARLIER, /* by the run that is resumed */
+    EVAC_DOOR_DISABLED,
+};
+
 struct evac {
     struct evac_options opt;
     struct evac_sink sink;
@@ -116,6 +127,10 @@ struct evac {
 
     char **host; /* uuids of those to be emptied */
     uint32_t nr_hosts;
+    enum evac_door *door; /* of each of them; NULL before */
+    bool looked;          /* *pool was read after that */
+    char **disabled;      /* hosts that a resumed run has disabled, by uuid */
+    uint32_t nr_disabled;
     char **kept_to; /* names of a resumed run's --to */
     uint32_t nr_kept_to;
     char **kept_out; /* VMs that a resumed run leaves out, by uuid */
@@ -185,6 +200,11 @@ void evac_tell(struct evac *e, const struct evac_event *event);
 
 /* Everything but the caller's. */
 void evac_drop(struct evac *e);
+
+/* What is to be known of host[i] in the end, in one line; false if nothing is. */
+bool evac_host_text(const struct evac *e, uint32_t i, char *text, size_t size);
+
+const char *evac_door_name(enum evac_door door);
 
 /* Reads hosts (evac->host) out of a file of events, and of its options what @e->opt leaves open
  * (max_moves 0, nr_to 0, policy not strict). */

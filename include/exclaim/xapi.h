@@ -118,9 +118,18 @@ typedef void exclaim_xapi_check_fn(void *arg, const char *name, const char *uuid
 int exclaim_xapi_check(struct exclaim_xapi *xapi, exclaim_xapi_check_fn *each, void *arg,
                        struct exclaim_error *err);
 
-/* A host's own switch against new VMs (host.disable, host.enable). */
+/*
+ * A host's own switch against new VMs (host.disable, host.enable).  XAPI keeps it off until
+ * somebody enables the host, its XAPI restarts or it boots (xen-api, ocaml/xapi/xapi_host.ml and
+ * xapi_host_helpers.ml); a host that is off already it leaves as it is.  With HA it refuses where
+ * the restart plan would not survive.
+ */
 int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool enable,
                         struct exclaim_error *err);
+
+/* Whether that switch is on, by the database and not by what else keeps VMs from the host. */
+int exclaim_xapi_enabled(struct exclaim_xapi *xapi, const char *host_ref, bool *enabled,
+                         struct exclaim_error *err);
 
 enum exclaim_xapi_task_state {
     EXCLAIM_TASK_NONE = 0, /* no task */

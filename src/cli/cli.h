@@ -58,7 +58,7 @@ struct cli {
     const char *guarantee, *back, *html, *events, *resume;
     uint32_t max_moves;
     enum exclaim_plan_prefer prefer;
-    bool snapshot, stale, hold, apply, partial, disable, layout, pool;
+    bool snapshot, stale, hold, apply, partial, disable, keep_enabled, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */
     char **args;
     int nr_args;

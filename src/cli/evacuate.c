@@ -26,9 +26,14 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "--snapshot reads files: VMs are moved through XAPI, see --xapi");
     }
-    if (!cli->apply && (cli->events || cli->partial || cli->disable)) {
+    if (!cli->apply && (cli->events || cli->partial || cli->disable || cli->keep_enabled)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--events, --partial and --disable belong to --apply");
+                            "--events, --partial, --disable and --keep-enabled belong to --apply");
+    }
+    if (cli->disable && cli->keep_enabled) {
+        return exclaim_fail(
+            err, EXCLAIM_ERR_USAGE, 0,
+            "--disable, which is the default, and --keep-enabled: give one of them");
     }
     return 0;
 }
@@ -156,6 +161,7 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
         .policy = cli->config.policy,
         .max_moves = cli->max_moves,
         .partial = cli->partial,
+        .keep_enabled = cli->keep_enabled,
         .disable = cli->disable,
         .to = cli->to.name,
         .nr_to = cli->to.nr,

@@ -162,7 +162,8 @@ static const struct cli_verb verbs[] = {
         .detail =
             "--apply            move the VMs\n"
             "--partial          start although some VMs cannot leave\n"
-            "--disable          first keep XAPI from starting VMs on these hosts, for good\n"
+            "--keep-enabled     do not disable the hosts first: XAPI may start VMs there "
+            "meanwhile\n"
             "--to HOST          where VMs may go; else every other host\n"
             "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP LEAVE_HELP
             "--events FILE      one JSON line per event, appended\n"

@@ -65,6 +65,7 @@ static const struct own_option {
     { "apply", CLI_APPLY, KIND_FLAG, offsetof(struct cli, apply) },
     { "partial", CLI_APPLY, KIND_FLAG, offsetof(struct cli, partial) },
     { "disable", CLI_APPLY, KIND_FLAG, offsetof(struct cli, disable) },
+    { "keep-enabled", CLI_APPLY, KIND_FLAG, offsetof(struct cli, keep_enabled) },
     { "events", CLI_APPLY, KIND_TEXT, offsetof(struct cli, events) },
     { "resume", CLI_APPLY, KIND_TEXT, offsetof(struct cli, resume) },
 };

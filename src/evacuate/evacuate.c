@@ -65,6 +65,7 @@ int evac_look(struct evac *e, struct exclaim_error *err)
     }
     exclaim_pool_free(e->pool);
     *e->pool = fresh;
+    e->looked = e->door != NULL;
     return evac_leave_out(e, err) ? -1 : apply_bans(e, err);
 }
 
@@ -201,6 +202,8 @@ void evac_drop(struct evac *e)
         free(e->ban[i].host);
     }
     free(e->ban);
+    free(e->door);
+    evac_free_names(&e->disabled, &e->nr_disabled);
     evac_free_names(&e->host, &e->nr_hosts);
     evac_free_names(&e->kept_to, &e->nr_kept_to);
     evac_free_names(&e->kept_out, &e->nr_kept_out);

@@ -87,6 +87,22 @@ static int walk(struct evac *e, const char *path, each_event *each, void *arg,
     return rc;
 }
 
+static int add_name(const char *text, char ***names, uint32_t *nr, struct exclaim_error *err)
+{
+    char **grown = compat_reallocarray(*names, *nr + 1, sizeof(*grown));
+
+    if (!grown) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
+    }
+    *names = grown;
+    grown[*nr] = strdup(text);
+    if (!grown[*nr]) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "events");
+    }
+    ++*nr;
+    return 0;
+}
+
 static int take_names(json_object *event, const char *key, char ***names, uint32_t *nr,
                       struct exclaim_error *err)
 {
@@ -125,9 +141,17 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
     uint32_t *max_moves = arg;
     json_object *moves;
 
+    if (!strcmp(name, "disable")) {
+        json_object *host;
+
+        return json_object_object_get_ex(o, "host", &host)
+                   ? add_name(text_of(host, "uuid"), &e->disabled, &e->nr_disabled, err)
+                   : 0;
+    }
     if (strcmp(name, "begin") != 0) {
         return 0;
     }
+    e->opt.keep_enabled |= is_true(o, "keep_enabled") && !e->opt.disable;
     if (!strcmp(text_of(o, "policy"), exclaim_policy_name(EXCLAIM_POLICY_STRICT))) {
         e->opt.policy = EXCLAIM_POLICY_STRICT;
         e->opt.plan.whole_parts = true;

@@ -25,28 +25,6 @@ static uint32_t vms_left(const struct evac *e)
     return left;
 }
 
-static int disable_hosts(struct evac *e, struct exclaim_error *err)
-{
-    const struct exclaim_pool *pool = e->pool;
-
-    for (uint32_t i = 0; i < e->nr_hosts; i++) {
-        uint32_t h = exclaim_pool_find_host(pool, e->host[i]);
-
-        if (h == EXCLAIM_NO_HOST || !pool->host[h].enabled) {
-            continue;
-        }
-        if (!e->opt.disable) {
-            evac_note(e, "%s stays enabled: VMs may be started there meanwhile (--disable)",
-                      exclaim_pool_host_name(pool, h));
-        } else if (exclaim_xapi_enable(e->xapi, pool->host[h].ref, false, err)) {
-            return exclaim_error_wrap(err, "disabling %s", exclaim_pool_host_name(pool, h));
-        } else {
-            evac_note(e, "%s is disabled, and stays so", exclaim_pool_host_name(pool, h));
-        }
-    }
-    return 0;
-}
-
 /* Until nothing is left or nothing goes on. */
 static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
 {
@@ -119,7 +97,7 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
     if (!e->opt.max_moves) {
         e->opt.max_moves = EXCLAIM_PLAN_CONCURRENT;
     }
-    if (disable_hosts(e, err) || run_rounds(e, plan, err)) {
+    if (evac_disable_hosts(e, err) || run_rounds(e, plan, err)) {
         return EVAC_END_FAILED;
     }
     if (!e->left && ask_residents(e, err)) {

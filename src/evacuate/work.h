@@ -14,6 +14,11 @@
 
 void evac_note(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* --- hosts.c --- */
+
+/* Disables the hosts but for opt->keep_enabled; one that is disabled already is left as it is. */
+int evac_disable_hosts(struct evac *e, struct exclaim_error *err);
+
 /* --- round.c --- */
 
 /*

@@ -181,6 +181,7 @@ static int begin(struct evac_teller *t, const struct evac *e)
     exclaim_json_u64(o, "max_moves", e->opt.max_moves ? e->opt.max_moves : EXCLAIM_PLAN_CONCURRENT);
     exclaim_json_str(o, "policy", exclaim_policy_name(e->opt.policy));
     exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
+    exclaim_json_bool(o, "keep_enabled", e->opt.keep_enabled);
     return put(t, e, o);
 }
 
@@ -283,6 +284,10 @@ int evac_teller_tell(void *arg, const struct evac *e, const struct evac_event *e
     switch (event->kind) {
     case EVAC_EVENT_BEGIN:
         return begin(t, e);
+    case EVAC_EVENT_DISABLE:
+        o = new_event("disable");
+        exclaim_json_host(o, "host", e->pool, event->to);
+        return put(t, e, o);
     case EVAC_EVENT_PLAN:
         o = new_event("plan");
         exclaim_json_steps(o, e->pool, event->plan);
@@ -336,7 +341,8 @@ static const char *end_name(enum evac_end end)
 
 static void summary_json(const struct evac *e, const char *outcome)
 {
-    json_object *o = exclaim_json_schema("evacuate"), *list;
+    json_object *o = exclaim_json_schema("evacuate"), *list, *notes;
+    char text[512];
 
     exclaim_json_bool(o, "applied", true);
     exclaim_json_str(o, "outcome", outcome);
@@ -346,6 +352,17 @@ static void summary_json(const struct evac *e, const char *outcome)
     list = exclaim_json_array(o, "hosts");
     for (uint32_t i = 0; i < e->nr_hosts; i++) {
         json_object_array_add(list, json_object_new_string(e->host[i]));
+    }
+    notes = exclaim_json_array(o, "notes");
+    list = exclaim_json_array(o, "host_doors");
+    for (uint32_t i = 0; i < e->nr_hosts; i++) {
+        if (evac_host_text(e, i, text, sizeof(text))) {
+            json_object *item = exclaim_json_item(list);
+
+            exclaim_json_host(item, "host", e->pool, exclaim_pool_find_host(e->pool, e->host[i]));
+            exclaim_json_str(item, "state", evac_door_name(e->door[i]));
+            json_object_array_add(notes, json_object_new_string(text));
+        }
     }
     list = exclaim_json_array(o, "vms");
     for (uint32_t i = 0; i < e->nr_results; i++) {
@@ -375,6 +392,7 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
 {
     const char *outcome = end_name(end);
     uint32_t done = 0, exact = 0, counted = 0;
+    char text[512];
     json_object *event = new_event("end");
 
     exclaim_json_str(event, "outcome", outcome);
@@ -387,6 +405,11 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
         return;
     }
     putchar('\n');
+    for (uint32_t i = 0; i < e->nr_hosts; i++) {
+        if (evac_host_text(e, i, text, sizeof(text))) {
+            exclaim_print("note: %s\n", text);
+        }
+    }
     for (uint32_t i = 0; i < e->nr_results; i++) {
         const struct evac_result *r = e->result[i];
 

@@ -34,6 +34,22 @@ int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool en
     return call(xapi, enable ? "host.enable" : "host.disable", host_ref, err);
 }
 
+int exclaim_xapi_enabled(struct exclaim_xapi *xapi, const char *host_ref, bool *enabled,
+                         struct exclaim_error *err)
+{
+    struct rpc rpc = { .method = "host.get_enabled", .params = rpc_params(host_ref, NULL) };
+    int rc = rpc_call(xapi, &rpc, err);
+
+    *enabled = false;
+    if (!rc && !json_object_is_type(rpc.result, json_type_boolean)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "an answer that is no boolean");
+    } else if (!rc) {
+        *enabled = json_object_get_boolean(rpc.result);
+    }
+    rpc_drop(&rpc);
+    return rc ? exclaim_error_wrap(err, "host.get_enabled") : 0;
+}
+
 int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const char *host_ref,
                          struct exclaim_xapi_task *task, struct exclaim_error *err)
 {

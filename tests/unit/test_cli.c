@@ -109,6 +109,8 @@ static void usage(void **state)
         "evacuate a --events x",
         "evacuate a --partial",
         "evacuate a --disable",
+        "evacuate a --keep-enabled",
+        "evacuate a --apply --disable --keep-enabled",
         "evacuate a --apply --snapshot x",
         "evacuate --resume x --snapshot y",
         "evacuate a --hold",

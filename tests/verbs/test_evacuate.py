@@ -49,9 +49,9 @@ class Evacuate(Case):
             self.all_moved(sim)
             self.assertIn("done: 6 VMs moved", done.out)
             self.assertIn("6 exact, 0 not, 0 not checked; 0 left", done.out)
-            self.assertIn("a stays enabled", done.out)
+            self.assertIn("a is disabled, and stays so", done.out)
             kinds = [e["event"] for e in events(log)]
-            self.assertEqual((kinds[0], kinds[1], kinds[-1]), ("begin", "plan", "end"))
+            self.assertEqual((kinds[0], kinds[1], kinds[2], kinds[-1]), ("begin", "disable", "plan", "end"))
             self.assertEqual((kinds.count("start"), kinds.count("done")), (6, 6))
             self.assertTrue(all(e["schema"] == "exclaim.event/1" and e["time_unix_ms"] > 0 for e in events(log)))
             self.assertTrue(all(e["exact"] and e["deviation_pages"] == 0 for e in events(log) if e["event"] == "done"))
@@ -74,11 +74,62 @@ class Evacuate(Case):
             self.assertLessEqual(most, 3)
             self.all_moved(sim)
 
-    def test_disable(self):
+    def enabled(self, sim, name="a"):
+        return sim.call("host.get_record", sim.ref("host", name))["enabled"]
+
+    def test_hosts_are_disabled_first(self):
         with Sim(POOL) as sim:
-            done = sim.run("evacuate", "a", "--apply", "--disable")
+            uuid = sim.call("host.get_record", sim.ref("host", "a"))["uuid"]
+            sim.run("evacuate", "a")
+            self.assertTrue(self.enabled(sim), "printing disables nothing")
+            done = sim.run("evacuate", "a", "--apply")
             self.assertEqual(done.code, 0, done.err)
-            self.assertFalse(sim.call("host.get_record", sim.ref("host", "a"))["enabled"])
+            self.assertFalse(self.enabled(sim))
+            self.assertIn(f"note: host a was disabled by this run and is still: xe host-enable uuid={uuid} enables it", done.out)
+            again = sim.run("evacuate", "a", "--apply")
+            self.assertIn("note: host a was disabled already, and is left so", again.out)
+            told = sim.run("evacuate", "a", "--apply", "--json").json
+            self.assertEqual([(d["host"]["name"], d["state"]) for d in told["host_doors"]], [("a", "was-disabled")])
+            self.assertEqual(told["notes"], ["host a was disabled already, and is left so"])
+
+    def test_keep_enabled(self):
+        with Sim(POOL) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--keep-enabled")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertTrue(self.enabled(sim))
+            self.assertIn("a stays enabled", done.out)
+            self.assertIn("note: host a stayed enabled, as asked", done.out)
+
+    def test_what_fails_leaves_the_host_disabled_and_says_so(self):
+        with Sim(POOL, hook="/bin/false") as sim:
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.one_line(done, 5)
+            self.assertIn("note: host a was disabled by this run and is still: xe host-enable uuid=", done.out)
+            again = sim.run("evacuate", "--resume", sim.file("events"), "--apply")
+            self.assertIn("note: host a was disabled by the run that this one goes on with and is still: xe host-enable uuid=", again.out)
+            sim.call("host.enable", sim.ref("host", "a"))
+            kept = sim.run("evacuate", "a", "--apply", "--keep-enabled", "--events", sim.file("kept"))
+            self.one_line(kept, 5)
+            sim.run("evacuate", "--resume", sim.file("kept"), "--apply")
+            self.assertTrue(self.enabled(sim), "--keep-enabled of the first run holds")
+
+    def test_a_host_that_cannot_be_disabled_keeps_its_vms(self):
+        with Sim(POOL) as sim:
+            before = sim.where()
+            sim.faults({"method": "host.disable", "action": "error", "description": ["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"]})
+            done = sim.run("evacuate", "a", "--apply")
+            self.one_line(done, 5)
+            self.assertIn("a is not disabled, and nothing was moved (--keep-enabled moves all the same): host.disable: HA_OPERATION", done.err)
+            self.assertEqual(sim.where(), before)
+            self.assertNotIn("is still: xe host-enable", done.out)
+
+    def test_of_two_hosts_the_one_that_was_disabled_is_said(self):
+        with Sim(POOL) as sim:
+            sim.faults({"method": "host.disable", "param": sim.ref("host", "b"), "action": "error", "description": ["INTERNAL_ERROR"]})
+            done = sim.run("evacuate", "a", "b", "--apply")
+            self.one_line(done, 5)
+            self.assertIn("note: host a was disabled by this run and is still", done.out)
+            self.assertFalse(self.enabled(sim, "a"))
 
     def test_nothing_begins_if_not_all_can_leave(self):
         content = state([host("a", 8 * GIB, 8 * GIB), host("b", 3 * GIB, 3 * GIB)], [vm("big", "a", 4 * GIB, 3 * GIB), vm("small", "a", GIB, 0)])

@@ -19,8 +19,7 @@ class Calls:
             "session.logout": self.logout, "session.get_this_host": lambda s, _ref=None: self.master(),
             "session.get_this_user": lambda s, _ref=None: NULL, "session.get_is_local_superuser": lambda s, _ref=None: True,
             "system.listMethods": lambda s=None: self.list_methods(), "host.call_plugin": self.call_plugin,
-            "host.enable": lambda s, host: self.db.set("host", host, enabled=True) or "",
-            "host.disable": lambda s, host: self.db.set("host", host, enabled=False) or "",
+            "host.enable": lambda s, host: self.switch(host, True), "host.disable": lambda s, host, _auto=True: self.switch(host, False),
             "host.get_resident_VMs": lambda s, host: self.residents(self._host(host)),
             "sim.refusal": self.refusal, "sim.sessions": lambda s: list(self.db.tables["session"]),
             "host.compute_free_memory": lambda s, host: str(sum(self.pool.free[self._host(host)]) * 4096),
@@ -135,6 +134,13 @@ class Calls:
         if fn != "snapshot":
             raise Failure("XENAPI_PLUGIN_FAILURE", fn, "UnknownFunction", fn)
         return self.pool.snapshot(host)
+
+    def switch(self, host, enabled):
+        """xapi_host.ml, enable and disable, which message_forwarding.ml sends to the host itself if it is live."""
+        if not self.db.record("host_metrics", self.db.record("host", host)["metrics"])["live"]:
+            raise Failure("HOST_OFFLINE", host)
+        self.db.set("host", host, enabled=enabled)
+        return ""
 
     def assert_can_boot_here(self, _session, vm, host):
         self.db.record("VM", vm)
