@@ -189,16 +189,20 @@ static int check_pool(struct cli *cli, struct exclaim_error *err)
 {
     struct exclaim_xapi *xapi = NULL;
     struct check_pool pool = { 0 };
-    int rc = -1;
+    struct cli_signals signals;
+    int rc;
 
-    if (cli_xapi_open(cli, NULL, NULL, &xapi, err)) {
-        return -1;
+    cli_hold_signals(&signals);
+    rc = cli_xapi_open(cli, cli_signal_waits, &signals, &xapi, err);
+    if (!rc) {
+        rc = exclaim_xapi_check(xapi, check_pool_add, &pool, err);
+        exclaim_xapi_close(xapi);
     }
-    if (!exclaim_xapi_check(xapi, check_pool_add, &pool, err)) {
+    cli_let_signals(&signals);
+    if (!rc) {
         rc = cli->json ? check_pool_print_json(&pool) : check_pool_print(&pool, err);
     }
     check_pool_free(&pool);
-    exclaim_xapi_close(xapi);
     return rc;
 }
 

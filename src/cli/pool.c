@@ -81,36 +81,44 @@ static int read_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct
     return 0;
 }
 
-/* Whether one of the signals that end us waits for its turn. */
-static bool signal_waits(void *blocked)
+void cli_hold_signals(struct cli_signals *s)
 {
+    sigemptyset(&s->held);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        sigaddset(&s->held, ending[i]);
+    }
+    sigprocmask(SIG_BLOCK, &s->held, &s->old);
+}
+
+bool cli_signal_waits(void *signals)
+{
+    const struct cli_signals *s = signals;
     sigset_t waiting;
 
     sigpending(&waiting);
     for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
-        if (sigismember(&waiting, ending[i]) && sigismember(blocked, ending[i])) {
+        if (sigismember(&waiting, ending[i]) && sigismember(&s->held, ending[i])) {
             return true;
         }
     }
     return false;
 }
 
-/* The session is closed before anything else is done, also before a signal does what it always
- * does: XAPI keeps one that nobody closes for a day. */
+void cli_let_signals(const struct cli_signals *s)
+{
+    sigprocmask(SIG_SETMASK, &s->old, NULL);
+}
+
 static int read_xapi_once(struct cli *cli, struct cli_pool *from, struct exclaim_error *err)
 {
-    sigset_t set, old;
+    struct cli_signals signals;
     int rc;
 
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
-        sigaddset(&set, ending[i]);
-    }
-    sigprocmask(SIG_BLOCK, &set, &old);
-    rc = read_xapi(cli, signal_waits, &set, from, err);
+    cli_hold_signals(&signals);
+    rc = read_xapi(cli, cli_signal_waits, &signals, from, err);
     exclaim_xapi_close(from->xapi);
     from->xapi = NULL;
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    cli_let_signals(&signals);
     return rc;
 }
 

@@ -3,6 +3,8 @@
 #ifndef EXCLAIM_CLI_POOL_H
 #define EXCLAIM_CLI_POOL_H
 
+#include <signal.h>
+
 #include <exclaim/plan.h>
 #include <exclaim/xapi.h>
 
@@ -18,6 +20,19 @@ struct cli_pool {
  * look, after which it is closed.  USAGE: both, or none of what is needed. */
 int cli_pool_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct cli_pool *from,
                   struct exclaim_error *err);
+
+/*
+ * The signals that end a program wait from hold to let; in between @stop of a session with XAPI is
+ * cli_signal_waits(), its @arg the struct.  So the session is closed before a signal does what it
+ * always does: XAPI keeps one that nobody closes for a day.
+ */
+struct cli_signals {
+    sigset_t held, old;
+};
+
+void cli_hold_signals(struct cli_signals *signals);
+bool cli_signal_waits(void *signals);
+void cli_let_signals(const struct cli_signals *signals);
 
 /* The session alone, with XAPI as the options name it. */
 int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct exclaim_xapi **xapi,
