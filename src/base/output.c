@@ -61,7 +61,11 @@ static int regular(int fd, const char *path, struct exclaim_error *err)
     return fd;
 }
 
-int exclaim_open_append(const char *path, struct exclaim_error *err)
+/*
+ * Opens a file to append to, creating it (0640): a regular one, not through a link in the last
+ * place, and without waiting for anything that stands there instead.
+ */
+static int open_append(const char *path, struct exclaim_error *err)
 {
     /* Read as well, to see how it ends. */
     return regular(
@@ -89,7 +93,7 @@ int exclaim_append_line(const char *path, const char *text, size_t len, struct e
     const struct timespec interval = { .tv_nsec = LOCK_NS };
     struct iovec line[2] = { { .iov_base = (char[]){ '\n' } },
                              { .iov_base = (char *)(uintptr_t)text, .iov_len = len } };
-    int fd = exclaim_open_append(path, err);
+    int fd = open_append(path, err);
     ssize_t r;
     int rc = 0;
 

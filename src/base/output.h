@@ -14,12 +14,6 @@
 void exclaim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Opens a file to append to, creating it (0640): a regular one, not through a link in the last
- * place, and without waiting for anything that stands there instead.
- */
-int exclaim_open_append(const char *path, struct exclaim_error *err);
-
-/*
  * Appends @text, which ends with a newline, in a single write, so that lines of several writers do
  * not mix.  Behind half a line that a full disk has left it begins with a newline of its own.
  */

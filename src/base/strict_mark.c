@@ -33,7 +33,7 @@ static uint64_t hash(const char *text)
     return h;
 }
 
-void strict_mark_path(const char *config_path, char *path, size_t size)
+static void mark_path(const char *config_path, char *path, size_t size)
 {
     snprintf(path, size, "%s/strict-%016" PRIx64, state_dir(), hash(config_path));
 }
@@ -43,7 +43,7 @@ bool strict_mark(const char *config_path)
     char path[4096];
     struct stat st;
 
-    strict_mark_path(config_path, path, sizeof(path));
+    mark_path(config_path, path, sizeof(path));
     return !lstat(path, &st) || (errno != ENOENT && errno != ENOTDIR);
 }
 
@@ -77,7 +77,7 @@ int strict_mark_set(const char *config_path, bool strict, struct exclaim_error *
     if (strict_mark(config_path) == strict) {
         return 0;
     }
-    strict_mark_path(config_path, path, sizeof(path));
+    mark_path(config_path, path, sizeof(path));
     if (strict) {
         return create(path, config_path, err);
     }

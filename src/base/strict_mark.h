@@ -19,7 +19,4 @@ bool strict_mark(const char *config_path);
 /* Sets or removes the mark, if it is not as it should be. */
 int strict_mark_set(const char *config_path, bool strict, struct exclaim_error *err);
 
-/* Where the mark is, in @path of @size bytes. */
-void strict_mark_path(const char *config_path, char *path, size_t size);
-
 #endif

@@ -33,8 +33,6 @@ struct check_pool {
     enum check_state worst;
 };
 
-const char *check_state_name(enum check_state state);
-
 /* 0, 3 or 5. */
 int check_exit(enum check_state worst);
 

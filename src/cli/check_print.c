@@ -9,7 +9,7 @@
 #include "../report/table.h"
 #include "check.h"
 
-const char *check_state_name(enum check_state state)
+static const char *check_state_name(enum check_state state)
 {
     static const char *const names[] = { "ok", "degraded", "broken" };
 

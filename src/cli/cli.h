@@ -83,9 +83,6 @@ cli_handler verb_caps, verb_count, verb_host, verb_header, verb_match, verb_clai
 
 /* --- shared by the verbs --- */
 
-/* @name is not copied. */
-int cli_add_name(struct cli_list *list, const char *name, struct exclaim_error *err);
-
 /* Opens the running Xen and finds the VM named by cli->arg (if any). */
 int cli_open(struct cli *cli, struct exclaim_hv **hv, struct exclaim_domain *dom,
              struct exclaim_error *err);

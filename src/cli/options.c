@@ -261,7 +261,8 @@ static int parse_count(const char *name, const char *text, uint32_t max, uint32_
     return 0;
 }
 
-int cli_add_name(struct cli_list *list, const char *name, struct exclaim_error *err)
+/* @name is not copied. */
+static int add_name(struct cli_list *list, const char *name, struct exclaim_error *err)
 {
     const char **grown = compat_reallocarray(list->name, list->nr + 1, sizeof(*grown));
 
@@ -291,7 +292,7 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
         *(const char **)field = optarg;
         return 0;
     case KIND_LIST:
-        return cli_add_name(field, optarg, err);
+        return add_name(field, optarg, err);
     case KIND_COUNT:
         return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
     case KIND_SECONDS:

@@ -74,10 +74,11 @@ static int read_xapi(struct cli *cli, bool (*stop)(void *arg), void *arg, struct
     if (cli_xapi_open(cli, stop, arg, &from->xapi, err)) {
         return -1;
     }
-    if (cli_pool_again(from, err)) {
+    if (exclaim_xapi_snapshot(from->xapi, &from->pool, err)) {
         cli_pool_close(from);
         return -1;
     }
+    from->time_unix_ms = exclaim_now_unix_ms();
     return 0;
 }
 
@@ -169,19 +170,6 @@ out:
         cli_pool_close(from);
         return -1;
     }
-    return 0;
-}
-
-int cli_pool_again(struct cli_pool *from, struct exclaim_error *err)
-{
-    struct exclaim_pool fresh = { 0 };
-
-    if (exclaim_xapi_snapshot(from->xapi, &fresh, err)) {
-        return -1;
-    }
-    exclaim_pool_free(&from->pool);
-    from->pool = fresh;
-    from->time_unix_ms = exclaim_now_unix_ms();
     return 0;
 }
 

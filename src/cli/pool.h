@@ -38,9 +38,6 @@ void cli_let_signals(const struct cli_signals *signals);
 int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct exclaim_xapi **xapi,
                   struct exclaim_error *err);
 
-/* The pool again, from XAPI; the old one goes only once the new one is there. */
-int cli_pool_again(struct cli_pool *from, struct exclaim_error *err);
-
 void cli_pool_close(struct cli_pool *from);
 
 void cli_plan_options(const struct cli *cli, struct exclaim_plan_options *opt);

@@ -32,7 +32,8 @@ uint64_t model_owned(const struct model_domain *d)
     return sum(d->pages);
 }
 
-uint64_t model_extras(const struct model_domain *d)
+/* d->extra_pages */
+static uint64_t extras(const struct model_domain *d)
 {
     return sum(d->extra);
 }
@@ -187,7 +188,7 @@ int model_view(const struct model *m, uint32_t domid, struct model_view *view)
         .dying = d->dying,
         .paused = d->paused,
         .total = model_owned(d),
-        .extra = model_extras(d),
+        .extra = extras(d),
         .max = d->max,
         .outstanding = model_outstanding(d),
         .affinity = d->affinity,

@@ -195,16 +195,6 @@ int model_xenheap(struct model *m, uint32_t order, uint32_t mem_flags)
     return 0;
 }
 
-int model_free_xenheap(struct model *m, uint32_t node, uint64_t pages)
-{
-    if (node >= m->nr_nodes || pages > m->node[node].xenheap) {
-        return -EINVAL;
-    }
-    m->node[node].xenheap -= pages;
-    model_heap_give(m, node, pages);
-    return 0;
-}
-
 int model_fragment(struct model *m, uint32_t node, uint64_t pages)
 {
     if (node >= m->nr_nodes || pages > m->node[node].free) {

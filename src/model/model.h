@@ -193,7 +193,6 @@ int model_set_pool(struct model *m, uint32_t domid, uint64_t pages);
 
 /* Memory of Xen itself, without any domain. */
 int model_xenheap(struct model *m, uint32_t order, uint32_t mem_flags);
-int model_free_xenheap(struct model *m, uint32_t node, uint64_t pages);
 
 /* Only @pages of the node's free ones lie in extents of more than one page. */
 int model_fragment(struct model *m, uint32_t node, uint64_t pages);

@@ -135,8 +135,7 @@ int model_enter(struct model *m, enum model_op op, uint32_t domid);
 
 /* domain.c */
 struct model_domain *model_find(const struct model *m, uint32_t domid);
-uint64_t model_owned(const struct model_domain *d);  /* domain_tot_pages() */
-uint64_t model_extras(const struct model_domain *d); /* d->extra_pages */
+uint64_t model_owned(const struct model_domain *d); /* domain_tot_pages() */
 uint64_t model_outstanding(const struct model_domain *d);
 
 /* affinity.c */

@@ -99,8 +99,10 @@ struct rpc {
 /* An array of texts, up to NULL. */
 json_object *rpc_params(const char *first, ...) __attribute__((sentinel));
 
-/* Runs the calls in parallel; logs in again, once, where the session is not known any more.
- * rpc_drop() each of them afterwards. */
+/* Runs the calls in parallel, without a new login.  rpc_drop() each of them afterwards. */
+void rpc_once(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what);
+
+/* The same, and logs in again, once, where the session is not known any more. */
 void rpc_run(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what);
 void rpc_drop(struct rpc *rpc);
 
@@ -118,7 +120,5 @@ void rpc_error(json_object *description, char code[64], char param[256], struct 
 
 /* Copies a reference; "" for OpaqueRef:NULL and what is none. */
 void rpc_copy_ref(json_object *value, char ref[EXCLAIM_XAPI_REF]);
-
-int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err);
 
 #endif

@@ -239,8 +239,7 @@ static char *make_body(struct exclaim_xapi *xapi, struct rpc *rpc)
     return body;
 }
 
-/* Without a new login. */
-static void run_once(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what)
+void rpc_once(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what)
 {
     struct batch b = { .xapi = xapi, .rpc = rpc, .nr = nr, .what = what };
 
@@ -281,48 +280,10 @@ out:
     free(b.http);
 }
 
-/* Refused before anything was done: the session was forgotten, or the coordinator is another one.
- */
-static bool wants_login(const struct rpc *rpc)
-{
-    return rpc->failed && !rpc->no_session &&
-           (!strcmp(rpc->code, "SESSION_INVALID") || !strcmp(rpc->code, "HOST_IS_SLAVE"));
-}
-
-void rpc_run(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what)
-{
-    bool tried = false, renewed = false;
-
-    run_once(xapi, rpc, nr, what);
-    for (uint32_t i = 0; i < nr; i++) {
-        struct exclaim_error ignored;
-
-        if (!wants_login(&rpc[i]) || xapi->closing) {
-            continue;
-        }
-        if (!tried) {
-            tried = true;
-            renewed = !rpc_login(xapi, &ignored);
-        }
-        if (renewed) {
-            json_object_put(rpc[i].answer);
-            rpc[i].answer = rpc[i].result = NULL;
-            rpc[i].code[0] = '\0';
-            run_once(xapi, &rpc[i], 1, NULL);
-        }
-    }
-}
-
 int rpc_fail(const struct rpc *rpc, struct exclaim_error *err)
 {
     if (err) {
         *err = rpc->err;
     }
     return -1;
-}
-
-int rpc_call(struct exclaim_xapi *xapi, struct rpc *rpc, struct exclaim_error *err)
-{
-    rpc_run(xapi, rpc, 1, NULL);
-    return rpc->failed ? rpc_fail(rpc, err) : 0;
 }

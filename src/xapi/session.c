@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Logging in and out. */
+/* Logging in and out, and in again for a call that finds its session gone. */
 #include "../base/compat.h"
 #include "client.h"
 
@@ -131,7 +131,7 @@ int exclaim_xapi_password(const char *file, char *password, size_t size, struct 
     return from_terminal(password, size, err);
 }
 
-int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
+static int login(struct exclaim_xapi *xapi, struct exclaim_error *err)
 {
     struct endpoint next;
 
@@ -143,12 +143,12 @@ int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
             .password = xapi->password,
             .no_session = true,
         };
-        int rc = rpc_call(xapi, &rpc, err);
-        bool slave = rc && !strcmp(rpc.code, "HOST_IS_SLAVE");
+        bool slave;
+        int rc;
 
-        if (!rc) {
-            rc = rpc_ref(&rpc, xapi->session, err);
-        }
+        rpc_once(xapi, &rpc, 1, NULL);
+        slave = rpc.failed && !strcmp(rpc.code, "HOST_IS_SLAVE");
+        rc = rpc.failed ? rpc_fail(&rpc, err) : rpc_ref(&rpc, xapi->session, err);
         if (!rc || !slave || i == REDIRECTS) {
             rpc_drop(&rpc);
             return rc ? exclaim_error_wrap(err, "logging in to %s", xapi->to.text) : 0;
@@ -160,6 +160,44 @@ int rpc_login(struct exclaim_xapi *xapi, struct exclaim_error *err)
         }
         xapi->to = next;
     }
+}
+
+/* Refused before anything was done: the session was forgotten, or the coordinator is another one.
+ */
+static bool wants_login(const struct rpc *rpc)
+{
+    return rpc->failed && !rpc->no_session &&
+           (!strcmp(rpc->code, "SESSION_INVALID") || !strcmp(rpc->code, "HOST_IS_SLAVE"));
+}
+
+void rpc_run(struct exclaim_xapi *xapi, struct rpc *rpc, uint32_t nr, const char *what)
+{
+    bool tried = false, renewed = false;
+
+    rpc_once(xapi, rpc, nr, what);
+    for (uint32_t i = 0; i < nr; i++) {
+        struct exclaim_error ignored;
+
+        if (!wants_login(&rpc[i]) || xapi->closing) {
+            continue;
+        }
+        if (!tried) {
+            tried = true;
+            renewed = !login(xapi, &ignored);
+        }
+        if (renewed) {
+            json_object_put(rpc[i].answer);
+            rpc[i].answer = rpc[i].result = NULL;
+            rpc[i].code[0] = '\0';
+            rpc_once(xapi, &rpc[i], 1, NULL);
+        }
+    }
+}
+
+int rpc_call(struct exclaim_xapi *xapi, struct rpc *rpc, struct exclaim_error *err)
+{
+    rpc_run(xapi, rpc, 1, NULL);
+    return rpc->failed ? rpc_fail(rpc, err) : 0;
 }
 
 static void wipe(char *text)
@@ -240,7 +278,7 @@ int exclaim_xapi_open(const struct exclaim_xapi_options *opt, struct exclaim_xap
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "a session");
         goto fail;
     }
-    if (rpc_login(xapi, err)) {
+    if (login(xapi, err)) {
         goto fail;
     }
     *out = xapi;
