@@ -7,42 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct model_domain *model_find(const struct model *m, uint32_t domid)
-{
-    for (struct model_domain *d = m->domains; d; d = d->next) {
-        if (d->domid == domid) {
-            return d;
-        }
-    }
-    return NULL;
-}
-
-static uint64_t sum(const uint64_t *pages)
-{
-    uint64_t total = 0;
-
-    for (uint32_t i = 0; i < MODEL_NODES; i++) {
-        total += pages[i];
-    }
-    return total;
-}
-
-uint64_t model_owned(const struct model_domain *d)
-{
-    return sum(d->pages);
-}
-
-/* d->extra_pages */
-static uint64_t extras(const struct model_domain *d)
-{
-    return sum(d->extra);
-}
-
-uint64_t model_outstanding(const struct model_domain *d)
-{
-    return d->outstanding + sum(d->node_claim);
-}
-
 int model_create(struct model *m, uint32_t domid, const struct model_domain_config *config)
 {
     struct model_domain **at = &m->domains;
@@ -188,7 +152,7 @@ int model_view(const struct model *m, uint32_t domid, struct model_view *view)
         .dying = d->dying,
         .paused = d->paused,
         .total = model_owned(d),
-        .extra = extras(d),
+        .extra = model_sum(d->extra), /* d->extra_pages */
         .max = d->max,
         .outstanding = model_outstanding(d),
         .affinity = d->affinity,

@@ -3,7 +3,6 @@
 #include "state.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -126,28 +125,6 @@ int model_open(const struct model_config *config, struct model **out)
 struct exclaim_hv *model_hv(struct model *m)
 {
     return m->hv;
-}
-
-uint64_t model_online(const struct model *m)
-{
-    uint64_t nodes = 0;
-
-    for (uint32_t i = 0; i < m->nr_nodes; i++) {
-        nodes |= m->node[i].online ? 1ull << i : 0;
-    }
-    return nodes;
-}
-
-void model_crash(struct model *m, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (m->crashed[0]) {
-        return;
-    }
-    va_start(ap, fmt);
-    vsnprintf(m->crashed, sizeof(m->crashed), fmt, ap);
-    va_end(ap);
 }
 
 const char *model_crashed(const struct model *m)

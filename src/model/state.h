@@ -126,17 +126,16 @@ struct model {
 /* rules.c */
 const struct model_rules *model_rules_of(enum model_generation generation);
 
-/* model.c */
+/* state.c */
+struct model_domain *model_find(const struct model *m, uint32_t domid);
+uint64_t model_sum(const uint64_t pages[MODEL_NODES]);
+uint64_t model_owned(const struct model_domain *d); /* domain_tot_pages() */
+uint64_t model_outstanding(const struct model_domain *d);
 uint64_t model_online(const struct model *m);
 void model_crash(struct model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* fault.c: 0, a positive errno value, or MODEL_NO_EFFECT */
 int model_enter(struct model *m, enum model_op op, uint32_t domid);
-
-/* domain.c */
-struct model_domain *model_find(const struct model *m, uint32_t domid);
-uint64_t model_owned(const struct model_domain *d); /* domain_tot_pages() */
-uint64_t model_outstanding(const struct model_domain *d);
 
 /* affinity.c */
 void model_update_affinity(const struct model *m, struct model_domain *d);
