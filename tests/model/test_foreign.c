@@ -210,7 +210,7 @@ static void several_nodes_by_the_ledger(void **unused)
         open_fixture(&f, xen, policy);
         claim_of_other(&f, xen, 1, LEFT);
         STEP(f.m, reserve(&f, 400, 200), policy == STRICT ? -1 : 0);
-        said(&f, "up to 800 pages of the host's claims may lie on any node");
+        said(&f, "(800 pages) of the host's claims may lie on any node");
         close_fixture(&f);
     }
 }
