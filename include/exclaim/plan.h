@@ -218,6 +218,17 @@ struct exclaim_plan {
 
 void exclaim_plan_free(struct exclaim_plan *plan);
 
+/* Two VMs of one `apart` rule that share a host after a step. */
+struct exclaim_apart_pair {
+    uint32_t vm, other, host;
+    bool before; /* neither moves in this step: it is not the plan that put them there */
+};
+
+/* Fills up to @max pairs of step @number, of rules that have a VM that moves in it; returns how
+ * many there are.  0 also if memory is gone. */
+uint32_t exclaim_plan_apart(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                            uint32_t number, struct exclaim_apart_pair *pair, uint32_t max);
+
 /* All VMs leave with their shape; rolling: and all come back, and nothing blocks it. */
 bool exclaim_plan_fits(const struct exclaim_plan *plan);
 

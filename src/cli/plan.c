@@ -14,6 +14,7 @@
 #include "../report/plan_json.h"
 #include "../report/plan_print.h"
 #include "../report/print.h"
+#include "../report/screen.h"
 
 static void json_rolling(json_object *o, const struct exclaim_pool *pool, const uint32_t *order,
                          uint32_t nr_order)
@@ -79,9 +80,16 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
                       done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays);
         return;
     }
-    printf("%" PRIu32 " hosts, %" PRIu32 " moves, %" PRIu32 " of them to make room; %" PRIu32
-           " VMs do not end where they were\n",
-           done, plan->nr_moves, temporary, plan->nr_strays);
+    printf("%" PRIu32 " hosts, %" PRIu32 " moves in %" PRIu32 " waves", done, plan->nr_moves,
+           plan->nr_waves);
+    if (temporary) {
+        printf(", %" PRIu32 " of them to make room", temporary);
+    }
+    if (plan->nr_strays) {
+        printf("; %" PRIu32 " VMs end on another host\n", plan->nr_strays);
+    } else {
+        puts("; all VMs end where they are now");
+    }
 }
 
 static int print_text(const struct cli *cli, const struct cli_pool *from,
@@ -97,6 +105,15 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
         }
     }
 
+    if (rolling) {
+        print_rolling_end(pool, plan);
+        print_blockers(pool, order, cli->hosts.nr);
+        printf("\n");
+        if (print_steps(pool, plan, err)) {
+            return -1;
+        }
+        printf("\n");
+    }
     for (uint32_t s = 0; s < plan->nr_steps; s++) {
         const struct exclaim_plan_step *step = &plan->step[s];
 
@@ -113,11 +130,10 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
             return -1;
         }
     }
-    if (rolling) {
+    if (rolling && screen_is_short(plan->nr_moves + 5 * plan->nr_steps)) {
         printf("\n");
-        print_blockers(pool, order, cli->hosts.nr);
         print_rolling_end(pool, plan);
-    } else {
+    } else if (!rolling) {
         print_own_match(pool, plan, cli->config.stray_pages);
     }
     print_gaps(pool, from->time_unix_ms);

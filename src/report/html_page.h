@@ -58,6 +58,10 @@ void html_moves(struct html_page *page, const struct exclaim_plan *plan,
 void html_stays(struct html_page *page, const struct exclaim_plan *plan,
                 const struct exclaim_plan_step *step);
 
+/* VMs that should be apart and are not after a step, as far as they are so many pairs. */
+#define HTML_PAIRS 50
+void html_apart(struct html_page *page, const struct exclaim_plan *plan, uint32_t number);
+
 /* What is not known of the pool. */
 void html_gaps(struct html_page *page);
 

@@ -109,6 +109,26 @@ void html_stays(struct html_page *page, const struct exclaim_plan *plan,
     fputs("</tbody></table></div>\n", page->f);
 }
 
+void html_apart(struct html_page *page, const struct exclaim_plan *plan, uint32_t number)
+{
+    struct exclaim_apart_pair pair[HTML_PAIRS];
+    const uint32_t nr = exclaim_plan_apart(page->pool, plan, number, pair, HTML_PAIRS);
+
+    for (uint32_t i = 0; i < nr && i < HTML_PAIRS; i++) {
+        fputs("<p class=\"note\">", page->f);
+        html_textf(page,
+                   pair[i].before ? "VMs %s and %s should be apart and share host %s as before"
+                                  : "VMs %s and %s should be apart and come to share host %s",
+                   html_vm(page->pool, pair[i].vm), html_vm(page->pool, pair[i].other),
+                   html_host(page->pool, pair[i].host));
+        fputs("</p>\n", page->f);
+    }
+    if (nr > HTML_PAIRS) {
+        fprintf(page->f, "<p class=\"note\">and %" PRIu32 " more such pairs</p>\n",
+                nr - HTML_PAIRS);
+    }
+}
+
 static bool step_good(const struct exclaim_plan_step *step)
 {
     return !step->nr_stays &&
@@ -118,6 +138,7 @@ static bool step_good(const struct exclaim_plan_step *step)
 static void step_body(struct html_page *page, const struct exclaim_plan *plan,
                       const struct exclaim_plan_step *step)
 {
+    html_apart(page, plan, (uint32_t)(step - plan->step));
     html_flow(page, plan, step);
     html_moves(page, plan, step);
     html_stays(page, plan, step);

@@ -122,6 +122,7 @@ int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
     rc = html_hosts(&page, plan, err);
     if (!rc) {
         fputs("<h2>All together</h2>\n", page.f);
+        html_apart(&page, plan, 0);
         html_flow(&page, plan, step);
         html_moves(&page, plan, step);
     }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LINE 512
 
@@ -201,6 +202,26 @@ void exclaim_json_move(json_object *o, const struct exclaim_pool *pool,
     }
 }
 
+#define PAIRS 1000
+
+static void json_apart(json_object *o, const struct exclaim_pool *pool,
+                       const struct exclaim_plan *plan, uint32_t number)
+{
+    struct exclaim_apart_pair *pair = calloc(PAIRS, sizeof(*pair));
+    const uint32_t nr = pair ? exclaim_plan_apart(pool, plan, number, pair, PAIRS) : 0;
+    json_object *list = exclaim_json_array(o, "apart_pairs");
+
+    for (uint32_t i = 0; i < nr && i < PAIRS; i++) {
+        json_object *item = exclaim_json_item(list);
+
+        exclaim_json_vm(item, "vm", pool, pair[i].vm);
+        exclaim_json_vm(item, "other", pool, pair[i].other);
+        exclaim_json_host(item, "host", pool, pair[i].host);
+        exclaim_json_bool(item, "before", pair[i].before);
+    }
+    free(pair);
+}
+
 void exclaim_json_steps(json_object *o, const struct exclaim_pool *pool,
                         const struct exclaim_plan *plan)
 {
@@ -213,6 +234,7 @@ void exclaim_json_steps(json_object *o, const struct exclaim_pool *pool,
         exclaim_json_str(item, "kind", step->kind == EXCLAIM_STEP_BACK ? "back" : "evacuate");
         exclaim_json_host(item, "host", pool, step->host);
         exclaim_json_proof(item, pool, &step->proof);
+        json_apart(item, pool, plan, s);
         list = exclaim_json_array(item, "moves");
         for (uint32_t m = 0; m < step->nr_moves; m++) {
             exclaim_json_move(exclaim_json_item(list), pool, &plan->move[step->first_move + m]);

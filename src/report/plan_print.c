@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../base/text.h"
 #include "print.h"
+#include "screen.h"
 #include "table.h"
 
 #define LINE 512
@@ -56,18 +58,96 @@ static void print_stays(const struct exclaim_pool *pool, const struct exclaim_pl
     }
 }
 
+/* Pairs named to people; the verdict has their number. */
+#define PAIRS 10
+
+void print_apart(const struct exclaim_pool *pool, const struct exclaim_plan *plan, uint32_t number)
+{
+    struct exclaim_apart_pair pair[PAIRS];
+    const uint32_t nr = exclaim_plan_apart(pool, plan, number, pair, PAIRS);
+
+    for (uint32_t i = 0; i < nr && i < PAIRS; i++) {
+        exclaim_print(
+            pair[i].before ? "note: VMs %s and %s should be apart and share host %s as before\n"
+                           : "note: VMs %s and %s should be apart and come to share host %s\n",
+            exclaim_pool_vm_name(pool, pair[i].vm), exclaim_pool_vm_name(pool, pair[i].other),
+            exclaim_pool_host_name(pool, pair[i].host));
+    }
+    if (nr > PAIRS) {
+        printf("note: and %" PRIu32 " more such pairs\n", nr - PAIRS);
+    }
+}
+
 int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                     uint32_t number, struct exclaim_error *err)
 {
     const struct exclaim_plan_step *step = &plan->step[number];
     char text[LINE];
 
+    exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
+    exclaim_print("%s\n", text);
+    print_stays(pool, plan, step);
+    print_apart(pool, plan, number);
+    if (step->nr_moves) {
+        printf("\n");
+    }
     if (print_moves(pool, plan, step, err)) {
         return -1;
     }
-    print_stays(pool, plan, step);
-    exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
-    exclaim_print(step->nr_moves ? "\n%s\n" : "%s\n", text);
+    if (plan->nr_steps == 1 && step->nr_moves) {
+        printf("\n"); /* notes follow */
+    }
+    if (screen_is_short(6 + step->nr_moves + step->nr_stays)) {
+        exclaim_print("%s\n", text);
+    }
+    return 0;
+}
+
+int print_steps(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                struct exclaim_error *err)
+{
+    static const char *const head[] = { ">STEP", "HOST",   "!DOES",   ">VMS",
+                                        ">SIZE", ">WAVES", "~RESULT", NULL };
+    struct table t;
+
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
+    }
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        const struct exclaim_plan_step *step = &plan->step[s];
+        const bool back = step->kind == EXCLAIM_STEP_BACK;
+        uint32_t first = UINT32_MAX, last = 0;
+        uint64_t pages = 0;
+        char text[LINE];
+
+        for (uint32_t m = step->first_move; m < step->first_move + step->nr_moves; m++) {
+            const uint32_t wave = plan->move[m].wave;
+
+            pages += plan->move[m].pages;
+            first = wave < first ? wave : first;
+            last = wave > last ? wave : last;
+        }
+        exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
+        text[strcspn(text, ":")] = '\0';
+        table_cell(&t, "%" PRIu32, s + 1);
+        table_cell(&t, "%s",
+                   step->host == EXCLAIM_NO_HOST ? "all"
+                                                 : exclaim_pool_host_name(pool, step->host));
+        table_cell(&t, "%s",
+                   back                                       ? "gets back"
+                   : plan->blocked && s + 1 == plan->nr_steps ? "is not emptied"
+                                                              : "is upgraded");
+        table_cell(&t, "%" PRIu32, step->nr_moves);
+        table_cell(&t, "%s", pages ? exclaim_size(pages).text : "-");
+        table_cell(&t, "%" PRIu32, step->nr_moves ? last - first + 1 : 0);
+        if (step->nr_stays) {
+            table_cell(&t, "%s, %" PRIu32 " stay", text, step->nr_stays);
+        } else {
+            table_cell(&t, "%s", text);
+        }
+    }
+    table_print(&t, stdout);
+    table_free(&t);
     return 0;
 }
 

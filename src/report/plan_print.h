@@ -8,9 +8,16 @@
 /* Numbers of a host that are older than this are said to be. */
 #define OLD_MS INT64_C(600000)
 
-/* The step's moves, stays and verdict. */
+/* The step's verdict, stays and moves. */
 int print_plan_step(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                     uint32_t number, struct exclaim_error *err);
+
+/* The VMs that should be apart and are not after step @number. */
+void print_apart(const struct exclaim_pool *pool, const struct exclaim_plan *plan, uint32_t number);
+
+/* A rolling upgrade: a row for each step. */
+int print_steps(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                struct exclaim_error *err);
 
 /* An evacuation: how many VMs would choose other nodes than the plan's, because the destination's
  * hook matches by itself. */

@@ -355,11 +355,12 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     if (print_vms(p, err)) {
         return -1;
     }
-    puts("HOSTS: so many take it with its shape, were it alone\n");
+    puts("HOSTS: so many take it with its shape, were it alone");
     for (uint32_t i = 0; i < together->nr_stays; i++) {
         exclaim_misfit_text(pool, &together->stay[i], text, sizeof(text));
         exclaim_print("stays: %s\n", text);
     }
+    print_apart(pool, together, 0);
     print_changes(p);
     print_gaps(p->pool, p->time_unix_ms);
     for (uint32_t m = 0; m < together->nr_moves; m++) {

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """preflight and plan against a simulated pool: answers, exit codes, pages for a browser, and what goes wrong."""
+import fcntl
 import json
 import os
 import pathlib
 import pty
+import re
 import signal
+import struct
 import sys
 import tempfile
 import termios
 import time
+import unicodedata
 import unittest
 import xml.dom.minidom
 
 sys.dont_write_bytecode = True
 
 import pools
-from pools import GIB, MIB, Sim, host, run, state, vm
+from pools import GIB, MIB, Sim, generated, host, run, state, vm
 
 ROOMY = state([host("a", 4 * GIB, 4 * GIB), host("b", 4 * GIB, 4 * GIB), host("c", 4 * GIB, 4 * GIB)],
               [vm("one", "a", 1 * GIB, 0), vm("two", "a", 1 * GIB, 512 * MIB), vm("there", "b", 2 * GIB, 2 * GIB)])
@@ -34,6 +38,32 @@ def page(path):
     xml.dom.minidom.parseString(text.replace("<!DOCTYPE html>\n", "", 1))
     assert "<script" not in text and "http:" not in text and "https:" not in text and "url(" not in text, "not self-contained"
     return text
+
+
+def screen(*arguments, columns, rows):
+    """The lines that a terminal of that size is given."""
+    child, master = pty.fork()
+    if not child:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        env = {k: v for k, v in pools.environment().items() if k not in ("COLUMNS", "LINES")}
+        os.execvpe(pools.EXCLAIM, [pools.EXCLAIM, *arguments], env)
+    data = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        data += more
+    os.waitpid(child, 0)
+    os.close(master)
+    text = re.sub("\\r\x1b\\[K[^\\r\\n]*(?=\\r\x1b)|\\r\x1b\\[K", "", data.decode())  # progress comes and goes
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def columns_of(text):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 class Case(unittest.TestCase):
@@ -286,6 +316,47 @@ class Plan(Case):
             self.assertIn("VMs there can give back 5 GiB when XAPI asks, VM db among them", said.out)
             change = next(c for c in sim.run("preflight", "--host", "a", "--json").json["changes"] if c["kind"] == "give-back")
             self.assertEqual((change["host"]["name"], change["other"]["name"]), ("b", "db"))
+
+    def test_who_should_be_apart_is_named(self):
+        pool = {**state([host("a", 8 * GIB), host("b", 8 * GIB)], [vm(n, w, GIB, group="far") for n, w in (("x", "a"), ("y", "a"), ("z", "b"), ("w", "b"))]),
+                "groups": [{"name": "far", "placement": "anti_affinity"}]}
+        with Sim(pool) as sim:
+            said = sim.run("plan", "evacuate", "a", "--html", sim.file("page.html"))
+            text = page(sim.file("page.html"))
+            told = sim.run("plan", "evacuate", "a", "--json").json["steps"][0]["apart_pairs"]
+            self.assertEqual(sorted((p["vm"]["name"], p["other"]["name"], p["host"]["name"], p["before"]) for p in told),
+                             sorted([("x", "y", "b", False), ("x", "z", "b", False), ("x", "w", "b", False), ("y", "z", "b", False), ("y", "w", "b", False), ("z", "w", "b", True)]))
+            self.assertIn("6 pairs that should be apart share a host (1 as before)", said.out)
+            for words in ("VMs x and y should be apart and come to share host b", "VMs z and w should be apart and share host b as before"):
+                self.assertIn("note: " + words, said.out)
+                self.assertIn(words, text)
+                self.assertIn("note: " + words, sim.run("preflight", "--host", "a").out)
+
+    def test_the_answer_goes_first_and_again_at_the_end(self):
+        with Sim(generated(hosts=8, vms=160)) as sim:
+            for verb, answer in ((("plan", "evacuate", "host00"), "20 of 20 VMs leave"), (("plan", "rolling"), "8 hosts, "), (("preflight", "--host", "host00"), "20 of 20 VMs leave")):
+                for rows, again in ((1000, False), (24, True)):
+                    with self.subTest(verb=verb, rows=rows):
+                        lines = [line for line in screen(*verb, "--xapi", sim.socket, columns=80, rows=rows) if line]
+                        self.assertIn(answer, lines[0])
+                        self.assertEqual(sum(answer in line for line in lines), 2 if again else 1, lines)
+                # In a pipe once.
+                self.assertIn(answer, sim.run(*verb).out.splitlines()[0])
+
+    def test_tables_fit_the_terminal(self):
+        wide = "\u6570\u636e\u5e93\u670d\u52a1\u5668\u4e3b\u8981\u8282\u70b9\u751f\u4ea7\u73af\u5883"
+        marks = "bu\u0308ro-o\u0308stlich-mit-einem-langen-namen"
+        with Sim(state([host(wide, 8 * GIB, 8 * GIB), host(marks, 8 * GIB, 8 * GIB)], [vm(marks, wide, GIB, 0), vm(wide, wide, GIB, GIB)])) as sim:
+            for columns in (80, 40, 132):
+                for verb in (("plan", "evacuate", wide), ("plan", "rolling"), ("preflight", "--host", wide)):
+                    with self.subTest(verb=verb, columns=columns):
+                        lines = screen(*verb, "--xapi", sim.socket, columns=columns, rows=1000)
+                        heads = [i for i, line in enumerate(lines) if line.split()[:1] in (["WAVE"], ["STEP"], ["VM"], ["HOST"])]
+                        self.assertTrue(heads, lines)
+                        for i in heads:
+                            for line in lines[i:lines.index("", i) if "" in lines[i:] else len(lines)]:
+                                if not line.startswith(("note:", "HOSTS:")):
+                                    self.assertLessEqual(columns_of(line), columns, line)
 
     def test_ha_is_said(self):
         with Sim({**ROOMY, "ha": True}) as sim:
