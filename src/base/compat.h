@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the libraries of older dom0s lack: glibc 2.17 and json-c 0.11, those of XenServer 8 and
- * XCP-ng 8.3. */
+/* What the libc of older dom0s lacks: glibc 2.17, that of XenServer 8 and XCP-ng 8.3. */
 #ifndef EXCLAIM_COMPAT_H
 #define EXCLAIM_COMPAT_H
 

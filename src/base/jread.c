@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading JSON that others wrote, at a cost that is known before it is paid. */
-#include "compat_json.h"
 #include "jread.h"
 
 #include <ctype.h>

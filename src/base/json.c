@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The shapes of our JSON. */
-#include "compat_json.h"
 #include "json.h"
 
 #include <inttypes.h>

@@ -8,7 +8,6 @@
 #include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
-#include "../base/compat_json.h"
 #include "../base/json.h"
 #include "../base/text.h"
 #include "../report/layout_print.h"

@@ -7,7 +7,6 @@
 
 #include <exclaim/pool.h>
 
-#include "../base/compat_json.h"
 #include "../base/json.h"
 #include "../base/text.h"
 #include "../report/print.h"

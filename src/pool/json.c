@@ -8,7 +8,6 @@
 
 #include <exclaim/uuid.h>
 
-#include "../base/compat_json.h"
 #include "../base/json.h"
 #include "../base/jread.h"
 #include "part.h"

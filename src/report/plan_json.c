@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hosts, VMs, misfits, proofs and steps of a plan as JSON members. */
-#include "../base/compat_json.h"
 #include "plan_json.h"
 
 #include <inttypes.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Migrations as XAPI's tasks: started, watched by events, cancelled. */
 #include "../base/clock.h"
-#include "../base/compat_json.h"
 #include "client.h"
 
 #include <errno.h>
