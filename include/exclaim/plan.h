@@ -246,7 +246,7 @@ int exclaim_plan_evacuate(const struct exclaim_pool *pool, const uint32_t *host,
 
 /*
  * Where @nr_vms VMs @vm go when each must go to one of @host.  The hosts in which they run stay as
- * they are.  Errors as above.
+ * they are.  Errors: as exclaim_plan_evacuate().
  */
 int exclaim_plan_place(const struct exclaim_pool *pool, const uint32_t *vm, uint32_t nr_vms,
                        const uint32_t *host, uint32_t nr_hosts,
@@ -286,7 +286,8 @@ bool exclaim_plan_upgrades(const struct exclaim_pool *pool, const uint32_t *orde
  * The whole upgrade: each host in turn is emptied, comes back empty, enabled and newer than all
  * that have not been upgraded, with the memory that it had free and that its VMs gave back.  A VM
  * whose shape had to be given up on the way out has none to keep until it is back where it was.
- * Where VMs cannot leave, the plan ends with that step (`blocked`).  Errors as above.
+ * Where VMs cannot leave, the plan ends with that step (`blocked`).
+ * Errors: as exclaim_plan_evacuate().
  */
 int exclaim_plan_rolling(const struct exclaim_pool *pool, const struct exclaim_rolling_options *opt,
                          struct exclaim_plan **plan, struct exclaim_error *err);

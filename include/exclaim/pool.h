@@ -148,7 +148,7 @@ int exclaim_pool_find_hosts(const struct exclaim_pool *pool, const char *const *
                             uint32_t **index, struct exclaim_error *err);
 
 /* The @nr_to hosts named by @to, or without any all hosts but @nr_from @from; free() *index.
- * USAGE: as above, or there is no other. */
+ * USAGE: a name is unknown or ambiguous or comes twice, or there is no other host. */
 int exclaim_pool_targets(const struct exclaim_pool *pool, const char *const *to, uint32_t nr_to,
                          const uint32_t *from, uint32_t nr_from, uint32_t **index, uint32_t *nr,
                          struct exclaim_error *err);

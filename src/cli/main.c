@@ -15,8 +15,8 @@
     "--shutdown-vm VM   leave it out: it will be shut down; exclaim does not do that\n"
 
 #define PREFER_HELP                                                                                \
-    "--prefer HOW       of plans otherwise equal: even room per node (spread, the default), or\n"  \
-    "                   the tightest fit (pack)\n"
+    "--prefer HOW       of plans otherwise equal: spread (the default), even room per\n"           \
+    "                   node; or pack, the tightest fit\n"
 
 #define XAPI_HELP                                                                                  \
     "--xapi SERVER      the pool by XAPI: socket (the default), HOST[:PORT] (HTTPS)\n"             \
@@ -162,8 +162,7 @@ static const struct cli_verb verbs[] = {
         .detail =
             "--apply            move the VMs\n"
             "--partial          start although some VMs cannot leave\n"
-            "--keep-enabled     do not disable the hosts first: XAPI may start VMs there "
-            "meanwhile\n"
+            "--keep-enabled     hosts are not disabled first: XAPI may start VMs there\n"
             "--to HOST          where VMs may go; else every other host\n"
             "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP LEAVE_HELP
             "--events FILE      one JSON line per event, appended\n"

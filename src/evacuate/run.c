@@ -64,8 +64,8 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
     }
 }
 
-/* "Done" is XAPI's word and nobody else's: it knows of VMs that start, or that a snapshot of the
- * pool leaves out. */
+/* Whether a host is empty is for XAPI to say: it also counts VMs that are just starting, and those
+ * that a snapshot of the pool leaves out. */
 static int ask_residents(struct evac *e, struct exclaim_error *err)
 {
     for (uint32_t i = 0; i < e->nr_hosts; i++) {

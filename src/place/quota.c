@@ -347,7 +347,7 @@ static int populate_pages(struct exclaim_ledger_entry *e, unsigned long nr,
             if (left == 0) {
                 continue;
             }
-            /* Whatever was wrong with the extent (no memory, or -1): pages know it better. */
+            /* No memory, or the call failed: as single pages, whose own result says which. */
             atomic_fetch_add(&e->broken, 1);
             single = at;
             at += size;

@@ -113,7 +113,8 @@ static void from_manager(struct emu *e)
     }
 }
 
-/* Nobody was told how it ended, and somebody waits to hear it. */
+/* The manager has ended without the `result:` lines or the `error:` that xenopsd still waits for.
+ */
 static bool silent(const struct emu *e)
 {
     return !e->aborted && !e->failed &&
