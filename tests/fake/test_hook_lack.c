@@ -5,6 +5,7 @@
  * own helper runs once all the same, under `strict` it runs with all that was asked or not at all;
  * and nothing stays claimed.
  */
+#include "hook_kit.h"
 #include "scene.h"
 
 #include <errno.h>
@@ -19,19 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <exclaim/record.h>
-
 #include "base/output.h"
-#include "host.h"
-#include "reserve/ledger.h"
 
-#define DOMID  1u
-#define PAGES0 600u
-#define PAGES1 300u
-
-static char dir[64], model[96], mark[96], seen[96], lock_dir[96];
-static uint8_t stream[EXCLAIM_PREFIX_MAX];
-static size_t stream_len;
+static struct hook_kit kit;
+static char seen[96];
 
 struct lack {
     bool save, strict;
@@ -40,79 +32,18 @@ struct lack {
     bool no_proc;
 };
 
-static void make_stream(const uint8_t uuid[EXCLAIM_UUID_BYTES])
-{
-    static struct exclaim_reservation r;
-    struct exclaim_error err = { 0 };
-
-    memcpy(r.uuid, uuid, sizeof(r.uuid));
-    r.count.nr_nodes = 2;
-    r.count.pages[0] = PAGES0;
-    r.count.pages[1] = PAGES1;
-    r.count.total_pages = PAGES0 + PAGES1;
-    r.count.exact = true;
-    r.count.method = EXCLAIM_FROM_CONSOLE;
-    r.max_pages = PAGES0 + PAGES1 + 50;
-    r.vcpus = 1;
-    strcpy(r.source_host, "source");
-    if (exclaim_prefix_encode(&r, EXCLAIM_GUEST_HVM, 4, 17, stream, sizeof(stream), &stream_len,
-                              &err)) {
-        fail_msg("%s", err.text);
-    }
-}
-
-static void make_host(void)
-{
-    const struct model_config config = { .generation = MODEL_4_17,
-                                         .nr_nodes = 2,
-                                         .node = { { .pages = 60000 }, { .pages = 60000 } } };
-    struct model_domain_config domain = { .nr_vcpus = 1, .hvm = true };
-    struct model *m;
-    int lock;
-
-    domain.uuid[0] = 0x77;
-    remove(model);
-    assert_int_equal(host_create(model, &config), 0);
-    m = host_lock(model, &lock);
-    assert_non_null(m);
-    model_create(m, DOMID, &domain);
-    model_set_max(m, DOMID, PAGES0 + PAGES1 + 100);
-    host_unlock(model, m, lock);
-    make_stream(domain.uuid);
-}
-
-static void configure(bool strict)
-{
-    char text[1024], path[96];
-
-    snprintf(path, sizeof(path), "%s/conf", dir);
-    snprintf(text, sizeof(text),
-             "policy = %s\nheadroom_pages = 0\nlock_dir = %s\nreport_file = %s/reports\n"
-             "libxl_save_helper = %s\nplace_object = %s\npeek_timeout_ms = 2000\n",
-             strict ? "strict" : "prefer", lock_dir, dir, program("PLAIN_HELPER"),
-             program("EXCLAIM_PLACE_SO"));
-    put_text(path, text);
-    setenv("EXCLAIM_CONF", path, 1);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    make_dir(dir);
-    snprintf(model, sizeof(model), "%s/model", dir);
-    snprintf(mark, sizeof(mark), "%s/mark", dir);
-    snprintf(seen, sizeof(seen), "%s/seen", dir);
-    snprintf(lock_dir, sizeof(lock_dir), "%s/lock", dir);
-    setenv("EXCLAIM_MODEL", model, 1);
-    setenv("MARK", mark, 1);
-    make_host();
+    hook_kit_open(&kit);
+    snprintf(seen, sizeof(seen), "%s/seen", kit.dir);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    drop_dir(dir);
+    hook_kit_close(&kit);
     return 0;
 }
 
@@ -169,12 +100,12 @@ static int hook(const struct lack *lack, char ran[8])
     pid_t pid;
     char *said;
 
-    remove(mark);
+    remove(kit.mark);
     remove(seen);
-    configure(lack->strict);
+    hook_kit_configure(&kit, lack->strict);
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
     if (!lack->save) {
-        assert_int_equal(write(fd[1], stream, stream_len), stream_len);
+        assert_int_equal(write(fd[1], kit.stream, kit.stream_len), kit.stream_len);
     }
     pid = fork();
     assert_true(pid >= 0);
@@ -184,39 +115,10 @@ static int hook(const struct lack *lack, char ran[8])
     assert_int_equal(waitpid(pid, &status, 0), pid);
     close(fd[0]);
     close(fd[1]);
-    said = access(mark, F_OK) ? NULL : get_file(mark, NULL);
+    said = access(kit.mark, F_OK) ? NULL : get_file(kit.mark, NULL);
     snprintf(ran, 8, "%.7s", said ? said : "");
     free(said);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-/* No page is claimed and no entry counts. */
-static void assert_nothing_left(const char *where)
-{
-    struct exclaim_room room = { .nr_nodes = 2 };
-    struct exclaim_error err = { 0 };
-    struct exclaim_ledger *ledger;
-    struct model_view view;
-    struct model *m;
-    int lock;
-
-    m = host_lock(model, &lock);
-    assert_non_null(m);
-    model_view(m, DOMID, &view);
-    host_unlock(model, m, lock);
-    if (view.outstanding) {
-        fail_msg("%s: %" PRIu64 " pages are left claimed", where, view.outstanding);
-    }
-    if (access(lock_dir, F_OK)) {
-        return;
-    }
-    assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
-    exclaim_ledger_owed(ledger, NULL, false, &room);
-    exclaim_ledger_close(ledger);
-    if (room.claimed[0] || room.claimed[1]) {
-        fail_msg("%s: the ledger owes %" PRIu64 " and %" PRIu64 " pages", where, room.claimed[0],
-                 room.claimed[1]);
-    }
 }
 
 static void assert_as_asked(const struct lack *lack, const char *where)
@@ -232,7 +134,7 @@ static void assert_as_asked(const struct lack *lack, const char *where)
     } else if (code || strlen(ran) != 1) {
         fail_msg("prefer, %s: exit %d, the helper ran \"%s\"", where, code, ran);
     }
-    assert_nothing_left(where);
+    hook_kit_assert_nothing_left(&kit, where);
 }
 
 static void every_allocation(bool save, bool strict, long more)

@@ -6,6 +6,7 @@
  */
 #include "kit.h"
 
+#include "session/finish.h"
 #include "session/stake.h"
 
 #define DOMID 7u
@@ -311,6 +312,32 @@ static void not_back_on_the_host(void **unused)
     close_fixture(&f);
 }
 
+/* Nobody is told that pages were released which are claimed still. */
+static void released_if_they_were(void **unused)
+{
+    static const enum model_generation generations[] = { MODEL_4_17, MODEL_4_21, MODEL_XS9 };
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(generations); i++) {
+        for (int refused = 0; refused < 2; refused++) {
+            struct fixture f;
+
+            open_fixture(&f, generations[i], 400, 0, 0);
+            STEP(f.m, exclaim_stake(&f.s, false, &f.err), STAKE_HELD);
+            f.s.claimed = true;
+            if (refused) {
+                STEP(f.m, model_fault_of(f.m, MODEL_OP_CLAIM_PAGES, DOMID, 1, EPERM), 0);
+            }
+            session_undo(&f.s, true);
+            assert_int_equal(model_faults_waiting(f.m), 0);
+            assert_int_equal(kit_outstanding(f.m, DOMID), refused ? 400 : 0);
+            assert_int_equal(f.s.released_pages, refused ? 0 : 400);
+            assert_true(refused == (strncmp(f.s.error, "release: ", 9) == 0));
+            close_fixture(&f);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +354,7 @@ int main(void)
         cmocka_unit_test(not_believed),
         cmocka_unit_test(unknown_too_small),
         cmocka_unit_test(not_back_on_the_host),
+        cmocka_unit_test(released_if_they_were),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """evacuate --apply against a simulated pool: moves, failures on the way, stopping, and going on."""
+import json
+import os
 import signal
 import sys
 import unittest
@@ -63,6 +65,21 @@ class Evacuate(Case):
             self.assertEqual((told.code, told.json["outcome"], told.json["left"]), (0, "done", 0))
             self.assertEqual(sorted(v["name"] for v in told.json["vms"]), NAMES)
             self.assertTrue(all(v["exact"] and v["outcome"] == "done" for v in told.json["vms"]))
+
+    @unittest.skipUnless(os.environ.get("CLOCKSTEP"), "a sanitizer has clock_gettime()")
+    def test_the_time_of_day_jumps(self):
+        # An hour whenever it is read: nothing is waited for longer or shorter, no duration is of hours.
+        for step in ("3600", "-3600"):
+            with self.subTest(step), Sim(POOL, SLOW * 4) as sim:
+                log = sim.file("events")
+                done = pools.run("evacuate", "a", "--apply", "--json", "--events", log, "--xapi", sim.socket,
+                                 LD_PRELOAD=os.environ["CLOCKSTEP"], CLOCK_STEP=step)
+                self.assertEqual((done.code, done.err), (0, ""), done.out)
+                self.all_moved(sim)
+                told = [json.loads(line) for line in done.out.splitlines()] + events(log)
+                durations = [e["ms"] for e in told if "ms" in e]
+                self.assertGreater(len(durations), 6)
+                self.assertTrue(all(0 <= ms < 3600000 for ms in durations), durations)
 
     def test_limits_hold(self):
         with Sim(POOL, SLOW) as sim:
