@@ -175,25 +175,6 @@ static int64_t nodes_have(const struct search *s, int64_t loose)
     return room;
 }
 
-/* What the candidates from @at on can add, at most: as if they could be cut in pieces. */
-static int64_t promise(const struct search *s, uint32_t at)
-{
-    int64_t room = nodes_have(s, s->loose) - s->standing - s->flowing, sum = 0;
-
-    room = s->left < room ? s->left : room;
-    for (uint32_t i = at; i < s->nr && room > 0; i++) {
-        const struct candidate *c = &s->c[i];
-
-        if (c->weight <= room) {
-            sum += c->most;
-            room -= c->weight;
-            continue;
-        }
-        return sum + (int64_t)((double)c->most * (double)room / (double)c->weight) + 1;
-    }
-    return sum;
-}
-
 static int64_t pairs_with(const struct search *s, const struct pack_item *item)
 {
     int64_t pairs;
@@ -206,6 +187,66 @@ static int64_t pairs_with(const struct search *s, const struct pack_item *item)
         pairs += s->x->p->item[__builtin_ctzll(items)].group == item->group;
     }
     return pairs;
+}
+
+/* The same with rules, as if each page of @room were worth @rate and each candidate what it is
+ * worth beyond its pages.  With k of its rule here the best of them pays for k pairs, the next for
+ * one more. */
+static int64_t promise_apart(const struct search *s, uint32_t at, uint64_t out, int64_t room,
+                             double rate)
+{
+    const struct pack_item *item = s->x->p->item;
+    double worth[EXACT_ITEMS], sum = rate * (double)room;
+
+    for (uint32_t i = at; i < s->nr; i++) {
+        const struct candidate *c = &s->c[i];
+
+        worth[i] = out >> c->item & 1 ? 0 : (double)c->most - rate * (double)c->weight;
+    }
+    for (uint32_t i = at; i < s->nr; i++) {
+        const uint32_t group = item[s->c[i].item].group;
+        int64_t pairs = worth[i] > 0 ? pairs_with(s, &item[s->c[i].item]) : 0;
+        double rest;
+
+        for (uint32_t j = at; j < s->nr && group && worth[i] > 0; j++) {
+            pairs += item[s->c[j].item].group == group &&
+                     (worth[j] > worth[i] || (worth[j] >= worth[i] && j < i));
+        }
+        rest = worth[i] - (double)(EXACT_SCALE * s->x->pair * pairs);
+        sum += rest > 0 ? rest : 0;
+    }
+    s->x->p->steps += s->nr - at;
+    return (int64_t)sum + 1;
+}
+
+/* What the candidates from @at on can add, at most: as if they could be cut in pieces. */
+static int64_t promise(const struct search *s, uint32_t at, uint64_t out)
+{
+    int64_t room = nodes_have(s, s->loose) - s->standing - s->flowing, left, sum = 0;
+    double rate = 0;
+
+    room = s->left < room ? s->left : room;
+    left = room;
+    for (uint32_t i = at; i < s->nr; i++) {
+        const struct candidate *c = &s->c[i];
+
+        if (out >> c->item & 1) {
+            continue;
+        }
+        if (c->weight > left) {
+            rate = (double)c->most / (double)c->weight;
+            sum += (int64_t)(rate * (double)left) + 1;
+            break;
+        }
+        sum += c->most;
+        left -= c->weight;
+    }
+    if (s->x->pair && s->gain + sum > s->most) {
+        const int64_t apart = promise_apart(s, at, out, room, rate);
+
+        return apart < sum ? apart : sum;
+    }
+    return sum;
 }
 
 static void search(struct search *s, uint32_t at, uint64_t out);
@@ -256,7 +297,7 @@ static void search(struct search *s, uint32_t at, uint64_t out)
         at++;
     }
     if (at == s->nr || s->x->spent || s->x->p->steps > s->end ||
-        s->gain + promise(s, at) <= s->most) {
+        s->gain + promise(s, at, out) <= s->most) {
         return;
     }
     if (s->c[at].whole > 0) {
