@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The cheapest way to put an item where it does not fit: who has to be thrown out. */
+#include <string.h>
+
 #include "pack.h"
 
 #define EJECTED 3u /* at most, from one node */
@@ -199,10 +201,12 @@ static void try_host(struct pack *p, uint32_t index, uint32_t host, uint32_t fir
     for (uint32_t k = 0; k < item->nr; k++) {
         const struct pack_part *part = &p->part[item->first + k];
         const int64_t need = part->pages + item->loose;
-        struct ejection best = { .cost = UINT64_MAX };
+        const uint64_t cost = e->cost;
+        const uint32_t nr = e->nr;
+        uint64_t least = UINT64_MAX;
+        uint32_t out[EJECTED] = { PACK_NONE, PACK_NONE, PACK_NONE }, more = 0;
 
         for (uint32_t n = h->first; n < h->first + h->nr; n++) {
-            struct ejection with = *e;
             bool skip = (k == 0 && n != first) || (item->pinned && p->node[n].id != part->src);
             int64_t lack;
 
@@ -213,17 +217,21 @@ static void try_host(struct pack *p, uint32_t index, uint32_t host, uint32_t fir
                 continue;
             }
             lack = need - left_without(p, e, n);
-            if ((lack <= 0 || throw_out(p, n, lack, best.cost, index, &with)) &&
-                with.cost < best.cost) {
-                with.where[k] = n;
-                best = with;
+            if ((lack <= 0 || throw_out(p, n, lack, least, index, e)) && e->cost < least) {
+                e->where[k] = n;
+                least = e->cost;
+                more = e->nr - nr;
+                memcpy(out, &e->out[nr], more * sizeof(*out));
             }
+            e->cost = cost;
+            e->nr = nr;
         }
-        if (best.cost == UINT64_MAX) {
-            e->cost = UINT64_MAX;
+        e->cost = least;
+        if (least == UINT64_MAX) {
             return;
         }
-        *e = best;
+        memcpy(&e->out[nr], out, more * sizeof(*out));
+        e->nr = nr + more;
     }
     if (!host_has_room(p, e, item, host) || (p->strict_apart && breaks_without(p, e, item, host))) {
         e->cost = UINT64_MAX;
