@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host-side cases of tools/tests/alloc in branch claims-integration-tests-v6 of
- * bernhardkaindl/xen and its v8 drafts: a heap of a few pages, every counter looked at.
+ * Cases of others about the heap, every counter looked at: the host-side ones of tools/tests/alloc
+ * in branch claims-integration-tests-v6 of bernhardkaindl/xen and its v8 drafts, on a heap of a few
+ * pages; offlining with claims (test-offlining-claims.c of the same branch), and Xen without
+ * recall; upstream's tools/tests/mem-claim/test-mem-claim.c (4.22), on every generation.
  */
 #include "kit.h"
 
@@ -202,6 +204,71 @@ static void test_errors_keep_state(void **state)
     }
 }
 
+static void offlining(uint32_t target)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
+        struct model *m = kit_open(all_sets[i], 1, 4);
+
+        kit_domain(m, 1, 16);
+        STEP(m, kit_set_one(m, 1, target, 3), 0);
+        STEP(m, model_offline_pages(m, 0, 1), 0);
+        STEP(m, model_claimed_pages(m, HOST), 3);
+        STEP(m, model_offline_pages(m, 0, 1), 0);
+        STEP(m, model_free_pages(m, HOST), 2);
+        STEP(m, model_claimed_pages(m, HOST), 2);
+        kit_close(m);
+    }
+}
+
+static void test_OWGC_offlining_with_global_claims(void **state)
+{
+    (void)state;
+    offlining(MODEL_TARGET_HOST);
+}
+
+static void test_OWNC_offlining_with_node_claims(void **state)
+{
+    (void)state;
+    offlining(0);
+}
+
+/* Nothing is recalled before the sets, and what is free minus claimed wraps: all is accepted. */
+static void test_offlining_without_recall_oversells(void **state)
+{
+    (void)state;
+    for (int g = MODEL_4_17; g <= MODEL_4_21; g++) {
+        struct model *m = kit_open((enum model_generation)g, 1, 4);
+
+        kit_domain(m, 1, 16);
+        kit_domain(m, 2, 16);
+        STEP(m, model_claim_pages(m, 1, 3, 0), 0);
+        STEP(m, model_offline_pages(m, 0, 2), 0);
+        STEP(m, model_claimed_pages(m, HOST), 3);
+        STEP(m, model_oversold(m), true);
+        STEP(m, model_claim_pages(m, 2, 16, 0), 0);
+        kit_close(m);
+    }
+}
+
+static void test_mem_claim(void **state)
+{
+    (void)state;
+    for (int g = 0; g < MODEL_GENERATIONS; g++) {
+        struct model *m = kit_open((enum model_generation)g, 2, 4096);
+
+        kit_domain(m, 1, UINT64_MAX);
+        STEP(m, model_claimed_pages(m, HOST), 0);
+        STEP(m, model_claim_pages(m, 1, 1024, 0), 0);
+        STEP(m, model_claimed_pages(m, HOST), 1024);
+        STEP(m, model_populate(m, 1, 1, 9, 0), 1);
+        STEP(m, model_claimed_pages(m, HOST), 512);
+        STEP(m, model_destroy(m, 1), 0);
+        STEP(m, model_claimed_pages(m, HOST), 0);
+        STEP(m, model_free_pages(m, HOST), 8192);
+        kit_close(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +279,10 @@ int main(void)
         cmocka_unit_test(test_mechanics_of_eight_pages),
         cmocka_unit_test(test_protection),
         cmocka_unit_test(test_errors_keep_state),
+        cmocka_unit_test(test_OWGC_offlining_with_global_claims),
+        cmocka_unit_test(test_OWNC_offlining_with_node_claims),
+        cmocka_unit_test(test_offlining_without_recall_oversells),
+        cmocka_unit_test(test_mem_claim),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The cases A1-* of tools/tests/mem-claim in branch claims-v7 of bernhardkaindl/xen, by their ids,
- * on all versions of claim sets.  Where the late v8 draft answers otherwise, its answer stands
- * beside.
+ * The cases A1-*, I1-* and I2-* of tools/tests/mem-claim in branch claims-v7 of bernhardkaindl/xen,
+ * by their ids, on all versions of claim sets.  Where the late v8 draft answers otherwise, its
+ * answer stands beside.
  */
 #include "kit.h"
 
@@ -160,6 +160,112 @@ static void test_A1_8_get_too_small(void **state)
     close_two(m);
 }
 
+static void test_I1_1_reject_non_present_node(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set_one(m, 1, 2, 1), -ENOENT);)
+}
+
+static void test_I1_2_reject_too_many_claims(void **state)
+{
+    static struct model_entry list[256];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+        list[i] = (struct model_entry){ .pages = 1 };
+    }
+    FOR_SETS(m, v8, STEP(m, kit_set(m, 1, list, 256), -E2BIG);
+             STEP(m, kit_set(m, 1, list, 66), -E2BIG); STEP(m, kit_set(m, 1, list, 65), -EINVAL);)
+}
+
+static void test_I1_3_reject_node_gt_uint8_max(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set_one(m, 1, 256, 1), -ENOENT);)
+}
+
+static void test_I1_4_reject_pages_gt_int32_max(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set_one(m, 1, 0, (uint64_t)INT32_MAX + 1), -ENOMEM);)
+}
+
+static void test_I1_5_reject_nonzero_pad(void **state)
+{
+    struct model_entry entry = { .pages = 1, .pad = 1 };
+
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set(m, 1, &entry, 1), -EINVAL);)
+}
+
+static void test_I1_6_reject_zero_claim_count(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set(m, 1, NULL, 0), v8 ? 0 : -EINVAL);)
+}
+
+static void test_I1_7_null_claims_nonzero_count(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set(m, 1, NULL, 1), -EFAULT);)
+}
+
+static void test_I1_8_zero_count_with_pointer(void **state)
+{
+    struct model_entry entry = { .pages = 1 };
+
+    (void)state;
+    FOR_SETS(m, v8, STEP(m, kit_set(m, 1, &entry, 0), v8 ? 0 : -EINVAL);
+             STEP(m, model_claimed_pages(m, HOST), 0);)
+}
+
+static void test_I1_9_claim_pages_gt_free_enomem(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, {
+        STEP(m, model_claim_pages(m, 1, 2 * PAGES + 1, 0), -ENOMEM);
+        STEP(m, kit_set_one(m, 1, MODEL_TARGET_HOST, 2 * PAGES + 1), -ENOMEM);
+        STEP(m, kit_set_one(m, 1, 0, PAGES + 1), -ENOMEM);
+    })
+}
+
+/* What domain 2 may not have once domain 1 has all but SPARE pages of the host. */
+static void second_fails(struct model *m)
+{
+    STEP(m, model_claim_pages(m, 2, 2 * SPARE, 0), -ENOMEM);
+    STEP(m, kit_set_one(m, 2, MODEL_TARGET_HOST, 2 * SPARE), -ENOMEM);
+    STEP(m, kit_set_one(m, 2, 0, 2 * SPARE), -ENOMEM);
+    STEP(m, kit_outstanding(m, 2), 0);
+}
+
+static void test_I2_1_claim_pages_causes_enomem(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, {
+        STEP(m, model_claim_pages(m, 1, 2 * PAGES - SPARE, 0), 0);
+        second_fails(m);
+    })
+}
+
+static void test_I2_2_claim_memory_causes_enomem(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, {
+        STEP(m, kit_set_one(m, 1, MODEL_TARGET_HOST, 2 * PAGES - SPARE), 0);
+        second_fails(m);
+    })
+}
+
+static void test_I2_3_claim_prima_causes_enomem(void **state)
+{
+    (void)state;
+    FOR_SETS(m, v8, {
+        STEP(m, kit_set_one(m, 1, 0, PAGES - SPARE), 0);
+        STEP(m, kit_set_one(m, 2, 0, 2 * SPARE), -ENOMEM);
+        STEP(m, kit_set_one(m, 2, 1, 2 * SPARE), 0);
+    })
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +277,18 @@ int main(void)
         cmocka_unit_test(test_A1_6_zero_claim_resets_claim),
         cmocka_unit_test(test_A1_7_zero_claim_memory_reset),
         cmocka_unit_test(test_A1_8_get_too_small),
+        cmocka_unit_test(test_I1_1_reject_non_present_node),
+        cmocka_unit_test(test_I1_2_reject_too_many_claims),
+        cmocka_unit_test(test_I1_3_reject_node_gt_uint8_max),
+        cmocka_unit_test(test_I1_4_reject_pages_gt_int32_max),
+        cmocka_unit_test(test_I1_5_reject_nonzero_pad),
+        cmocka_unit_test(test_I1_6_reject_zero_claim_count),
+        cmocka_unit_test(test_I1_7_null_claims_nonzero_count),
+        cmocka_unit_test(test_I1_8_zero_count_with_pointer),
+        cmocka_unit_test(test_I1_9_claim_pages_gt_free_enomem),
+        cmocka_unit_test(test_I2_1_claim_pages_causes_enomem),
+        cmocka_unit_test(test_I2_2_claim_memory_causes_enomem),
+        cmocka_unit_test(test_I2_3_claim_prima_causes_enomem),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
