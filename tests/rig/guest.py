@@ -15,7 +15,7 @@ MIB = 80  # 72 does not boot: the kernel alone needs 62
 KERNEL_OPTIONS = "console=hvc0 quiet mitigations=off clearcpuid=tsc lpj=5000000 cryptomgr.notests"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Guest:
     """spread: {node: pages}, or a list of such pairs, filled in this order; the last node takes all that is over, its number is not read;
     "NODE/NODE/PAGES": so many on one node, so many on the other, and so on, by their frames' numbers; None: as xl places it.

@@ -15,8 +15,9 @@ SAY_EVERY = 10
 POLICIES = ("prefer", "strict")
 FAILURES = 5  # then it ends
 POINTS = ["PEEKED", "LOCKED", "MATCHED", "ENTERED", "STAKED", "UNLOCKED", "RESTORED", "REMOVED", "RELEASED"]
-# Files of dom0 that others than us keep adding to.
-OTHERS = "/var/log/xen|/var/lib/xen|/run/xen|/etc/xen|/proc|/sys|/dev/pts|/tmp/booted"
+# Files of dom0 that others than us keep adding to, and the one mark that a host has as long as its policy is strict.
+OTHERS = "/var/log/xen|/var/lib/xen|/run/xen|/etc/xen|/proc|/sys|/dev/pts|/tmp/booted|/var/lib/exclaim/strict-[0-9a-f]*$"
+LAYOUT = "/run/exclaim/layout."  # beside a ledger entry; that of a hook that was killed goes with its entry when the next migration comes in
 
 
 def files(host):
@@ -26,6 +27,15 @@ def files(host):
 def descriptors(host):
     """Open ones of dom0's daemons."""
     return {name: int(host.run(f"ls /proc/$(pidof {name} | cut -d' ' -f1)/fd | wc -l").out) for name in ("xenstored", "xenconsoled", "agent")}
+
+
+def processes(host):
+    """How many there are of each program but for the kernel's own, once the xl of the last guest has seen its end."""
+    deadline = time.monotonic() + 20
+    while host.run("pidof xl", check=False).rc == 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    names = host.run("for p in /proc/[0-9]*; do [ -z \"$(tr -d '\\0' <$p/cmdline)\" ] || cat $p/comm; done 2>/dev/null | sort").out.split("\n")
+    return {name: names.count(name) for name in set(names) - {"", "sh", "cat", "tr", "sort"}}
 
 
 class Soak:
@@ -101,7 +111,7 @@ class Soak:
         before, files_before = {guest: guest.counts(src)}, {host: files(host) for host in pair.hosts}
         hooks = {"src_helper": HOOK, "dst_helper": HOOK, "timeout": 300}
         self.tally[kind] += 1
-        if number % THREE_EVERY == 0:
+        if number % THREE_EVERY == 3:
             self.tally["three at once"] += 1
             others = [self._new("pvh", src) for _ in range(2)]
             before.update({other: other.counts(src) for other in others})
@@ -128,6 +138,11 @@ class Soak:
         for host in pair.hosts:
             nothing_left(pair, host)
             grown = files(host) - files_before[host]
+            if host is dst and number % KILL_EVERY == 0:
+                grown = {name for name in grown if not name.startswith(LAYOUT)}
+            elif host is dst:
+                left = host.run(f"ls {LAYOUT}*", check=False).out.split()
+                pair.check(not left, f"{host.name}: {left} after a migration that went well")
             pair.check(not grown, f"{host.name}: files that were not there before: {sorted(grown)[:5]}")
         self.living[kind] = (guest, dst if done[guest].ok else src)
 
@@ -158,14 +173,14 @@ class Soak:
         pair, started = self.pair, time.monotonic()
         measure_plain(pair)
         self._warm_up()
-        open_before = {host: descriptors(host) for host in pair.hosts}
+        before = {host: (descriptors(host), processes(host)) for host in pair.hosts}
         for number in range(1, migrations + 1):
             pair.step(f"migration {number} of {migrations}, {len(self.failures)} failed")
-            before = faults.consoles(pair)
+            consoles = faults.consoles(pair)
             try:
                 self._one(number)
             except (Failed, RigError) as e:
-                if faults.emulator_failed(pair, before, self.source):
+                if faults.emulator_failed(pair, consoles, self.source):
                     self.tally["died in the emulator"] += 1
                 else:
                     self.failures.append(f"migration {number}: {e}")
@@ -176,6 +191,6 @@ class Soak:
         self._begin_again()
         pair.check(not self.failures, "\n".join(self.failures))
         for host in pair.hosts:
-            now = descriptors(host)
-            pair.check(now == open_before[host], f"{host.name}: open descriptors {now}, before {open_before[host]}")
+            for words, was, now in zip(("open descriptors", "processes"), before[host], (descriptors(host), processes(host))):
+                pair.check(now == was, f"{host.name}: {words} {now}, before {was}")
         pair.note(self._words(migrations, started))
