@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Each page on the node matched to its own: by the rig's own reading of every frame before and after, not by the project's."""
 from ballooning import balloon
-from exclaim import goes_on, kept_large, last_report, measure_plain, migrate, nothing_left
+from bare import ballast
+from booted import hvm_guest
+from exclaim import configure, goes_on, kept_large, last_report, measure_plain, migrate, nothing_left
 from frames import check_kept
 from scenario import scenario
 
@@ -16,15 +18,22 @@ def one_node_regions(runs):
     return sum((first + pages) // 512 - (first + 511) // 512 for first, pages, _ in runs if (first + pages) // 512 > (first + 511) // 512)
 
 
-def arrives(pair, guest, parts=None):
-    """The guest migrates and every frame lies on the node matched to its own; parts: the match that must be, {source's: destination's}."""
+def quarters(runs, node):
+    """Of each quarter of a guest's frames, the part on this node."""
+    frames = [on == node for _, pages, on in runs for on in [on] * pages]
+    quarter = len(frames) // 4
+    return [sum(frames[i * quarter:(i + 1) * quarter]) / quarter for i in range(4)]
+
+
+def arrives(pair, guest, homes=None):
+    """The guest migrates and every frame lies on the node matched to its own; homes: the destination's nodes that must have been matched."""
     before, count = guest.frames(pair.src), guest.counts(pair.src)
     pair.check(sum(pages for _, pages, _ in before) == count["total"], f"{guest.name}: frames are not its {count['total']} pages")
     done = migrate(pair, guest, timeout=300)
     pair.check(done.ok, f"{guest.name}: exit {done.src_rc}, {done.dst_rc}")
     report = last_report(pair, pair.dst, guest, "destination")
     match = {part["source_node"]: part["node"] for part in report["match"]["parts"]}
-    pair.check(set(match) == set(count["nodes"]) and (parts is None or match == parts), f"{guest.name}: match {match}, wanted {parts}")
+    pair.check(set(match) == set(count["nodes"]) and (homes is None or set(match.values()) == homes), f"{guest.name}: match {match}, wanted {homes}")
     after = guest.counts(pair.dst)
     pair.check(report["exact"] and after["nodes"] == {match[n]: p for n, p in count["nodes"].items()}, f"{guest.name}: {after} of {count}")
     check_kept(pair, before, guest, match)
@@ -63,3 +72,38 @@ def layout(pair):
     guest = pair.guest(name="holes", mib=160, spread=IN_TURNS)
     pair.note(f"{balloon(pair, guest, 130)} pages ballooned away")
     arrives(pair, guest)
+
+
+@scenario("two nodes and four, room on the third and fourth alone: in turns every 2 MiB and every 16 pages, every page on the node matched to its own",
+          **{**BOTH, "nodes": (2, 4)})
+def layout_renumbered(pair):
+    measure_plain(pair)
+    with ballast(pair.dst, {0: 5000, 1: 5000}):
+        for name, spread in (("turns", IN_TURNS), ("stripes", "1/0/16")):
+            arrives(pair, pair.guest(name=name, spread=spread), {2, 3})
+
+
+@scenario("HVM: in turns every 2 MiB and every 16 pages: every page on the node matched to its own", hvm=True, **BOTH)
+def layout_hvm(pair):
+    for name, spread in (("turns", IN_TURNS), ("stripes", "1/0/16")):
+        arrives(pair, hvm_guest(pair, name=name, spread=spread))
+
+
+@scenario("counted by the console, which tells no frames: in turns before, every quarter in the ratio of the counts after, never in halves", **BOTH)
+def layout_unknown(pair):
+    guest = pair.guest(mib=128, spread=IN_TURNS)
+    before, count = guest.frames(pair.src), guest.counts(pair.src)
+    done = migrate(pair, guest, env_src=configure(pair.src, count_ms_max=0, count_console_max_pages=1 << 24))
+    pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
+    sent, report = last_report(pair, pair.src, guest, "source"), last_report(pair, pair.dst, guest, "destination")
+    pair.check(sent["source"]["method"] == "console" and "why" in sent["layout"] and "why" in report["layout"],
+               f"counted by {sent['source']['method']}; layouts {sent['layout']}, {report['layout']}")
+    after = guest.counts(pair.dst)
+    pair.check(report["exact"] and after["nodes"] == count["nodes"], f"{after} of {count}")
+    ratio = count["nodes"][0] / count["total"]
+    for words, runs in (("before", before), ("after", guest.frames(pair.dst))):
+        parts = quarters(runs, 0)
+        pair.note(f"{words}: of each quarter on node 0: " + " ".join(f"{part:.2f}" for part in parts))
+        pair.check(all(abs(part - ratio) < 0.05 for part in parts), f"{words}: quarters {parts}, all in all {ratio:.2f}")
+    goes_on(pair, guest, pair.src, pair.dst)
+    nothing_left(pair, pair.dst)
