@@ -164,6 +164,13 @@ json_object *jread_get(json_object *o, const char *key)
                : NULL;
 }
 
+const char *jread_text(json_object *o, const char *key)
+{
+    const char *text = json_object_get_string(jread_get(o, key));
+
+    return text ? text : "";
+}
+
 static json_object *get_type(struct jread *r, json_object *o, const char *key, enum json_type type)
 {
     json_object *value = jread_get(o, key);

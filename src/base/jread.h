@@ -25,6 +25,9 @@ int jread_parse(const char *text, size_t size, json_object **value, struct excla
 /* NULL if @o is no object or has no such member, or it is null. */
 json_object *jread_get(json_object *o, const char *key);
 
+/* A member as text, whatever it is; "" if there is none or it is null. */
+const char *jread_text(json_object *o, const char *key);
+
 /* A member that must be an array (object); NULL if it is missing or another type, which fails. */
 json_object *jread_array(struct jread *r, json_object *o, const char *key);
 json_object *jread_object(struct jread *r, json_object *o, const char *key);

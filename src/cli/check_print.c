@@ -57,17 +57,10 @@ void check_print_json(const struct check *c)
     exclaim_json_print(o);
 }
 
-static const char *text_of(json_object *o, const char *key)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
-}
-
 /* What a host says of itself is only believed as far as it has the form of an answer. */
 static enum check_state state_of(json_object *answer)
 {
-    const char *state = text_of(answer, "state");
+    const char *state = jread_text(answer, "state");
 
     for (int s = CHECK_OK; s < CHECK_BROKEN; s++) {
         if (!strcmp(state, check_state_name((enum check_state)s))) {
@@ -124,18 +117,18 @@ static void host_rows(struct table *t, json_object *host)
         json_object *line = json_object_array_get_idx(checks, i);
 
         if (json_object_is_type(line, json_type_object) &&
-            strcmp(text_of(line, "state"), "ok") != 0) {
-            table_cell(t, "%s", shown++ ? "" : text_of(host, "host"));
-            table_cell(t, "%s", text_of(line, "state"));
-            table_cell(t, "%s", text_of(line, "name"));
-            table_cell(t, "%s", text_of(line, "text"));
+            strcmp(jread_text(line, "state"), "ok") != 0) {
+            table_cell(t, "%s", shown++ ? "" : jread_text(host, "host"));
+            table_cell(t, "%s", jread_text(line, "state"));
+            table_cell(t, "%s", jread_text(line, "name"));
+            table_cell(t, "%s", jread_text(line, "text"));
         }
     }
     if (!shown) {
-        table_cell(t, "%s", text_of(host, "host"));
-        table_cell(t, "%s", text_of(host, "state"));
+        table_cell(t, "%s", jread_text(host, "host"));
+        table_cell(t, "%s", jread_text(host, "state"));
         table_cell(t, "%s", "");
-        table_cell(t, "%s", text_of(host, "error"));
+        table_cell(t, "%s", jread_text(host, "error"));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <exclaim/pool.h>
 #include <exclaim/uuid.h>
 
+#include "../base/jread.h"
 #include "../base/json.h"
 #include "../report/status_print.h"
 #include "cli.h"
@@ -67,13 +68,6 @@ static void keep_report(json_object *report, void *arg)
     st->report[st->nr_reports++ % LAST_REPORTS] = json_object_get(report);
 }
 
-static const char *text_of(json_object *o, const char *key)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
-}
-
 static bool same_vm(const char *reported, const char *handle)
 {
     return !strcmp(reported, handle) ||
@@ -92,8 +86,8 @@ static int look_for_domains(struct status *st, struct exclaim_hv *hv, struct exc
         struct exclaim_domain dom;
         bool here;
 
-        if (!o || strcmp(text_of(o, "role"), "destination") != 0 ||
-            strcmp(text_of(o, "outcome"), "done") != 0 || !*text_of(o, "uuid") ||
+        if (!o || strcmp(jread_text(o, "role"), "destination") != 0 ||
+            strcmp(jread_text(o, "outcome"), "done") != 0 || !*jread_text(o, "uuid") ||
             !json_object_object_get_ex(o, "domid", &domid)) {
             continue;
         }
@@ -105,7 +99,7 @@ static int look_for_domains(struct status *st, struct exclaim_hv *hv, struct exc
             here = false;
         } else {
             exclaim_uuid_format(dom.uuid, handle);
-            here = !dom.dying && same_vm(text_of(o, "uuid"), handle);
+            here = !dom.dying && same_vm(jread_text(o, "uuid"), handle);
         }
         exclaim_json_str(o, "domain", here ? "here" : "gone");
     }

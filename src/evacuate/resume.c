@@ -18,36 +18,25 @@
 typedef int each_event(struct evac *e, json_object *event, const char *name, void *arg,
                        struct exclaim_error *err);
 
+/* "" for what is no text. */
 static const char *text_of(json_object *o, const char *key)
 {
-    json_object *value;
-
-    if (!json_object_object_get_ex(o, key, &value) ||
-        !json_object_is_type(value, json_type_string)) {
-        return "";
-    }
-    return json_object_get_string(value);
+    return json_object_is_type(jread_get(o, key), json_type_string) ? jread_text(o, key) : "";
 }
 
 static const char *name_of(json_object *o, const char *key)
 {
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? text_of(value, "name") : "";
+    return text_of(jread_get(o, key), "name");
 }
 
 static bool is_true(json_object *o, const char *key)
 {
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) && json_object_get_boolean(value);
+    return json_object_get_boolean(jread_get(o, key));
 }
 
 static const char *uuid_of(json_object *o, const char *key)
 {
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? text_of(value, "uuid") : "";
+    return text_of(jread_get(o, key), "uuid");
 }
 
 static int walk(struct evac *e, const char *path, each_event *each, void *arg,

@@ -9,6 +9,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/clock.h"
+#include "../base/jread.h"
 #include "../base/json.h"
 #include "../base/text.h"
 #include "print.h"
@@ -21,13 +22,6 @@ const struct exclaim_ledger_entry *status_entry(const struct status *st, uint32_
 
     *unseen = use == EXCLAIM_USE_UNKNOWN;
     return use == EXCLAIM_USE_GONE ? NULL : e;
-}
-
-static const char *text_of(json_object *o, const char *key)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
 }
 
 /* "yes", "no", or "-" where nothing is said. */
@@ -156,9 +150,9 @@ static int print_details(const struct status *st, struct exclaim_error *err)
         if (!json_object_object_get_ex(o, "layout", &layout)) {
             layout = o; /* which has none of these */
         }
-        table_cell(&t, "%s", text_of(o, "uuid"));
-        table_cell(&t, "%s", text_of(o, "domid"));
-        table_cell(&t, "%s", text_of(o, "deviation_pages"));
+        table_cell(&t, "%s", jread_text(o, "uuid"));
+        table_cell(&t, "%s", jread_text(o, "domid"));
+        table_cell(&t, "%s", jread_text(o, "deviation_pages"));
         table_cell(&t, "%s", size_of(layout, "kept_pages").text);
         table_cell(&t, "%s", size_of(layout, "moved_pages").text);
     }
@@ -167,11 +161,11 @@ static int print_details(const struct status *st, struct exclaim_error *err)
     table_free(&t);
     puts("DEVIATION: pages on another node than they should be");
     for (uint32_t i = 0; (o = report_at(st, i)); i++) {
-        const char *why = text_of(o, "error");
+        const char *why = jread_text(o, "error");
 
-        why = *why ? why : text_of(o, "why");
+        why = *why ? why : jread_text(o, "why");
         if (*why) {
-            exclaim_print("%s, %s: %s\n", text_of(o, "uuid"), text_of(o, "role"), why);
+            exclaim_print("%s, %s: %s\n", jread_text(o, "uuid"), jread_text(o, "role"), why);
         }
     }
     return 0;
@@ -199,12 +193,12 @@ static int print_reports(const struct status *st, struct exclaim_error *err)
             exclaim_age_text(now, json_object_get_int64(time), age, sizeof(age));
         }
         table_cell(&t, "%s", age);
-        table_cell(&t, "%s", text_of(o, "role"));
-        table_cell(&t, "%s", text_of(o, "outcome"));
+        table_cell(&t, "%s", jread_text(o, "role"));
+        table_cell(&t, "%s", jread_text(o, "outcome"));
         table_cell(&t, "%s", yes_of(o, "exact"));
-        table_cell(&t, "%s", text_of(o, "guarantee"));
-        table_cell(&t, "%s", text_of(o, "domain"));
-        table_cell(&t, "%s", text_of(o, "uuid"));
+        table_cell(&t, "%s", jread_text(o, "guarantee"));
+        table_cell(&t, "%s", jread_text(o, "domain"));
+        table_cell(&t, "%s", jread_text(o, "uuid"));
     }
     puts("\nlast reports:\n");
     table_print(&t, stdout);

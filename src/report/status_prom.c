@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/jread.h"
 #include "../base/text.h"
 
 /* Steps at whose end a migration is refused; an error begins with its name. */
@@ -30,13 +31,6 @@ static unsigned int index_of(const char *const *list, unsigned int nr, const cha
     return i;
 }
 
-static const char *text_of(json_object *o, const char *key)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
-}
-
 static unsigned int reason_of(const char *error)
 {
     unsigned int i = 0;
@@ -50,9 +44,9 @@ static unsigned int reason_of(const char *error)
 
 void status_tally(struct status_tally *t, json_object *report)
 {
-    const unsigned int role = index_of(roles, STATUS_ROLES, text_of(report, "role"));
-    const unsigned int outcome = index_of(outcomes, STATUS_OUTCOMES, text_of(report, "outcome"));
-    const char *name = text_of(report, "guarantee");
+    const unsigned int role = index_of(roles, STATUS_ROLES, jread_text(report, "role"));
+    const unsigned int outcome = index_of(outcomes, STATUS_OUTCOMES, jread_text(report, "outcome"));
+    const char *name = jread_text(report, "guarantee");
     json_object *value;
     unsigned int exact = STATUS_EXACTS - 1;
     int64_t time_ms = 0;
@@ -62,7 +56,7 @@ void status_tally(struct status_tally *t, json_object *report)
     }
     t->reports[role][outcome][exact][index_of(guarantees, STATUS_GUARANTEES, name)]++;
     if (!strcmp(outcomes[outcome], "refused")) {
-        t->refused[reason_of(text_of(report, "error"))]++;
+        t->refused[reason_of(jread_text(report, "error"))]++;
     }
     if (json_object_object_get_ex(report, "deviation_pages", &value)) {
         const int64_t pages = json_object_get_int64(value);

@@ -132,11 +132,30 @@ static void cut_off(void **state)
     }
 }
 
+/* What a host or a report leaves out, or has null for, is no text; the caller compares what it
+ * gets.
+ */
+static void no_text(void **state)
+{
+    static const char text[] = "{\"a\":\"x\",\"b\":7,\"c\":null}";
+    struct exclaim_error err = { 0 };
+    json_object *o;
+
+    (void)state;
+    assert_int_equal(jread_parse(text, strlen(text), &o, &err), 0);
+    assert_string_equal(jread_text(o, "a"), "x");
+    assert_string_equal(jread_text(o, "b"), "7");
+    assert_string_equal(jread_text(o, "c"), "");
+    assert_string_equal(jread_text(o, "d"), "");
+    assert_string_equal(jread_text(NULL, "a"), "");
+    json_object_put(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_much), cmocka_unit_test(real_shapes), cmocka_unit_test(no_numbers),
-        cmocka_unit_test(deep),     cmocka_unit_test(cut_off),
+        cmocka_unit_test(deep),     cmocka_unit_test(cut_off),     cmocka_unit_test(no_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
