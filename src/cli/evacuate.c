@@ -38,29 +38,52 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
     return 0;
 }
 
+/* What a run will do to the hosts themselves. */
+static void facts_of_hosts(struct facts *facts, const struct cli *cli, const struct evac *e)
+{
+    for (uint32_t i = 0; i < e->nr_hosts && !cli->keep_enabled; i++) {
+        uint32_t h = exclaim_pool_find_host(e->pool, e->host[i]);
+
+        if (h != EXCLAIM_NO_HOST && e->pool->host[h].enabled) {
+            facts_add(facts, "host %s is disabled first, and stays so (--keep-enabled: it is not)",
+                      exclaim_pool_host_name(e->pool, h));
+        }
+    }
+}
+
 static int show_plan(const struct cli *cli, const struct evac *e, const struct exclaim_plan *plan,
                      int64_t time_unix_ms, struct exclaim_error *err)
 {
+    struct facts facts = { 0 };
     json_object *o;
+    int rc = -1;
 
-    if (cli->html && exclaim_html_plan(cli->html, e->pool, plan, false, time_unix_ms, err)) {
-        return -1;
+    facts_of_hosts(&facts, cli, e);
+    facts_of_match(&facts, e->pool, plan, cli->config.stray_pages);
+    facts_of_pool(&facts, e->pool, time_unix_ms);
+    if (cli->html &&
+        exclaim_html_plan(cli->html, e->pool, plan, false, time_unix_ms, &facts, err)) {
+        goto out;
     }
     if (!cli->json) {
         if (print_plan_step(e->pool, plan, 0, err)) {
-            return -1;
+            goto out;
         }
-        print_own_match(e->pool, plan, cli->config.stray_pages);
-        print_gaps(e->pool, time_unix_ms);
+        facts_print(&facts);
     } else if (!cli->apply || !evac_may_begin(e, plan)) {
         o = exclaim_json_schema("evacuate");
         exclaim_json_bool(o, "applied", false);
         exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
         exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
+        facts_json(o, &facts);
         exclaim_json_steps(o, e->pool, plan);
         exclaim_json_print(o);
     }
-    return 0;
+    rc = 0;
+
+out:
+    facts_free(&facts);
+    return rc;
 }
 
 static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **plan,

@@ -41,7 +41,8 @@ static void json_rolling(json_object *o, const struct exclaim_pool *pool, const 
 }
 
 static void print_json(const struct cli *cli, const struct cli_pool *from,
-                       const struct exclaim_plan *plan, bool rolling, const uint32_t *order)
+                       const struct exclaim_plan *plan, bool rolling, const uint32_t *order,
+                       const struct facts *facts)
 {
     json_object *o = exclaim_json_schema("plan");
 
@@ -56,6 +57,7 @@ static void print_json(const struct cli *cli, const struct cli_pool *from,
     if (rolling) {
         json_rolling(o, &from->pool, order, cli->hosts.nr);
     }
+    facts_json(o, facts);
     exclaim_json_left_out(o, &from->pool);
     exclaim_json_hosts(o, &from->pool);
     exclaim_json_steps(o, &from->pool, plan);
@@ -92,22 +94,14 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
     }
 }
 
-static int print_text(const struct cli *cli, const struct cli_pool *from,
-                      const struct exclaim_plan *plan, bool rolling, const uint32_t *order,
-                      struct exclaim_error *err)
+static int print_text(const struct cli_pool *from, const struct exclaim_plan *plan, bool rolling,
+                      const struct facts *facts, struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = &from->pool;
 
-    for (uint32_t h = 0; rolling && !order && h < pool->nr_hosts; h++) {
-        if (exclaim_pool_newest(pool, h)) {
-            printf("skipped: host %s is as new as the newest already\n",
-                   exclaim_pool_host_name(pool, h));
-        }
-    }
-
     if (rolling) {
         print_rolling_end(pool, plan);
-        print_blockers(pool, order, cli->hosts.nr);
+        facts_print(facts);
         printf("\n");
         if (print_steps(pool, plan, err)) {
             return -1;
@@ -133,10 +127,10 @@ static int print_text(const struct cli *cli, const struct cli_pool *from,
     if (rolling && screen_is_short(plan->nr_moves + 5 * plan->nr_steps)) {
         printf("\n");
         print_rolling_end(pool, plan);
-    } else if (!rolling) {
-        print_own_match(pool, plan, cli->config.stray_pages);
     }
-    print_gaps(pool, from->time_unix_ms);
+    if (!rolling) {
+        facts_print(facts);
+    }
     return 0;
 }
 
@@ -184,6 +178,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     bool rolling = !strcmp(cli->arg, "rolling");
     struct exclaim_plan *plan = NULL;
     struct cli_pool from = { 0 };
+    struct facts facts = { 0 };
     uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
     int rc = -1;
 
@@ -207,19 +202,26 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         goto out;
     }
     assert(plan); /* success says that there is one */
+    if (rolling) {
+        facts_of_rolling(&facts, &from.pool, host, cli->hosts.nr);
+    } else {
+        facts_of_match(&facts, &from.pool, plan, cli->config.stray_pages);
+    }
+    facts_of_pool(&facts, &from.pool, from.time_unix_ms);
     if (cli->html &&
-        exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, err)) {
+        exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, &facts, err)) {
         goto out;
     }
     if (cli->json) {
-        print_json(cli, &from, plan, rolling, host);
-    } else if (print_text(cli, &from, plan, rolling, host, err)) {
+        print_json(cli, &from, plan, rolling, host, &facts);
+    } else if (print_text(&from, plan, rolling, &facts, err)) {
         goto out;
     }
     rc = exclaim_plan_fits(plan) ? 0 : 3;
 
 out:
     exclaim_plan_free(plan);
+    facts_free(&facts);
     free(host);
     cli_pool_close(&from);
     return rc;

@@ -3,6 +3,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,25 @@ static bool all_good(const struct preflight *p)
     return true;
 }
 
+static void gather_facts(struct preflight *p)
+{
+    const struct exclaim_plan *together = p->result->together;
+    uint32_t weak = 0;
+
+    facts_of_match(&p->facts, p->pool, together, p->opt.stray_pages);
+    facts_of_pool(&p->facts, p->pool, p->time_unix_ms);
+    for (uint32_t m = 0; m < together->nr_moves; m++) {
+        weak += together->move[m].guarantee < p->least;
+    }
+    if (weak) {
+        facts_add(&p->facts, "%" PRIu32 " VMs would come with a weaker guarantee than %s", weak,
+                  exclaim_guarantee_name(p->least));
+    }
+    if (p->not_held) {
+        facts_add(&p->facts, "not held: %s", p->not_held);
+    }
+}
+
 int verb_preflight(struct cli *cli, struct exclaim_error *err)
 {
     struct cli_pool from = { 0 };
@@ -124,8 +144,9 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
         goto out;
     }
     p.fits = all_good(&p);
+    gather_facts(&p);
     if (cli->html &&
-        exclaim_html_preflight(cli->html, &from.pool, p.result, from.time_unix_ms, err)) {
+        exclaim_html_preflight(cli->html, &from.pool, p.result, from.time_unix_ms, &p.facts, err)) {
         goto out;
     }
     if (cli->json) {
@@ -140,6 +161,7 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
 
 out:
     exclaim_preflight_free(p.result);
+    facts_free(&p.facts);
     free(p.vm);
     free(p.host);
     cli_pool_close(&from);

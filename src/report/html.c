@@ -150,24 +150,12 @@ void html_verdict(struct html_page *page, bool good, const char *text)
     fputs("</div>\n", page->f);
 }
 
-void html_gaps(struct html_page *page)
+void html_facts(struct html_page *page, const struct facts *facts)
 {
-    const struct exclaim_pool *pool = page->pool;
-    uint32_t inexact = 0;
-
-    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
-        if (*pool->host[h].why) {
-            fputs("<p class=\"note\">", page->f);
-            html_textf(page, "%s: %s", html_host(pool, h), pool->host[h].why);
-            fputs("</p>\n", page->f);
-        }
-    }
-    for (uint32_t v = 0; v < pool->nr_vms; v++) {
-        inexact += !pool->vm[v].exact;
-    }
-    if (inexact) {
-        fprintf(page->f, "<p class=\"note\">%" PRIu32 " VMs are not counted exactly.</p>\n",
-                inexact);
+    for (uint32_t i = 0; i < facts->nr; i++) {
+        fputs("<p class=\"note\">", page->f);
+        html_text(page, facts->text[i]);
+        fputs("</p>\n", page->f);
     }
 }
 

@@ -5,12 +5,14 @@
 
 #include <exclaim/plan.h>
 
+#include "facts.h"
+
 /* Writes @path anew, whole or not at all.  @time_unix_ms: when the pool was read.  SYSTEM. */
 int exclaim_html_plan(const char *path, const struct exclaim_pool *pool,
                       const struct exclaim_plan *plan, bool rolling, int64_t time_unix_ms,
-                      struct exclaim_error *err);
+                      const struct facts *facts, struct exclaim_error *err);
 int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
                            const struct exclaim_preflight *preflight, int64_t time_unix_ms,
-                           struct exclaim_error *err);
+                           const struct facts *facts, struct exclaim_error *err);
 
 #endif

@@ -62,7 +62,6 @@ void html_stays(struct html_page *page, const struct exclaim_plan *plan,
 #define HTML_PAIRS 50
 void html_apart(struct html_page *page, const struct exclaim_plan *plan, uint32_t number);
 
-/* What is not known of the pool. */
-void html_gaps(struct html_page *page);
+void html_facts(struct html_page *page, const struct facts *facts);
 
 #endif

@@ -201,9 +201,9 @@ static void all_steps(struct html_page *page, const struct exclaim_plan *plan)
 }
 
 static int draw_plan(struct html_page *page, const struct exclaim_plan *plan,
-                     struct exclaim_error *err)
+                     const struct facts *facts, struct exclaim_error *err)
 {
-    html_gaps(page);
+    html_facts(page, facts);
     if ((page->rolling && html_timeline(page, plan, err)) || html_hosts(page, plan, err)) {
         return -1;
     }
@@ -238,7 +238,7 @@ static void make_title(const struct exclaim_pool *pool, const struct exclaim_pla
 
 int exclaim_html_plan(const char *path, const struct exclaim_pool *pool,
                       const struct exclaim_plan *plan, bool rolling, int64_t time_unix_ms,
-                      struct exclaim_error *err)
+                      const struct facts *facts, struct exclaim_error *err)
 {
     struct html_page page;
     char title[256];
@@ -254,6 +254,6 @@ int exclaim_html_plan(const char *path, const struct exclaim_pool *pool,
     } else {
         all_steps(&page, plan);
     }
-    rc = draw_plan(&page, plan, err);
+    rc = draw_plan(&page, plan, facts, err);
     return html_close(&page, rc, err);
 }

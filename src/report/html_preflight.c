@@ -102,7 +102,7 @@ static void changes(struct html_page *page, const struct exclaim_preflight *p)
 
 int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
                            const struct exclaim_preflight *preflight, int64_t time_unix_ms,
-                           struct exclaim_error *err)
+                           const struct facts *facts, struct exclaim_error *err)
 {
     const struct exclaim_plan *plan = preflight->together;
     const struct exclaim_plan_step *step = &plan->step[0];
@@ -115,7 +115,7 @@ int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
     }
     exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
     html_verdict(&page, exclaim_plan_complete(&step->proof), text);
-    html_gaps(&page);
+    html_facts(&page, facts);
     html_stays(&page, plan, step);
     changes(&page, preflight);
     matrix(&page, preflight);

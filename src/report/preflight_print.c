@@ -136,6 +136,7 @@ void preflight_print_json(const struct preflight *p)
         exclaim_json_bool(hold, "held", false);
         exclaim_json_str(hold, "why", p->not_held);
     }
+    facts_json(o, &p->facts);
     exclaim_json_left_out(o, p->pool);
     exclaim_json_hosts(o, p->pool);
     list = exclaim_json_array(o, "vms");
@@ -347,7 +348,6 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     const struct exclaim_pool *pool = p->pool;
     const bool cells = (size_t)p->nr_vms * p->nr_hosts <= CELLS_SHOWN;
     size_t lines = 20 + p->nr_vms + (cells ? (size_t)p->nr_vms * (p->nr_hosts + 4) : 0);
-    uint32_t weak = 0;
     char text[LINE];
 
     print_answer(p);
@@ -362,17 +362,7 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     }
     print_apart(pool, together, 0);
     print_changes(p);
-    print_gaps(p->pool, p->time_unix_ms);
-    for (uint32_t m = 0; m < together->nr_moves; m++) {
-        weak += together->move[m].guarantee < p->least;
-    }
-    if (weak) {
-        printf("note: %" PRIu32 " VMs would come with a weaker guarantee than %s\n", weak,
-               exclaim_guarantee_name(p->least));
-    }
-    if (p->not_held) {
-        exclaim_print("not held: %s\n", p->not_held);
-    }
+    facts_print(&p->facts);
     printf("\n");
     if (cells && print_cells(p, err)) {
         return -1;

@@ -5,6 +5,8 @@
 
 #include <exclaim/plan.h>
 
+#include "facts.h"
+
 struct preflight {
     const struct exclaim_pool *pool;
     int64_t time_unix_ms; /* when the pool was read, by our clock */
@@ -14,6 +16,7 @@ struct preflight {
     uint32_t *host, nr_hosts;
     struct exclaim_preflight *result;
     bool fits;
+    struct facts facts;
     const char *not_held; /* why --hold does nothing; NULL: not asked */
 };
 

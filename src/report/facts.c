@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is to be known beside a result: made once, for text, JSON and page. */
+#include "facts.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../base/compat.h"
+#include "../base/json.h"
+#include "../base/text.h"
+#include "print.h"
+
+/* Numbers of a host that are older than this are said to be. */
+#define OLD_MS INT64_C(600000)
+
+void facts_add(struct facts *facts, const char *fmt, ...)
+{
+    char **grown = compat_reallocarray(facts->text, facts->nr + 1, sizeof(*grown));
+    va_list ap;
+
+    if (!grown) {
+        return;
+    }
+    facts->text = grown;
+    va_start(ap, fmt);
+    if (vasprintf(&grown[facts->nr], fmt, ap) >= 0) {
+        facts->nr++;
+    }
+    va_end(ap);
+}
+
+void facts_free(struct facts *facts)
+{
+    for (uint32_t i = 0; i < facts->nr; i++) {
+        free(facts->text[i]);
+    }
+    free(facts->text);
+    *facts = (struct facts){ 0 };
+}
+
+void facts_print(const struct facts *facts)
+{
+    for (uint32_t i = 0; i < facts->nr; i++) {
+        exclaim_print("note: %s\n", facts->text[i]);
+    }
+}
+
+void facts_json(struct json_object *o, const struct facts *facts)
+{
+    json_object *notes = exclaim_json_array(o, "notes");
+
+    for (uint32_t i = 0; i < facts->nr; i++) {
+        json_object_array_add(notes, json_object_new_string(facts->text[i]));
+    }
+}
+
+void facts_of_match(struct facts *facts, const struct exclaim_pool *pool,
+                    const struct exclaim_plan *plan, uint64_t stray_pages)
+{
+    struct exclaim_replay *replay = exclaim_replay_open(pool, plan);
+    uint32_t other = 0, first = 0;
+    bool good = replay != NULL;
+
+    for (uint32_t w = 0; good && w < plan->nr_waves; w++) {
+        for (uint32_t m = 0; good && m < plan->nr_moves; m++) {
+            if (plan->move[m].wave != w) {
+                continue;
+            }
+            if (plan->move[m].shape_known && !exclaim_replay_by_itself(replay, m, stray_pages)) {
+                first = other ? first : m;
+                other++;
+            }
+            good = !exclaim_replay_start(replay, m, NULL);
+        }
+        for (uint32_t m = 0; good && m < plan->nr_moves; m++) {
+            good = plan->move[m].wave != w || !exclaim_replay_end(replay, m, NULL);
+        }
+    }
+    exclaim_replay_close(replay);
+    if (other) {
+        facts_add(facts,
+                  "%" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
+                  "%s among them: the destination matches by itself",
+                  other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
+    }
+}
+
+void facts_of_pool(struct facts *facts, const struct exclaim_pool *pool, int64_t now)
+{
+    uint32_t inexact = 0, first = 0;
+
+    if (pool->ha) {
+        facts_add(facts, "HA is on: XAPI refuses a move that its failover plan would not survive");
+    }
+
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        char age[32];
+
+        exclaim_age_text(now, pool->host[h].time_unix_ms, age, sizeof(age));
+        if (*pool->host[h].why) {
+            facts_add(facts, "%s: %s", exclaim_pool_host_name(pool, h), pool->host[h].why);
+        }
+        if (pool->host[h].time_unix_ms && now - pool->host[h].time_unix_ms > OLD_MS) {
+            facts_add(facts, "%s was read %s ago: much may have changed",
+                      exclaim_pool_host_name(pool, h), age);
+        }
+    }
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        const struct exclaim_pool_host *host = &pool->host[h];
+        uint64_t far =
+            host->distance ? exclaim_far_nodes(host->nr_nodes, host->online, host->distance) : 0;
+
+        for (uint32_t n = 0; n < host->nr_nodes; n++) {
+            if (far >> n & 1) {
+                facts_add(facts,
+                          "node %" PRIu32 " of host %s is far from all others, as memory without "
+                          "CPUs is: nothing is planned onto it",
+                          n, exclaim_pool_host_name(pool, h));
+            }
+        }
+        if (!pool->host[h].enabled && pool->host[h].closed && *pool->host[h].closed) {
+            facts_add(facts, "host %s takes no VMs: %s", exclaim_pool_host_name(pool, h),
+                      pool->host[h].closed);
+        }
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (pool->vm[v].left_out) {
+            facts_add(facts, "VM %s is left out, and stays on host %s",
+                      exclaim_pool_vm_name(pool, v),
+                      exclaim_pool_host_name(pool, pool->vm[v].left_out - 1));
+        }
+        if (pool->vm[v].max_pages && pool->vm[v].total_pages > pool->vm[v].max_pages) {
+            facts_add(facts,
+                      "VM %s has %s, over its limit of %s (by %" PRIu64
+                      " pages): it may be refused where it goes",
+                      exclaim_pool_vm_name(pool, v), exclaim_size(pool->vm[v].total_pages).text,
+                      exclaim_size(pool->vm[v].max_pages).text,
+                      pool->vm[v].total_pages - pool->vm[v].max_pages);
+        }
+        if (!pool->vm[v].exact) {
+            first = inexact ? first : v;
+            inexact++;
+        }
+    }
+    if (inexact) {
+        facts_add(facts, "%" PRIu32 " VMs are not counted exactly, %s among them: %s", inexact,
+                  exclaim_pool_vm_name(pool, first), pool->vm[first].why);
+    }
+}
+
+void facts_of_rolling(struct facts *facts, const struct exclaim_pool *pool, const uint32_t *order,
+                      uint32_t nr_order)
+{
+    struct exclaim_misfit misfit;
+    char text[512];
+
+    for (uint32_t h = 0; !order && h < pool->nr_hosts; h++) {
+        if (exclaim_pool_newest(pool, h)) {
+            facts_add(facts, "skipped: host %s is as new as the newest already",
+                      exclaim_pool_host_name(pool, h));
+        }
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (exclaim_plan_upgrades(pool, order, nr_order, pool->vm[v].host) &&
+            exclaim_plan_immovable(pool, v, &misfit)) {
+            exclaim_misfit_text(pool, &misfit, text, sizeof(text));
+            facts_add(facts, "in the way on host %s: %s",
+                      exclaim_pool_host_name(pool, pool->vm[v].host), text);
+        }
+    }
+}

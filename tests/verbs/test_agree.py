@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Text, JSON and page of one result say the same: every note, every VM that stays and every verdict is in all of them."""
+import html
+import json
+import pathlib
+import re
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+from pools import GIB, MIB, Sim, host, state, vm
+
+# Something of everything: no plugin, disabled, HA, a VM left out, one in the way, one that fits nowhere whole, one over its limit.
+POOL = state([host("a", 16 * GIB, 16 * GIB), host("b", 5 * GIB + 2000, 6 * GIB + 2000), host("c", 2 * GIB, plugin=False), host("d", GIB, enabled=False)],
+             [vm("v0", "a", GIB, GIB), vm("v1", "a", 2 * GIB, 0), vm("v2", "a", 0, GIB), vm("v3", "a", 0, 3 * GIB), vm("left", "a", MIB),
+              vm("stuck", "b", MIB, pci=True), vm("big", "c", GIB)], ha=True)
+
+
+def notes_of_text(out):
+    return [line.removeprefix("note: ") for line in out.splitlines() if line.startswith("note: ")]
+
+
+def notes_of_page(path):
+    return [html.unescape(text) for text in re.findall(r'<p class="note">(.*?)</p>', pathlib.Path(path).read_text())]
+
+
+def ageless(notes):
+    return [re.sub(r"\b\d+ (s|min|h) ago", "ago", note) for note in notes]
+
+
+class Agree(unittest.TestCase):
+    def three(self, sim, *command, page=True):
+        more = ["--html", sim.file("page")] if page else []
+        text = sim.run(*command, *more)
+        told = sim.run(*command, "--json")
+        self.assertEqual(text.code, told.code, text.err + told.err)
+        self.assertEqual(text.err, told.err)
+        notes = ageless(told.json["notes"])
+        self.assertEqual(ageless(notes_of_text(text.out)), notes, text.out)
+        if page:
+            self.assertEqual(ageless(notes_of_page(sim.file("page"))), notes)
+        return text, told.json, html.unescape(pathlib.Path(sim.file("page")).read_text()) if page else ""
+
+    def plan_agrees(self, sim, *command):
+        text, told, page = self.three(sim, *command)
+        for step in told["steps"]:
+            self.assertIn(step["verdict"], text.out)
+            self.assertIn(step["verdict"], page)
+            for stay in step["stays"]:
+                self.assertIn("stays: " + stay["text"], text.out)
+                self.assertIn(stay["text"], page)
+        return told["notes"]
+
+    def test_plans(self):
+        with Sim(POOL) as sim:
+            said = self.plan_agrees(sim, "plan", "evacuate", "a", "--skip-vm", "left")
+            for words in ("HA is on", "VM left is left out", "host d takes no VMs: it is disabled", "c: "):
+                self.assertTrue([note for note in said if words in note], (words, said))
+            said = self.plan_agrees(sim, "plan", "rolling")
+            self.assertTrue([note for note in said if note.startswith("in the way on host b: VM stuck")], said)
+            self.plan_agrees(sim, "plan", "evacuate", "a", "b", "c")
+            said = self.plan_agrees(sim, "evacuate", "a")
+            self.assertIn("host a is disabled first, and stays so (--keep-enabled: it is not)", said)
+
+    def test_a_destination_that_matches_by_itself(self):
+        # Together they fit in one way only, and the first one has another choice.
+        content = state([host("a", 16 * GIB, 16 * GIB), host("b", 5 * GIB + 2000, 6 * GIB + 2000)],
+                        [vm("v0", "a", GIB, GIB), vm("v1", "a", 2 * GIB, 0), vm("v2", "a", 0, GIB), vm("v3", "a", 0, 3 * GIB)])
+        with Sim(content) as sim:
+            for command in (["plan", "evacuate", "a", "--max-moves", "1", "--prefer", "pack"], ["evacuate", "a", "--max-moves", "1", "--prefer", "pack"]):
+                said = self.plan_agrees(sim, *command)
+                self.assertTrue([note for note in said if "may come to lie on other nodes than shown" in note], said)
+
+    def test_skipped_hosts(self):
+        content = state([host("a", 8 * GIB), host("b", 8 * GIB, xen="4.17.6"), host("c", 8 * GIB)], [vm("x", "a", GIB)])
+        with Sim(content) as sim:
+            said = self.plan_agrees(sim, "plan", "rolling")
+            self.assertIn("skipped: host b is as new as the newest already", said)
+
+    def test_preflight(self):
+        with Sim(POOL) as sim:
+            for more in ([], ["--guarantee", "node-set"], ["--hold"]):
+                text, told, page = self.three(sim, "preflight", "--host", "a", *more)
+                self.assertIn(told["together"]["verdict"], text.out)
+                self.assertIn(told["together"]["verdict"], page)
+
+    def test_what_was_done(self):
+        with Sim(POOL) as first, Sim(POOL) as second:
+            text = first.run("evacuate", "a", "--apply", "--partial")
+            told = second.run("evacuate", "a", "--apply", "--partial", "--json")
+            self.assertEqual(text.code, told.code)
+            summary = text.out[text.out.rindex("\n\n"):]
+            self.assertEqual(notes_of_text(summary), told.json["notes"])
+            self.assertIn(f"{told.json['left']} left", summary)
+            for one in told.json["vms"]:
+                self.assertIn(f"{one['name']}: ", text.out)
+
+    def test_check(self):
+        checks = {"schema": "exclaim.check/1", "state": "degraded", "checks": [{"name": "emu-manager", "state": "degraded", "text": "started before"}]}
+        with Sim(state([host("a", GIB), host("b", GIB, check=json.dumps(checks)), host("c", GIB, plugin=False)], [])) as sim:
+            text = sim.run("check", "--pool")
+            told = sim.run("check", "--pool", "--json").json
+            for one in told["hosts"]:
+                self.assertRegex(text.out, rf"(?m)^{one['host']} +{one['state']}\b")
+                for check in one.get("checks", []):
+                    self.assertIn(check["text"], text.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
