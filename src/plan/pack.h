@@ -55,6 +55,7 @@ struct pack_host {
     int64_t fluid;  /* pages of fluid items, not yet on nodes */
     int64_t spare;  /* least left on a node that holds a part */
     int64_t loose;  /* of the items here, charged to each node */
+    int64_t top;    /* for pack_even(): most that a node has left, above no fluid item */
     uint64_t vcpus; /* of all VMs here */
     uint32_t cores; /* 1 for each host where they are not known of all */
     uint32_t rank;  /* lower is better */

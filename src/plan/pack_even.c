@@ -7,7 +7,7 @@
 #include "pack.h"
 
 /* Steps for it: a plan does not wait long for its last goal. */
-#define EVEN_STEPS 40000u
+#define EVEN_STEPS 20000u
 
 /* Differences of sums of squares below this part of them are rounding. */
 #define LITTLE 1e-12
@@ -85,8 +85,10 @@ struct place {
 
 static struct place take(struct pack *p, uint32_t item)
 {
-    struct place was = { .host = p->item[item].host, .fluid = p->item[item].fluid };
+    struct place was;
 
+    was.host = p->item[item].host;
+    was.fluid = p->item[item].fluid;
     for (uint32_t k = 0; k < p->item[item].nr && !was.fluid; k++) {
         was.where[k] = p->part[p->item[item].first + k].node;
     }
@@ -127,7 +129,7 @@ static bool as_good(const struct pack *p, const struct pack_item *item, uint32_t
 /* The most that @item can make the nodes of @host more even by. */
 static double hope(const struct pack *p, const struct pack_item *item, uint32_t host)
 {
-    const double top = (double)level_of(p, &p->host[host]);
+    const double top = (double)p->host[host].top;
     double sum = 0;
 
     for (uint32_t k = 0; k < item->nr; k++) {
@@ -144,23 +146,25 @@ static bool move(struct pack *p, uint32_t index)
     const struct pack_item *item = &p->item[index];
     const struct place was = take(p, index);
     const struct evenness without = of_host(p, was.host);
-    struct place best = was;
+    struct place best = was, to;
     struct evenness least;
     bool moved = false;
 
     put(p, index, &was);
     least = of_host(p, was.host);
+    to.fluid = was.fluid;
     least = (struct evenness){ least.room - without.room, least.load - without.load };
     pack_take(p, index);
+    p->host[was.host].top = level_of(p, &p->host[was.host]);
     for (uint32_t h = 0; h < p->nr_hosts; h++) {
-        struct place to = { .host = h, .fluid = was.fluid };
         struct evenness before, after;
 
-        p->steps += 1 + p->host[h].nr;
-        if (!as_good(p, item, was.host, h) || (!was.fluid && hope(p, item, h) > least.room)) {
+        p->steps++;
+        if ((!was.fluid && hope(p, item, h) > least.room) || !as_good(p, item, was.host, h)) {
             continue;
         }
         before = of_host(p, h);
+        to.host = h;
         if (!put_on(p, index, &to)) {
             continue;
         }
@@ -174,6 +178,8 @@ static bool move(struct pack *p, uint32_t index)
         }
     }
     put(p, index, &best);
+    p->host[was.host].top = level_of(p, &p->host[was.host]);
+    p->host[best.host].top = level_of(p, &p->host[best.host]);
     return moved;
 }
 
@@ -206,13 +212,17 @@ static bool swap(struct pack *p, uint32_t a, uint32_t b)
     before = plus(of_host(p, host_a), of_host(p, host_b));
     was_a = take(p, a);
     was_b = take(p, b);
-    to_a = (struct place){ .host = host_b, .fluid = was_a.fluid };
-    to_b = (struct place){ .host = host_a, .fluid = was_b.fluid };
+    to_a.host = host_b;
+    to_a.fluid = was_a.fluid;
+    to_b.host = host_a;
+    to_b.fluid = was_b.fluid;
     if (as_good(p, &p->item[a], host_a, host_b) && as_good(p, &p->item[b], host_b, host_a) &&
         put_on(p, a, &to_a)) {
         if (put_on(p, b, &to_b)) {
             after = plus(of_host(p, host_a), of_host(p, host_b));
             if (more_even(after, before, LITTLE * before.room)) {
+                p->host[host_a].top = level_of(p, &p->host[host_a]);
+                p->host[host_b].top = level_of(p, &p->host[host_b]);
                 return true;
             }
             pack_take(p, b);
@@ -230,6 +240,9 @@ void pack_even(struct pack *p, const uint32_t *order)
     bool better = true;
 
     p->roomy = true;
+    for (uint32_t h = 0; h < p->nr_hosts; h++) {
+        p->host[h].top = level_of(p, &p->host[h]);
+    }
     while (better) {
         better = false;
         for (uint32_t i = 0; i < p->nr_items && p->steps < end; i++) {
