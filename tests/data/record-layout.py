@@ -2,41 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes record-layout.bin, a record with a layout, for tests/unit/test_layout_wire.c.
 
-An encoder of its own, from proto/exclaim.proto and docs/wire-format.md.  The file must decode for
-ever: never write it again, add another beside it.
+The file must decode for ever: never write it again, add another beside it.
 """
-import pathlib
-import struct
 import zlib
 
-
-def varint(n):
-    out = b""
-    while n > 0x7F:
-        out += bytes([n & 0x7F | 0x80])
-        n >>= 7
-    return out + bytes([n])
-
-
-def number(field, n):
-    return varint(field << 3) + varint(n)
-
-
-def blob(field, data):
-    return varint(field << 3 | 2) + varint(len(data)) + data
-
-
-def packed(field, numbers):
-    return blob(field, b"".join(map(varint, numbers)))
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
+from record_kit import blob, number, packed, varint, write
 
 
 def one_node(frames, node):
@@ -57,8 +27,4 @@ proto = b"".join([
     number(9, 4 << 20), number(10, 4), number(14, 3), number(15, 1), number(17, 1764000000123),
     blob(20, layout), number(21, 1), number(22, len(runs)), packed(23, [0, 0, 7]),
 ])
-padding = bytes(-len(proto) % 8)
-body = struct.pack("<8sIIII", b"EXCLAIM", 1, len(proto), crc32c(proto), 0) + proto + padding
-head = b"\xff" * 8 + struct.pack(">4sIHHI", b"XENF", 3, 0, 0, 0) + struct.pack("<IHHII", 2, 12, 0, 4, 17)
-record = struct.pack("<II", 0x8058434C, len(body) + len(head)) + body
-pathlib.Path(__file__).with_suffix(".bin").write_bytes(head + record)
+write(__file__, proto)
