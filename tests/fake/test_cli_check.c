@@ -27,13 +27,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 /* Runs it where exclaim-hooks says @lines and the configuration has @more; the exit code. */
 static int check(const char *lines, const char *more, const char *model, bool json, char **out)
 {
@@ -146,5 +139,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(hosts) };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

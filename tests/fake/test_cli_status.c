@@ -42,13 +42,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 /* The output of `exclaim status` with one report; @more: instead, these. */
 static char *status_of(const char *role, const char *outcome, unsigned int domid, const char *uuid,
                        const char *json, const char *more)
@@ -280,5 +273,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(restored), cmocka_unit_test(metrics) };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

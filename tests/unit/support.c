@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static char made[64];
+
 void make_dir(char dir[64])
 {
     const char *tmp = getenv("TMPDIR");
@@ -21,6 +23,7 @@ void make_dir(char dir[64])
     assert_non_null(mkdtemp(dir));
     /* Whatever a hook remembers of these tests' configurations goes with them. */
     assert_int_equal(setenv("EXCLAIM_STATE_DIR", dir, 1), 0);
+    memcpy(made, dir, sizeof(made));
 }
 
 static int drop_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -32,6 +35,13 @@ static int drop_one(const char *path, const struct stat *st, int type, struct FT
 void drop_dir(const char *dir)
 {
     assert_int_equal(nftw(dir, drop_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+int drop_made(void **state)
+{
+    (void)state;
+    drop_dir(made);
+    return 0;
 }
 
 void put_file(const char *path, const void *data, size_t len)

@@ -52,6 +52,7 @@ size_t wire_stream(uint8_t *out, const void *proto, size_t len);
 /* A new directory, removed with all that is in it by drop_dir(). */
 void make_dir(char dir[64]);
 void drop_dir(const char *dir);
+int drop_made(void **state); /* the last one; as a teardown */
 void put_file(const char *path, const void *data, size_t len);
 void put_text(const char *path, const char *text);
 

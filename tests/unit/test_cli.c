@@ -26,13 +26,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 /* @line is split at blanks. */
 static void exclaim(struct run *r, const char *line, const char *out_path)
 {
@@ -413,5 +406,5 @@ int main(void)
         cmocka_unit_test(both_spellings),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

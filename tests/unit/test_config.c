@@ -19,13 +19,6 @@ static int setup(void **state)
     return setenv(EXCLAIM_CONFIG_ENV, path, 1);
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static void assert_default(const struct exclaim_config *c)
 {
     struct exclaim_config d;
@@ -293,5 +286,5 @@ int main(void)
         cmocka_unit_test(broken_files), cmocka_unit_test(no_file),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

@@ -408,13 +408,6 @@ static int setup(void **state)
     return setenv(EXCLAIM_CONFIG_ENV, conf, 1);
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,5 +419,5 @@ int main(void)
         cmocka_unit_test(long_lines),        cmocka_unit_test(nobody_listens),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

@@ -43,13 +43,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 /* A save that is none of ours, one of ours, and a restore: each has a report. */
 static const char *const calls[][12] = {
     { "--save-domain", "5", "-1", "7", "0", "0", "0", NULL },
@@ -214,5 +207,5 @@ int main(void)
     if (!access("/sys/hypervisor/version", F_OK)) {
         return 77;
     }
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

@@ -25,13 +25,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static struct exclaim_ledger *open_ledger(void)
 {
     struct exclaim_ledger *l;
@@ -267,5 +260,5 @@ int main(void)
         cmocka_unit_test(foreign_files), cmocka_unit_test(no_place), cmocka_unit_test(handed_over),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

@@ -26,13 +26,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static struct exclaim_ledger *open_ledger(void)
 {
     struct exclaim_ledger *l;
@@ -489,5 +482,5 @@ int main(void)
         cmocka_unit_test(emptied_and_filled),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

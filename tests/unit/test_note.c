@@ -22,13 +22,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static struct exclaim_note crossed(void)
 {
     return (struct exclaim_note){ .given = 3,
@@ -206,5 +199,5 @@ int main(void)
         cmocka_unit_test(foreign),    cmocka_unit_test(matched),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

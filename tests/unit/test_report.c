@@ -25,13 +25,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static void fill(struct exclaim_session *r)
 {
     exclaim_session_init(r, EXCLAIM_ROLE_DESTINATION, "test-hook", 0);
@@ -373,5 +366,5 @@ int main(void)
         cmocka_unit_test(no_file_there),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }

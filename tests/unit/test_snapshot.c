@@ -36,13 +36,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    drop_dir(dir);
-    return 0;
-}
-
 static void refused(const void *data, size_t size, const char *text)
 {
     struct exclaim_error err = { 0 };
@@ -279,5 +272,5 @@ int main(void)
         cmocka_unit_test(versions),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, drop_made);
 }
