@@ -51,6 +51,7 @@ struct evac_flight {
     int64_t begun_ms;
     uint32_t permille; /* last one told */
     bool planned;      /* takes[] are the plan's */
+    bool cancelled;    /* for taking too long */
     bool want_known;
     uint32_t nr_want; /* pages per node as planned, largest first */
     uint64_t want[EXCLAIM_NODES_MAX];
@@ -61,11 +62,13 @@ struct evac_flight {
 struct evac_options {
     struct exclaim_plan_options plan; /* whole_parts follows policy */
     enum exclaim_policy policy;
-    uint32_t max_moves;  /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
-    bool partial;        /* begin though some VMs cannot leave as they should */
-    bool keep_enabled;   /* hosts are not disabled first */
-    bool disable;        /* they are, whatever a resumed run did */
-    const char **out[2]; /* VMs that are left out, by name; the caller's */
+    uint32_t max_moves;    /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
+    uint32_t seconds;      /* after so many no further move begins; 0: no limit */
+    uint32_t move_seconds; /* a move that takes longer is cancelled; 0: no limit */
+    bool partial;          /* begin though some VMs cannot leave as they should */
+    bool keep_enabled;     /* hosts are not disabled first */
+    bool disable;          /* they are, whatever a resumed run did */
+    const char **out[2];   /* VMs that are left out, by name; the caller's */
     uint32_t nr_out[2];
     const char **to; /* hosts by name; owned by the caller, or by evac->kept_to */
     uint32_t nr_to;

@@ -171,6 +171,14 @@ int exclaim_xapi_wait(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task,
 int exclaim_xapi_cancel(struct exclaim_xapi *xapi, const struct exclaim_xapi_task *task,
                         struct exclaim_error *err);
 
+/*
+ * The migration, whoever began it, of the VM of that uuid or name: its task and the VM's reference.
+ * USAGE: no VM of that name is migrated, or several are.
+ */
+int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
+                           struct exclaim_xapi_task *task, char vm_ref[EXCLAIM_XAPI_REF],
+                           struct exclaim_error *err);
+
 /* Removes a task that is not PENDING from XAPI's table; failures do not matter.  @task becomes
  * NONE. */
 void exclaim_xapi_forget(struct exclaim_xapi *xapi, struct exclaim_xapi_task *task);

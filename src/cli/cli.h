@@ -55,8 +55,8 @@ struct cli {
     uint64_t nodes_given; /* bit n: node n was named */
     const char *note;     /* uuid */
     uint32_t seconds;
-    const char *guarantee, *back, *html, *events, *resume;
-    uint32_t max_moves;
+    const char *guarantee, *back, *html, *events, *resume, *cancel;
+    uint32_t max_moves, timeout, move_timeout; /* seconds */
     enum exclaim_plan_prefer prefer;
     bool snapshot, stale, hold, apply, partial, disable, keep_enabled, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */

@@ -16,8 +16,16 @@
 #include "../report/print.h"
 #include "pool.h"
 
+/* So long the end of a move is waited for that was cancelled. */
+#define CANCEL_S 60u
+
 static int check_usage(const struct cli *cli, struct exclaim_error *err)
 {
+    if (cli->cancel) {
+        return cli->nr_args || cli->resume || cli->apply || cli->snapshots.nr
+                   ? exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "usage: exclaim evacuate --cancel VM")
+                   : 0;
+    }
     if (!cli->resume == !cli->nr_args) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "usage: exclaim evacuate HOST... | --resume FILE, and one of them");
@@ -26,9 +34,11 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "--snapshot reads files: VMs are moved through XAPI, see --xapi");
     }
-    if (!cli->apply && (cli->events || cli->partial || cli->disable || cli->keep_enabled)) {
+    if (!cli->apply && (cli->events || cli->partial || cli->disable || cli->keep_enabled ||
+                        cli->timeout || cli->move_timeout)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--events, --partial, --disable and --keep-enabled belong to --apply");
+                            "--events, --partial, --disable, --keep-enabled, --timeout and "
+                            "--move-timeout belong to --apply");
     }
     if (cli->disable && cli->keep_enabled) {
         return exclaim_fail(
@@ -168,6 +178,60 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
     return 0;
 }
 
+/* One move, whoever began it: a run that waits for it sees that, and does not begin it again. */
+static int cancel_one(struct cli *cli, struct exclaim_error *err)
+{
+    struct exclaim_xapi_task task = { 0 };
+    struct exclaim_xapi *xapi = NULL;
+    struct exclaim_xapi_vm vm;
+    struct stop stop = { 0 };
+    char ref[EXCLAIM_XAPI_REF];
+    bool moved;
+    int rc = -1;
+
+    if (stop_open(&stop, err)) {
+        return -1;
+    }
+    if (cli_xapi_open(cli, stop_now, &stop, &xapi, err) ||
+        exclaim_xapi_migrating(xapi, cli->cancel, &task, ref, err) ||
+        exclaim_xapi_cancel(xapi, &task, err)) {
+        goto out;
+    }
+    for (unsigned int i = 0; i < CANCEL_S && task.state == EXCLAIM_TASK_PENDING; i++) {
+        uint32_t changed;
+
+        if (exclaim_xapi_wait(xapi, &task, 1, 1000, &changed, err)) {
+            goto out;
+        }
+    }
+    if (task.state == EXCLAIM_TASK_PENDING) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ETIMEDOUT,
+                     "XAPI was asked to cancel the move of %s, which goes on for now", cli->cancel);
+        goto out;
+    }
+    if (exclaim_xapi_vm(xapi, ref, &vm, err)) {
+        goto out;
+    }
+    moved = task.state == EXCLAIM_TASK_SUCCESS;
+    if (cli->json) {
+        json_object *o = exclaim_json_schema("evacuate");
+
+        exclaim_json_str(o, "cancel", cli->cancel);
+        exclaim_json_bool(o, "cancelled", !moved);
+        exclaim_json_str(o, "power_state", vm.state);
+        exclaim_json_print(o);
+    } else {
+        exclaim_print("%s: %s, it is %s\n", cli->cancel,
+                      moved ? "too late, it has moved" : "its move is cancelled", vm.state);
+    }
+    rc = moved ? 3 : 0;
+
+out:
+    exclaim_xapi_close(xapi);
+    stop_close(&stop);
+    return rc;
+}
+
 int verb_evacuate(struct cli *cli, struct exclaim_error *err)
 {
     struct evac *e = calloc(1, sizeof(*e));
@@ -180,9 +244,15 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
     if (!e) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "evacuate");
     }
+    if (cli->cancel) {
+        free(e);
+        return check_usage(cli, err) ? -1 : cancel_one(cli, err);
+    }
     e->opt = (struct evac_options){
         .policy = cli->config.policy,
         .max_moves = cli->max_moves,
+        .seconds = cli->timeout,
+        .move_seconds = cli->move_timeout,
         .partial = cli->partial,
         .keep_enabled = cli->keep_enabled,
         .disable = cli->disable,

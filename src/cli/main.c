@@ -157,7 +157,7 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "evacuate",
-        .usage = "HOST... | --resume FILE [OPTION]...",
+        .usage = "HOST... | --resume FILE | --cancel VM [OPTION]...",
         .summary = "carry such a plan out through XAPI; prints only unless --apply",
         .detail =
             "--apply            move the VMs\n"
@@ -165,6 +165,9 @@ static const struct cli_verb verbs[] = {
             "--keep-enabled     hosts are not disabled first: XAPI may start VMs there\n"
             "--to HOST          where VMs may go; else every other host\n"
             "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP LEAVE_HELP
+            "--timeout N        after N seconds no further move begins\n"
+            "--move-timeout N   a move that takes longer is cancelled, the VM stays\n"
+            "--cancel VM        cancel the move of this VM alone, whoever began it\n"
             "--events FILE      one JSON line per event, appended\n"
             "--resume FILE      go on with the evacuation that this file of events tells "
             "of\n" PLAN_HELP

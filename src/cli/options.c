@@ -68,6 +68,9 @@ static const struct own_option {
     { "keep-enabled", CLI_APPLY, KIND_FLAG, offsetof(struct cli, keep_enabled) },
     { "events", CLI_APPLY, KIND_TEXT, offsetof(struct cli, events) },
     { "resume", CLI_APPLY, KIND_TEXT, offsetof(struct cli, resume) },
+    { "cancel", CLI_APPLY, KIND_TEXT, offsetof(struct cli, cancel) },
+    { "timeout", CLI_APPLY, KIND_SECONDS, offsetof(struct cli, timeout) },
+    { "move-timeout", CLI_APPLY, KIND_SECONDS, offsetof(struct cli, move_timeout) },
 };
 
 #define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))

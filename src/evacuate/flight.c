@@ -253,6 +253,15 @@ static int failed(struct evac *e, const struct evac_flight *f, const struct excl
              task->state == EXCLAIM_TASK_SUCCESS ? "XAPI says that it has moved" : task->error.text,
              !strcmp(now->host_ref, pool->host[f->from].ref) ? "runs where it was"
                                                              : "runs on another host");
+    /* Whoever cancelled it does not want it begun again; and it would take as long. */
+    if (task->state == EXCLAIM_TASK_CANCELLED) {
+        r->failures = TRIES;
+        if (f->cancelled) {
+            snprintf(r->why, sizeof(r->why), "cancelled, as it took longer than %" PRIu32 " s",
+                     e->opt.move_seconds);
+        }
+        return 0;
+    }
     /* Two in a row that began and failed, each in its own way: the next one has no better chance.
      */
     if (refusal_of(code) == REFUSAL_AGAIN && task->state == EXCLAIM_TASK_FAILURE) {
@@ -339,9 +348,37 @@ static void cancel_all(struct evac *e)
     }
 }
 
+/* A move that is never over must not hold up those behind it. */
+static void cancel_late(struct evac *e)
+{
+    for (uint32_t i = 0; i < e->nr_flights && e->opt.move_seconds; i++) {
+        struct evac_flight *f = &e->flight[i];
+        struct exclaim_error err = { 0 };
+
+        if (f->cancelled || e->task[i].state != EXCLAIM_TASK_PENDING ||
+            exclaim_now_ms() - f->begun_ms < (int64_t)e->opt.move_seconds * 1000) {
+            continue;
+        }
+        f->cancelled = true;
+        evac_note(e, "%s: cancelling, as it takes longer than %" PRIu32 " s", f->result->name,
+                  e->opt.move_seconds);
+        if (exclaim_xapi_cancel(e->xapi, &e->task[i], &err)) {
+            evac_note(e, "%s cannot be cancelled: %s", f->result->name, err.text);
+        }
+    }
+}
+
 bool evac_goes_on(struct evac *e)
 {
     unsigned int asked = stop_asked(e->stop);
+
+    if (e->opt.seconds && !*e->halted &&
+        exclaim_now_ms() - e->begun_ms >= (int64_t)e->opt.seconds * 1000) {
+        snprintf(e->halted, sizeof(e->halted), "the %" PRIu32 " s of --timeout are over",
+                 e->opt.seconds);
+        evac_note(e, "%s: no further move begins, %" PRIu32 " on their way are waited for",
+                  e->halted, e->nr_flights);
+    }
 
     if (asked <= e->stop_told) {
         return !asked && !e->events_lost && !*e->halted;
@@ -408,6 +445,7 @@ int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)
         }
         stop_sleep(e->stop, LOST_MS);
     }
+    cancel_late(e);
     if (changed) {
         tell_progress(e);
     }

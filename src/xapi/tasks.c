@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <exclaim/uuid.h>
+
 #include "../base/jread.h"
 
 #define EVENT_MS    20000u /* one event.from, so that a dead coordinator is noticed */
@@ -377,4 +379,54 @@ int exclaim_xapi_vm(struct exclaim_xapi *xapi, const char *vm_ref, struct exclai
 out:
     rpc_drop(&rpc);
     return rc ? exclaim_error_wrap(err, "VM.get_record") : 0;
+}
+
+/* References of all VMs, templates and snapshots of that uuid or name. */
+static int vms_named(struct exclaim_xapi *xapi, const char *name, struct rpc *rpc,
+                     struct exclaim_error *err)
+{
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+
+    *rpc = (struct rpc){ .method = "VM.get_by_name_label", .params = rpc_params(name, NULL) };
+    if (exclaim_uuid_parse(name, uuid)) {
+        rpc->method = "VM.get_by_uuid";
+    }
+    if (rpc_call(xapi, rpc, err)) {
+        return exclaim_error_wrap(err, "VM %s", name);
+    }
+    return 0;
+}
+
+int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
+                           struct exclaim_xapi_task *task, char vm_ref[EXCLAIM_XAPI_REF],
+                           struct exclaim_error *err)
+{
+    struct exclaim_xapi_vm vm;
+    struct rpc rpc;
+    uint32_t found = 0;
+    int rc = vms_named(xapi, name, &rpc, err);
+
+    for (size_t i = 0; !rc; i++) {
+        bool list = json_object_is_type(rpc.result, json_type_array);
+        char ref[EXCLAIM_XAPI_REF];
+
+        if (list ? i == json_object_array_length(rpc.result) : i > 0) {
+            break;
+        }
+        rpc_copy_ref(list ? json_object_array_get_idx(rpc.result, i) : rpc.result, ref);
+        rc = exclaim_xapi_vm(xapi, ref, &vm, err);
+        if (!rc && vm.migrating.state == EXCLAIM_TASK_PENDING) {
+            *task = vm.migrating;
+            memcpy(vm_ref, ref, sizeof(ref));
+            found++;
+        }
+    }
+    rpc_drop(&rpc);
+    if (rc || found == 1) {
+        return rc;
+    }
+    return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                        found ? "%u VMs called %s are migrated: name it by its uuid"
+                              : "%u VMs called %s are migrated now",
+                        found, name);
 }

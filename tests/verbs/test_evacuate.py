@@ -465,6 +465,47 @@ class Stop(Case):
             self.one_line(sim.run("evacuate", "--resume", str(path), "--apply"), 2)
 
 
+class Time(Case):
+    def test_one_move_is_cancelled_without_the_others(self):
+        with Sim(POOL, SLOW // 8) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--max-moves", "2", "--events", sim.file("events"))
+            going.wait_for("v0: a to ")
+            cancelled = sim.run("evacuate", "--cancel", "v0")
+            self.assertEqual((cancelled.code, cancelled.out), (0, "v0: its move is cancelled, it is Running\n"), cancelled.err)
+            done = going.end()
+            self.one_line(done, 5)
+            self.assertIn("1 VMs are left: the task was cancelled", done.err)
+            self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v0"])
+            self.assertEqual(self.outcomes(sim.file("events"), "start").count("v0"), 1, "it is not begun again")
+
+    def test_nothing_to_cancel(self):
+        with Sim(POOL) as sim:
+            uuid = sim.call("VM.get_record", sim.ref("VM", "v0"))["uuid"]
+            for name in ("v0", uuid, "nobody"):
+                said = sim.run("evacuate", "--cancel", name)
+                self.one_line(said, 2)
+                self.assertIn(f"0 VMs called {name} are migrated now", said.err)
+            self.one_line(sim.run("evacuate", "--cancel", uuid.replace("0", "1")), 5)
+            self.one_line(sim.run("evacuate", "--cancel", "v0", "a"), 2)
+
+    def test_a_move_that_takes_too_long(self):
+        content = state([host("a", 8 * GIB), host("b", 8 * GIB)], [vm("long", "a", 4 * GIB), vm("short", "a", MIB)])
+        with Sim(content, GIB // 8) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--move-timeout", "3", "--events", sim.file("events"))
+            self.one_line(done, 5)
+            self.assertIn("long: cancelling, as it takes longer than 3 s", done.out)
+            self.assertIn("1 VMs are left: cancelled, as it took longer than 3 s", done.err)
+            self.assertEqual(sim.where(), {"long": "a", "short": "b"})
+
+    def test_the_time_of_a_run(self):
+        with Sim(POOL, SLOW // 3) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--timeout", "1")
+            self.one_line(done, 5)
+            self.assertIn("the 1 s of --timeout are over: no further move begins, ", done.out)
+            self.assertRegex(done.err, r"[1-6] VMs are left: the 1 s of --timeout are over")
+            self.assertFalse(sim.tasks())
+
+
 class Large(Case):
     def test_64_hosts_1000_vms(self):
         with Sim(pools.generated(hosts=64, vms=1000), 1 << 34) as sim:
