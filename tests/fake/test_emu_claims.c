@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <exclaim/ledger.h>
 
@@ -570,6 +571,70 @@ static void not_placed(void **state)
     scene_end(&s);
 }
 
+/* How the ledger is lost while the pages come: cut, gone, another in its place. */
+static enum { LEDGER_EMPTY, LEDGER_HALF, LEDGER_GONE, LEDGER_OTHER, LEDGER_WAYS } loss;
+
+static enum act lose_ledger(struct xenopsd *x, const char *step)
+{
+    const struct scene *scene = x->arg;
+    const int64_t end = wire_now() + 20000;
+    char path[160], other[170];
+    bool heard = false;
+    int rc = -1;
+
+    if (strcmp(step, "@taken") != 0) {
+        return ACT_GO;
+    }
+    while (!heard && wire_now() < end) {
+        char *control = scene_file(&scene->dst, "control");
+
+        heard = strstr(control, "restore:xenguest") != NULL;
+        free(control);
+        poll(NULL, 0, 2);
+    }
+    snprintf(path, sizeof(path), "%s/dst-lock/" EXCLAIM_LEDGER_FILE, scene->dir);
+    snprintf(other, sizeof(other), "%s.other", path);
+    switch (loss) {
+    case LEDGER_EMPTY:
+    case LEDGER_HALF:
+        rc = truncate(path, loss == LEDGER_HALF ? 4096 : 0);
+        break;
+    case LEDGER_GONE:
+        rc = unlink(path);
+        break;
+    case LEDGER_OTHER:
+        put_text(other, "another one");
+        rc = rename(other, path);
+        break;
+    case LEDGER_WAYS:
+        break;
+    }
+    snprintf(x->out->seen, sizeof(x->out->seen), "%d", rc);
+    return ACT_GO;
+}
+
+/* Nobody dies of it, nothing stays claimed, and the report tells that the promise was not kept. */
+static void ledger_lost(void **state)
+{
+    (void)state;
+    for (int way = 0; way < LEDGER_WAYS; way++) {
+        loss = way;
+        start(MODEL_4_17, 300, 0);
+        s.road.dribble = 200000; /* so that it is lost before the pages have come */
+        s.dst.at = lose_ledger;
+        scene_run(&s);
+        assert_string_equal(s.dst.out->seen, "0");
+        assert_migrated(&s);
+        assert_int_equal(s.dst.out->status, 0);
+        assert_int_equal(scene_domain(&s.dst, DST_DOMID).outstanding, 0);
+        assert_string_equal(scene_report(&s.dst, "guarantee"), "none");
+        if (!strstr(scene_report(&s.dst, "error"), "ledger: ")) {
+            fail_msg("loss %d: the report's error is \"%s\"", way, scene_report(&s.dst, "error"));
+        }
+        scene_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +656,7 @@ int main(void)
         cmocka_unit_test(honest),
         cmocka_unit_test(ledger_busy),
         cmocka_unit_test(not_placed),
+        cmocka_unit_test(ledger_lost),
         cmocka_unit_test(killed_inside),
     };
 
