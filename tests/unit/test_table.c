@@ -43,8 +43,7 @@ static void widths(void **state)
 
 static const char *const names[] = {
     "web1",
-    "\u6570\u636e\u5e93\u670d\u52a1\u5668\u4e3b\u8981\u8282\u70b9\u751f\u4ea7\u73af\u5883\u4e00"
-    "\u53f7",
+    "\u6570\u636e\u5e93\u670d\u52a1\u5668\u4e3b\u8981\u8282\u70b9\u751f\u4ea7\u73af\u5883\u4e00",
     "bu\u0308ro-o\u0308stlich-mit-einem-sehr-langen-namen-der-nicht-aufho\u0308rt",
     "\u0928\u092e\u0938\u094d\u0924\u0947-\u0926\u0941\u0928\u093f\u092f\u093e",
 };
