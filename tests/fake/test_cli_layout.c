@@ -15,7 +15,7 @@
 #include "reserve/ledger_map.h"
 
 #define REGION EXCLAIM_PAGES_2M
-#define EACH   REGION /* pages on each of two nodes */
+#define EACH   ((uint64_t)REGION) /* pages on each of two nodes */
 
 #define MORE   100u
 #define MAPPED "count_ms_max = 60000\n"

@@ -246,13 +246,14 @@ static void no_proc(void **state)
 
 int main(void)
 {
+    const char *preloaded = getenv("FAILMALLOC");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_proc),       cmocka_unit_test(descriptors),
         cmocka_unit_test(memory_save),   cmocka_unit_test(memory_restore),
         cmocka_unit_test(memory_strict), cmocka_unit_test(address_space),
     };
 
-    if (!getenv("FAILMALLOC") || !*getenv("FAILMALLOC")) {
+    if (!preloaded || !*preloaded) {
         return 77; /* a sanitizer has malloc */
     }
     cmocka_set_test_filter(getenv("TEST_FILTER"));

@@ -176,19 +176,35 @@ static uint64_t really_kept(const struct exclaim_match *match)
     return kept;
 }
 
+/*
+ * The most that any placement could keep with @room pages on each destination node: what flows from
+ * source nodes to the nodes that the match gives them, by its least cut.
+ */
+static uint64_t most_kept(const struct exclaim_match *match, const uint64_t room[N])
+{
+    uint64_t homes[N] = { 0 }, least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < match->nr_parts; i++) {
+        homes[match->part[i].src_node] |= 1ull << match->part[i].dst_node;
+    }
+    for (uint32_t set = 0; set < 1u << N; set++) {
+        uint64_t reached = 0, cut = 0;
+
+        for (uint32_t s = 0; s < N; s++) {
+            reached |= set >> s & 1 ? homes[s] : 0;
+            cut += set >> s & 1 ? 0 : guest.count[s];
+        }
+        for (uint32_t d = 0; d < N; d++) {
+            cut += reached >> d & 1 ? room[d] : 0;
+        }
+        least = cut < least ? cut : least;
+    }
+    return least;
+}
+
 static uint64_t best_kept(const struct exclaim_match *match)
 {
-    uint64_t best = 0, left[N];
-
-    memcpy(left, guest.count, sizeof(left));
-    for (uint32_t i = 0; i < match->nr_parts; i++) {
-        const struct exclaim_part *p = &match->part[i];
-        const uint64_t own = p->pages < left[p->src_node] ? p->pages : left[p->src_node];
-
-        best += own;
-        left[p->src_node] -= own;
-    }
-    return best;
+    return most_kept(match, match->pages);
 }
 
 static uint64_t large(const struct exclaim_ledger_entry *e)
@@ -262,6 +278,8 @@ static void node_full(void **state)
         }
         assert_int_equal(e.refused[full], short_by);
         assert_int_equal(e.elsewhere, short_by);
+        match.pages[full] = room;
+        assert_int_equal(e.kept, most_kept(&match, match.pages));
         assert_int_equal(e.kept, guest.pages - short_by);
         assert_int_equal(e.moved, short_by);
         lost += short_by;
