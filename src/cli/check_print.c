@@ -135,12 +135,16 @@ static void host_rows(struct table *t, json_object *host)
 int check_pool_print(const struct check_pool *pool, struct exclaim_error *err)
 {
     static const char *const head[] = { "HOST", "!STATE", "!OF", "~WHY", NULL };
-    size_t nr = pool->hosts ? (size_t)json_object_array_length(pool->hosts) : 0;
+    size_t nr = pool->hosts ? (size_t)json_object_array_length(pool->hosts) : 0, ready = 0;
     struct table t;
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
+    for (size_t i = 0; i < nr; i++) {
+        ready += !strcmp(jread_text(json_object_array_get_idx(pool->hosts, i), "state"), "ok");
+    }
+    printf("%zu of %zu host%s ready\n\n", ready, nr, nr == 1 ? " is" : "s are");
     for (size_t i = 0; i < nr; i++) {
         host_rows(&t, json_object_array_get_idx(pool->hosts, i));
     }

@@ -78,8 +78,10 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
         const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
 
         exclaim_print("blocked: %" PRIu32
-                      " hosts can be upgraded, then %s cannot be emptied: %" PRIu32 " VMs stay\n",
-                      done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays);
+                      " hosts can be upgraded, then %s cannot be emptied: %" PRIu32
+                      " of its VMs stay%s\n",
+                      done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays,
+                      last->nr_stays == 1 ? "s" : "");
         return;
     }
     printf("%" PRIu32 " hosts, %" PRIu32 " moves in %" PRIu32 " waves", done, plan->nr_moves,

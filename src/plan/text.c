@@ -219,7 +219,7 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
     switch (why->kind) {
     case EXCLAIM_REASON_ALONE:
         exclaim_misfit_text(pool, &why->misfit, misfit, sizeof(misfit));
-        snprintf(text, size, ": %" PRIu64 " would not even alone: %s", why->count, misfit);
+        snprintf(text, size, ": %" PRIu64 " could not go even alone: %s", why->count, misfit);
         return;
     case EXCLAIM_REASON_SLOTS:
         snprintf(text, size,

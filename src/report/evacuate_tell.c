@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/text.h"
 #include "plan_json.h"
 #include "print.h"
 
@@ -203,9 +204,9 @@ static void started(struct evac_teller *t, const struct evac *e, const struct ev
     char nodes[64];
 
     exclaim_plan_nodes_text(move, nodes, sizeof(nodes));
-    line(t, e, "%s: %s to %s, %" PRIu64 " pages, nodes %s", exclaim_pool_vm_name(e->pool, move->vm),
+    line(t, e, "%s: %s to %s, %s, nodes %s", exclaim_pool_vm_name(e->pool, move->vm),
          exclaim_pool_host_name(e->pool, move->from), exclaim_pool_host_name(e->pool, move->to),
-         move->pages, nodes);
+         exclaim_size(move->pages).text, nodes);
     if (event->own) {
         const struct exclaim_plan_move own = { .nr_parts = event->own->nr_parts,
                                                .part = event->own->part };
@@ -224,12 +225,12 @@ static void landed_line(struct evac_teller *t, const struct evac *e, const struc
     } else if (!r->counted) {
         line(t, e, "%s: on %s after %" PRId64 " s; %s", r->name, r->to, r->ms / 1000, r->why);
     } else if (r->exact) {
-        line(t, e, "%s: on %s after %" PRId64 " s, exact: %" PRIu64 " pages%s", r->name, r->to,
-             r->ms / 1000, r->pages, r->planned_nodes ? "" : ", on other nodes than planned");
+        line(t, e, "%s: on %s after %" PRId64 " s, exact: %s%s", r->name, r->to, r->ms / 1000,
+             exclaim_size(r->pages).text, r->planned_nodes ? "" : ", on other nodes than planned");
     } else {
-        line(t, e,
-             "%s: on %s after %" PRId64 " s, %" PRIu64 " of %" PRIu64 " pages are not as planned",
-             r->name, r->to, r->ms / 1000, r->deviation, r->pages);
+        line(t, e, "%s: on %s after %" PRId64 " s, %s of %s (%" PRIu64 " pages) are not as planned",
+             r->name, r->to, r->ms / 1000, exclaim_size(r->deviation).text,
+             exclaim_size(r->pages).text, r->deviation);
     }
 }
 

@@ -141,7 +141,8 @@ int print_steps(const struct exclaim_pool *pool, const struct exclaim_plan *plan
         table_cell(&t, "%s", pages ? exclaim_size(pages).text : "-");
         table_cell(&t, "%" PRIu32, step->nr_moves ? last - first + 1 : 0);
         if (step->nr_stays) {
-            table_cell(&t, "%s, %" PRIu32 " stay", text, step->nr_stays);
+            table_cell(&t, "%s, %" PRIu32 " stay%s", text, step->nr_stays,
+                       step->nr_stays == 1 ? "s" : "");
         } else {
             table_cell(&t, "%s", text);
         }

@@ -246,11 +246,22 @@ static void print_cell(struct table *t, const struct preflight *p,
         cell_numbers(t, m->need, m->free, m->claimed, m->short_by, guarantee);
     } else if (!nr) {
         cell_head(t, p, cell);
-        table_cell(t, "%s", cell->whole ? "?" : exclaim_misfit_why_name(m->why));
+        table_cell(t, "%s", cell->whole ? "?" : "-");
         for (int i = 0; i < 4; i++) {
             table_cell(t, "-");
         }
         table_cell(t, "%s", guarantee);
+    }
+}
+
+/* What stands against it where that is no number of the table. */
+static void print_no_number(const struct preflight *p, const struct exclaim_preflight_cell *cell)
+{
+    char text[LINE];
+
+    if (!cell->whole && !cell->misfit.short_by && cell->misfit.why != EXCLAIM_MISFIT_SELF) {
+        exclaim_misfit_text(p->pool, &cell->misfit, text, sizeof(text));
+        exclaim_print("%s\n", text);
     }
 }
 
@@ -272,6 +283,9 @@ static int print_cells(const struct preflight *p, struct exclaim_error *err)
         exclaim_print("%s alone:\n\n", exclaim_pool_vm_name(p->pool, p->vm[i]));
         table_print(&t, stdout);
         table_free(&t);
+        for (uint32_t h = 0; h < p->nr_hosts; h++) {
+            print_no_number(p, &p->result->cell[(size_t)i * p->nr_hosts + h]);
+        }
         printf("\n");
     }
     return 0;
@@ -355,7 +369,7 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     if (print_vms(p, err)) {
         return -1;
     }
-    puts("HOSTS: so many take it with its shape, were it alone");
+    puts("HOSTS: so many take it with its shape, were it alone\n");
     for (uint32_t i = 0; i < together->nr_stays; i++) {
         exclaim_misfit_text(pool, &together->stay[i], text, sizeof(text));
         exclaim_print("stays: %s\n", text);

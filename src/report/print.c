@@ -3,12 +3,33 @@
 #include "print.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/json.h"
 #include "../base/text.h"
+#include "../base/width.h"
+#include "screen.h"
+
+#define INDENT 2
+
+/* On a terminal long lines are broken between words; elsewhere a line is a line. */
+static void put(const char *text)
+{
+    size_t width = isatty(STDOUT_FILENO) ? screen_columns() : SIZE_MAX;
+
+    for (bool first = true; *text; first = false) {
+        const size_t len = exclaim_width_line(text, width);
+
+        printf("%s%.*s", first ? "" : "\n  ", (int)len, text);
+        text += len;
+        text += *text ? strspn(text, " ") : 0;
+        width -= first && width != SIZE_MAX ? INDENT : 0;
+    }
+}
 
 void exclaim_vprint(const char *fmt, va_list ap)
 {
@@ -25,8 +46,9 @@ void exclaim_vprint(const char *fmt, va_list ap)
     }
     len = strlen(line);
     line[len - after] = '\0';
-    printf("%.*s%s%.*s", (int)before, "\n\n\n\n", exclaim_clean(line + before), (int)after,
-           "\n\n\n\n");
+    printf("%.*s", (int)before, "\n\n\n\n");
+    put(exclaim_clean(line + before));
+    printf("%.*s", (int)after, "\n\n\n\n");
     free(line);
 }
 
@@ -57,7 +79,7 @@ void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size)
         snprintf(text, size, "%" PRId64 " s", seconds);
     } else if (seconds < 7200) {
         snprintf(text, size, "%" PRId64 " min", seconds / 60);
-    } else if (seconds < 2 * 86400) {
+    } else if (seconds < INT64_C(172800)) {
         snprintf(text, size, "%" PRId64 " h", seconds / 3600);
     } else {
         snprintf(text, size, "%" PRId64 " days", seconds / 86400);

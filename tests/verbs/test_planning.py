@@ -165,7 +165,8 @@ class Check(Case):
         with Sim(content) as sim:
             said = sim.run("check", "--pool")
             self.assertEqual((said.code, said.err), (5, ""), said.out)
-            rows = [line.split(None, 3) for line in said.out.splitlines() if not line.startswith(" ")]
+            self.assertEqual(said.out.splitlines()[0], "1 of 4 hosts are ready")
+            rows = [line.split(None, 3) for line in said.out.splitlines()[2:] if not line.startswith(" ")]
             self.assertEqual(sorted(row[:2] for row in rows), [["HOST", "STATE"], ["a", "ok"], ["b", "degraded"], ["c", "broken"], ["d", "broken"]])
             self.assertIn("emu-manager  not read: it was started before", said.out)
             self.assertIn("exclaim-hooks enable plugin", " ".join(said.out.split()))
