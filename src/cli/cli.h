@@ -57,6 +57,7 @@ struct cli {
     uint32_t seconds;
     const char *guarantee, *back, *html, *events, *resume, *cancel;
     uint32_t max_moves, timeout, move_timeout; /* seconds */
+    uint32_t bandwidth;                        /* MiB/s */
     enum exclaim_plan_prefer prefer;
     bool snapshot, stale, hold, apply, partial, disable, keep_enabled, layout, pool;
     const char *arg; /* the first positional argument, NULL if none */

@@ -65,12 +65,15 @@ static int show_plan(const struct cli *cli, const struct evac *e, const struct e
                      int64_t time_unix_ms, struct exclaim_error *err)
 {
     struct facts facts = { 0 };
+    struct pace pace;
     json_object *o;
     int rc = -1;
 
     facts_of_hosts(&facts, cli, e);
     facts_of_match(&facts, e->pool, plan, cli->config.stray_pages);
     facts_of_pool(&facts, e->pool, time_unix_ms);
+    cli_pace(cli, &pace);
+    facts_of_pace(&facts, plan, &pace);
     if (cli->html &&
         exclaim_html_plan(cli->html, e->pool, plan, false, time_unix_ms, &facts, err)) {
         goto out;
@@ -86,6 +89,7 @@ static int show_plan(const struct cli *cli, const struct evac *e, const struct e
         exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
         exclaim_json_bool(o, "fits", exclaim_plan_fits(plan));
         facts_json(o, &facts);
+        pace_json(o, plan, &pace);
         exclaim_json_steps(o, e->pool, plan);
         exclaim_json_print(o);
     }

@@ -149,7 +149,9 @@ static const struct cli_verb verbs[] = {
             "                   newest, coordinator first\n" LEAVE_HELP
             "--back WHEN        rolling: VMs return once their host is back (each), once\n"
             "                   all are done (end), or not at all (none)\n"
-            "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP PLAN_HELP,
+            "--max-moves N      at once out of a host and into a host (2)\n"
+            "--bandwidth N      MiB/s of one move, for the time that it all takes\n" PREFER_HELP
+                PLAN_HELP,
         .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML | CLI_LEAVE,
         .min_args = 1,
         .max_args = CLI_ARGS_MAX,
@@ -164,8 +166,9 @@ static const struct cli_verb verbs[] = {
             "--partial          start although some VMs cannot leave\n"
             "--keep-enabled     hosts are not disabled first: XAPI may start VMs there\n"
             "--to HOST          where VMs may go; else every other host\n"
-            "--max-moves N      at once out of a host and into a host (2)\n" PREFER_HELP LEAVE_HELP
-            "--timeout N        after N seconds no further move begins\n"
+            "--max-moves N      at once out of a host and into a host (2)\n"
+            "--bandwidth N      MiB/s of one move, for the time that it all takes\n" PREFER_HELP
+                LEAVE_HELP "--timeout N        after N seconds no further move begins\n"
             "--move-timeout N   a move that takes longer is cancelled, the VM stays\n"
             "--cancel VM        cancel the move of this VM alone, whoever began it\n"
             "--events FILE      one JSON line per event, appended\n"

@@ -16,6 +16,8 @@
 
 #include "../base/nearest.h"
 
+#define BANDWIDTH_MAX 1000000u /* MiB/s */
+
 enum kind {
     KIND_FLAG,
     KIND_HELP,
@@ -25,7 +27,8 @@ enum kind {
     KIND_NODE,
     KIND_COUNT,
     KIND_PREFER,
-    KIND_SECONDS
+    KIND_SECONDS,
+    KIND_RATE
 };
 
 static const struct own_option {
@@ -58,6 +61,7 @@ static const struct own_option {
     { "shutdown-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, shutdown) },
     { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
     { "hold", CLI_HOLD, KIND_FLAG, offsetof(struct cli, hold) },
+    { "bandwidth", CLI_MOVES, KIND_RATE, offsetof(struct cli, bandwidth) },
     { "max-moves", CLI_MOVES, KIND_COUNT, offsetof(struct cli, max_moves) },
     { "prefer", CLI_MOVES, KIND_PREFER, offsetof(struct cli, prefer) },
     { "back", CLI_BACK, KIND_TEXT, offsetof(struct cli, back) },
@@ -300,6 +304,8 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
         return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
     case KIND_SECONDS:
         return parse_count(o->name, optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
+    case KIND_RATE:
+        return parse_count(o->name, optarg, BANDWIDTH_MAX, field, err);
     case KIND_PREFER:
         return exclaim_plan_prefer_parse(optarg, field)
                    ? 0

@@ -45,6 +45,10 @@ static void print_json(const struct cli *cli, const struct cli_pool *from,
                        const struct facts *facts)
 {
     json_object *o = exclaim_json_schema("plan");
+    struct pace pace;
+
+    cli_pace(cli, &pace);
+    pace_json(o, plan, &pace);
 
     exclaim_json_str(o, "kind", rolling ? "rolling" : "evacuate");
     json_object_object_add(o, "time_unix_ms", json_object_new_int64(from->time_unix_ms));
@@ -181,6 +185,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     struct exclaim_plan *plan = NULL;
     struct cli_pool from = { 0 };
     struct facts facts = { 0 };
+    struct pace pace;
     uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
     int rc = -1;
 
@@ -210,6 +215,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         facts_of_match(&facts, &from.pool, plan, cli->config.stray_pages);
     }
     facts_of_pool(&facts, &from.pool, from.time_unix_ms);
+    cli_pace(cli, &pace);
+    facts_of_pace(&facts, plan, &pace);
     if (cli->html &&
         exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, &facts, err)) {
         goto out;

@@ -8,6 +8,7 @@
 #include <exclaim/plan.h>
 #include <exclaim/xapi.h>
 
+#include "../report/pace.h"
 #include "cli.h"
 
 struct cli_pool {
@@ -39,6 +40,9 @@ int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct ex
                   struct exclaim_error *err);
 
 void cli_pool_close(struct cli_pool *from);
+
+/* By --bandwidth, else learned from the reports of this host. */
+void cli_pace(const struct cli *cli, struct pace *pace);
 
 void cli_plan_options(const struct cli *cli, struct exclaim_plan_options *opt);
 

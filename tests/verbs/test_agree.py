@@ -73,6 +73,23 @@ class Agree(unittest.TestCase):
                 said = self.plan_agrees(sim, *command)
                 self.assertTrue([note for note in said if "may come to lie on other nodes than shown" in note], said)
 
+    def test_how_long(self):
+        reports = "".join(json.dumps({"schema": "exclaim.migration/1", "role": role, "outcome": "done", "source": {"total_pages": 2 * GIB},
+                                      "ms": {"restore": 16000}}) + "\n" for role in ("destination", "source", "destination"))
+        with Sim(state([host("a", 16 * GIB), host("b", 16 * GIB)], [vm("x", "a", 2 * GIB), vm("y", "a", GIB)])) as sim:
+            pathlib.Path(sim.file("reports")).write_text(reports)
+            none, some = ["--report_file", sim.file("none")], ["--report_file", sim.file("reports")]
+            for verb in (["plan", "evacuate", "a", "--max-moves", "1"], ["evacuate", "a", "--max-moves", "1"]):
+                _, told, _ = self.three(sim, *verb, *none)
+                self.assertTrue([n for n in told["notes"] if "how long that takes is not known: no earlier migration is in " in n], told["notes"])
+                self.assertEqual((told["bytes"], sorted(told["wave_bytes"])), (3 << 30, [1 << 30, 2 << 30]))
+                self.assertNotIn("seconds", told)
+                _, told, _ = self.three(sim, *verb, *some)
+                self.assertEqual((told["seconds"], told["bytes_per_second"], told["migrations_measured"]), (24, 128 << 20, 2))
+                self.assertTrue([n for n in told["notes"] if "about 24 s if each move has 128.0 MiB/s, as 2 earlier ones took by " in n], told["notes"])
+                _, told, _ = self.three(sim, *verb, *some, "--bandwidth", "1024")
+                self.assertEqual((told["seconds"], told["bytes_per_second"]), (3, 1 << 30))
+
     def test_skipped_hosts(self):
         content = state([host("a", 8 * GIB), host("b", 8 * GIB, xen="4.17.6"), host("c", 8 * GIB)], [vm("x", "a", GIB)])
         with Sim(content) as sim:
