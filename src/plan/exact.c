@@ -147,6 +147,7 @@ static bool relax(struct tree *t, int64_t *limit)
         if (look(t, &price, LOOK, NULL) && !t->x.spent) {
             continue;
         }
+        round_off(t); /* what follows may take all steps */
         better = look(t, &price, UINT64_MAX, &sum);
         if (t->x.spent) {
             return false;

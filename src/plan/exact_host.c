@@ -10,6 +10,7 @@
 #include "exact.h"
 
 #define CACHE_BITS 9
+#define LOOK_NODES 20000u             /* steps beyond those of a look for the nodes of one set */
 #define CACHE      (1u << CACHE_BITS) /* sets remembered for each host */
 
 /* A set fits with as much charged to each node as it did, and not with as much as it did not. */
@@ -364,6 +365,8 @@ int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct pr
     const struct pack *p = x->p;
     struct search s = { .x = x, .h = &p->host[host], .host = host, .left = p->host[host].left };
 
+    const uint64_t end = x->end;
+
     s.end = steps < UINT64_MAX - p->steps ? p->steps + steps : UINT64_MAX;
 
     s.now.host = s.best.host = host;
@@ -391,7 +394,13 @@ int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct pr
     }
     qsort(s.c, s.nr, sizeof(*s.c), by_worth);
     find_worse(&s);
+    /* A look does not wait for one hard set either: it is then only not known whether that fits. */
+    if (s.end < x->end && LOOK_NODES < x->end - s.end) {
+        x->end = s.end + LOOK_NODES;
+    }
     search(&s, 0, 0);
+    x->spent &= x->end == end;
+    x->end = end;
     *best = s.best;
     best->value = exact_value(x, host, best->whole, best->fluid);
     return s.most;
