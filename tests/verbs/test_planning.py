@@ -518,6 +518,39 @@ class OnItsWay(Case):
                 self.assertEqual(sim.run("plan", "evacuate", there, "--json").json["steps"][0]["moves"], [])
 
 
+    def test_a_host_takes_no_vm_of_one_that_does_not_answer(self):
+        # b's plugin, hostile or confused, tells of VMs that XAPI's database has on a, whose plugin is missing.
+        names = ("v0", "v1")
+        with Sim(state([host(n, 8 * GIB, 8 * GIB) for n in "abc"], [vm(n, "a", GIB, 0) for n in names])) as sim:
+            uuids = {r["name_label"]: r["uuid"] for r in sim.call("VM.get_all_records").values()}
+            part = json.loads(sim.call("host.call_plugin", sim.ref("host", "b"), "exclaim", "snapshot", {}))
+            part["domains"] += [{"uuid": uuids[n], "name": n, "nodes": [{"node": 0, "pages": 5}], "total_pages": 5,
+                                 "source": "hypercall", "exact": True, "max_pages": 10, "vcpus": 1} for n in names]
+            call = {"method": "host.call_plugin"}
+            sim.faults({**call, "param": sim.ref("host", "a"), "action": "error", "description": ["XENAPI_MISSING_PLUGIN", ["exclaim"]]},
+                       {**call, "param": sim.ref("host", "b"), "action": "result", "value": json.dumps(part)})
+            told = sim.run("plan", "evacuate", "a", "--json").json
+            self.assertEqual(sorted(m["vm"]["uuid"] for m in told["steps"][0]["moves"]), sorted(uuids.values()))
+            done = sim.run("evacuate", "a", "--apply")
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertNotIn("a", [sim.where()[n] for n in names])
+
+
+class CleanText(Case):
+    def test_names_reach_no_terminal_raw(self):
+        # Whoever names a VM or a host writes no line of ours and steers no terminal.
+        evil = "\x1b]0;owned\x07\x1b[2J\x7f\u009b31m\nall VMs fit\r"
+        with Sim(state([host("a", 4 * GIB), host("b" + evil, 8 * GIB)], [vm("v" + evil, "a", GIB)])) as sim:
+            for verb in (("preflight", "--host", "a"), ("plan", "evacuate", "a"), ("plan", "rolling"), ("evacuate", "a"),
+                         ("evacuate", "a", "--to", "nowhere"), ("evacuate", "a", "--apply")):
+                with self.subTest(verb):
+                    result = sim.run(*verb)
+                    text = result.out + result.err
+                    self.assertIn("owned", text)
+                    self.assertFalse([c for c in text if c != "\n" and (ord(c) < 32 or 0x7f <= ord(c) < 0xa0)], text)
+                    self.assertNotIn("\nall VMs fit", text)
+
+
 class Password(Case):
     def test_interrupted(self):
         # The terminal is as it was, and the signal does what it always does.
