@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the scenarios of the libxl hook share. Truth comes from Xen (truth.py); exclaim's own report is checked against it."""
+import contextlib
 import json
 import time
 
@@ -46,6 +47,26 @@ def nodes_of(listed):
     return {item["node"]: item["pages"] for item in listed}
 
 
+@contextlib.contextmanager
+def agrees(pair, guest, src, dst, methods=("mapped", "hypercall")):
+    """Whatever migrates the guest inside: what our hook on the source counted exactly on its way is what Xen counts, to the page, and was
+    counted by these methods. Key u is asked here where the scenario has not just done so."""
+    if not pair.stage:
+        yield
+        return
+    truth, known = guest.seen.get(src.name) or guest.counts(src), len(reports(src))
+    yield
+    for report in reports(src)[known:]:
+        count = report.get("source", {})
+        if report["role"] == "source" and report.get("uuid") == guest.uuid and count.get("exact"):
+            words = f"{src.name}: {guest.name}: counted {count}, by Xen {truth}"
+            pair.check(count["method"] in methods, words)
+            pair.check(nodes_of(count["nodes"]) == truth["nodes"] and count["total_pages"] == truth["total"], words)
+    if guest.domid(src) is None or src is dst:
+        guest.seen.pop(src.name, None)
+    guest.seen.pop(dst.name, None)
+
+
 def gap(pair, guest, *hosts):
     """The longest time in seconds of the guest's own clock between two of its ticks."""
     ticks = {}
@@ -55,13 +76,18 @@ def gap(pair, guest, *hosts):
     return max(b - a for a, b in zip(clock, clock[1:]))
 
 
-def goes_on(pair, guest, *hosts):
-    """The guest runs on the last of these hosts and has lost no tick on its way."""
+def goes_on(pair, guest, *hosts, balloons=False):
+    """The guest runs on the last of these hosts and has lost no tick on its way, and what was read back there exactly is what Xen counts;
+    balloons: it may have given pages back since."""
     last = pair.check_ticks(guest, *hosts)
     guest.wait_tick(hosts[-1], after=last + 5)
     pair.check_ticks(guest, *hosts)
     # A hang, not a speed: emulated hosts on a shared machine pause for seconds by themselves, and QEMU is saved and started meanwhile.
     # The scenario `downtime` and tests/bench set the times with and without exclaim side by side.
+    report = [r for r in reports(hosts[-1]) if r["role"] == "destination" and r.get("uuid") == guest.uuid][-1:]
+    if len(hosts) == 2 and report and report[0]["exact"] and report[0].get("got", {}).get("exact") and not balloons:
+        count = guest.seen.get(hosts[-1].name) or guest.counts(hosts[-1])
+        pair.check(nodes_of(report[0]["got"]["nodes"]) == count["nodes"], f"{guest.name}: {report[0]['got']} read back, by Xen {count}")
     pair.check(gap(pair, guest, *hosts) <= pair.plain_gap + (40 if guest.type == "hvm" else 10),
                f"{guest.name} stood still for {gap(pair, guest, *hosts):.2f} s, without exclaim {pair.plain_gap:.2f} s")
 

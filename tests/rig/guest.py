@@ -20,7 +20,8 @@ class Guest:
     """spread: {node: pages}, or a list of such pairs, filled in this order; the last node takes all that is over, its number is not read;
     "NODE/NODE/PAGES": so many on one node, so many on the other, and so on, by their frames' numbers; None: as xl places it.
     type: "pvh", "pv" or "hvm"; extra: further lines of xl's configuration; options: of the guest's kernel, walk=MIB starts dom0/walk.c
-    (an HVM guest's are on its disk); since: the first of its ticks that the hosts of today have seen."""
+    (an HVM guest's are on its disk); since: the first of its ticks that the hosts of today have seen; seen: {host's name: its counts() as they
+    were looked at there last}, until it leaves."""
     name: str = "guest"
     mib: int = MIB
     type: str = "pvh"
@@ -30,6 +31,7 @@ class Guest:
     extra: str = ""
     options: str = ""
     since: int = 0
+    seen: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.uuid = self.uuid or str(uuids.uuid4())
@@ -71,6 +73,10 @@ class Guest:
     def counts(self, host):
         """Its pages per node there: {"total": n, "nodes": {node: pages}}, by key u. Where Xen's own counters do not add up to what it has
         (XenServer 9's keep pages that a guest gave back), by its frames."""
+        self.seen[host.name] = self._counts(host)
+        return self.seen[host.name]
+
+    def _counts(self, host):
         domid, counts = self.domid(host), host.counts()
         if domid not in counts:
             raise RigError(f"{host.name}: no domain {self.name}")

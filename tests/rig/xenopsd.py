@@ -8,7 +8,7 @@ import shlex
 import time
 
 from cache import RigError
-from exclaim import begin, settings
+from exclaim import agrees, begin, settings
 
 REAL = "/rig/bin/emu-manager"  # dom0/emu-manager.c, what a host without us has
 OURS = "/usr/libexec/exclaim/emu-manager"
@@ -83,8 +83,13 @@ def _words(manager, options):
 
 def migrate(pair, guest, src_manager=OURS, dst_manager=OURS, src=None, dst=None, to=None, timeout=180):
     """guest from pair.src to pair.dst, or to another host; src, dst: each side's options. Raises only if a side is not over after timeout seconds."""
-    pair.step(f"xenopsd migrates {guest.name}")
     to = to or pair.dst
+    with agrees(pair, guest, pair.src, to):
+        return _migrate(pair, guest, to, src_manager, dst_manager, src, dst, timeout)
+
+
+def _migrate(pair, guest, to, src_manager, dst_manager, src, dst, timeout):
+    pair.step(f"xenopsd migrates {guest.name}")
     port, started, domid = next(_ports), time.monotonic(), guest.domid(pair.src)
     remote = to.spawn(f"exec xenops receive {port} {_words(dst_manager, dst)}")
     local = pair.src.spawn(f"exec xenops send {to.address} {port} {domid} {_words(src_manager, src)}")

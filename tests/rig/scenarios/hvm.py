@@ -54,7 +54,7 @@ def hvm_uneven(pair):
     # Once it runs, its balloon may give 1 MiB more: seen with every ballooned HVM guest that had arrived.
     more = sum(before.values()) - guest.counts(pair.dst)["total"]
     pair.check(more in (0, 256), f"{more} pages fewer after arrival")
-    goes_on(pair, guest, pair.src, pair.dst)
+    goes_on(pair, guest, pair.src, pair.dst, balloons=True)
     nothing_left(pair, pair.dst)
     pair.note(f"{given} pages ballooned away, {broken} regions with holes")
 

@@ -93,7 +93,7 @@ def layout_hvm(pair):
 def layout_unknown(pair):
     guest = pair.guest(mib=128, spread=IN_TURNS)
     before, count = guest.frames(pair.src), guest.counts(pair.src)
-    done = migrate(pair, guest, env_src=configure(pair.src, count_ms_max=0, count_console_max_pages=1 << 24))
+    done = migrate(pair, guest, env_src=configure(pair.src, count_ms_max=0, count_console_max_pages=1 << 24), counted_by=("console",))
     pair.check(done.ok, f"exit {done.src_rc}, {done.dst_rc}")
     sent, report = last_report(pair, pair.src, guest, "source"), last_report(pair, pair.dst, guest, "destination")
     pair.check(sent["source"]["method"] == "console" and "why" in sent["layout"] and "why" in report["layout"],
