@@ -70,6 +70,8 @@ struct evac_options {
     bool disable;          /* they are, whatever a resumed run did */
     const char **out[2];   /* VMs that are left out, by name; the caller's */
     uint32_t nr_out[2];
+    const char **only; /* if any, of the hosts' VMs all others are left out, too */
+    uint32_t nr_only;
     const char **to; /* hosts by name; owned by the caller, or by evac->kept_to */
     uint32_t nr_to;
 };

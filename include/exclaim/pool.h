@@ -158,6 +158,14 @@ int exclaim_pool_vms_on(const struct exclaim_pool *pool, const uint32_t *host, u
                         uint32_t **vm, uint32_t *nr, struct exclaim_error *err);
 
 /*
+ * Takes all VMs on @host but those named out of all planning, as exclaim_pool_leave_out() does.
+ * @must: a name that is none of theirs is USAGE, else it is passed over.
+ */
+int exclaim_pool_leave_only(struct exclaim_pool *pool, const uint32_t *host, uint32_t nr_hosts,
+                            const char *const *name, uint32_t nr, bool must,
+                            struct exclaim_error *err);
+
+/*
  * Takes the VMs named out of all planning: as if they ran nowhere, while their memory stays taken.
  * @must: a name that is none of a VM's is USAGE, else it is passed over.
  */

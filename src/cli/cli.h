@@ -19,7 +19,7 @@ enum cli_option {
     CLI_TO = 1 << 7,        /* --to HOST, several times */
     CLI_GUARANTEE = 1 << 8, /* --guarantee NAME */
     CLI_HOLD = 1 << 9,      /* --hold */
-    CLI_MOVES = 1 << 10,    /* --max-moves N, --prefer spread|pack */
+    CLI_MOVES = 1 << 10,    /* --max-moves N, --prefer spread|pack, --only-vm VM */
     CLI_BACK = 1 << 11,     /* --back each|end|none */
     CLI_HTML = 1 << 12,     /* --html FILE */
     CLI_APPLY = 1 << 13,    /* --apply and what belongs to it */
@@ -50,7 +50,7 @@ struct cli {
     uint32_t nr_nodes; /* highest node named plus 1 */
     uint64_t node_pages[EXCLAIM_NODES_MAX];
     const char *format;
-    struct cli_list snapshots, vms, hosts, to, skip, shutdown;
+    struct cli_list snapshots, vms, hosts, to, skip, shutdown, only;
     const char *xapi, *user, *password_file, *cacert;
     uint64_t nodes_given; /* bit n: node n was named */
     const char *note;     /* uuid */

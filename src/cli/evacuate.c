@@ -155,6 +155,10 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
             return -1;
         }
         rc = evac_set_hosts(e, host, (uint32_t)cli->nr_args, err);
+        if (!rc && cli->only.nr) {
+            rc = exclaim_pool_leave_only(e->pool, host, (uint32_t)cli->nr_args, cli->only.name,
+                                         cli->only.nr, true, err);
+        }
         free(host);
         if (rc) {
             return -1;
@@ -264,6 +268,8 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
         .nr_to = cli->to.nr,
         .out = { cli->skip.name, cli->shutdown.name },
         .nr_out = { cli->skip.nr, cli->shutdown.nr },
+        .only = cli->only.name,
+        .nr_only = cli->only.nr,
     };
     cli_plan_options(cli, &e->opt.plan);
     e->sink = (struct evac_sink){ .tell = evac_teller_tell, .arg = &teller };

@@ -14,6 +14,8 @@
     "--skip-vm VM       leave this VM out: whoever empties its host sees to it\n"                  \
     "--shutdown-vm VM   leave it out: it will be shut down; exclaim does not do that\n"
 
+#define ONLY_HELP "--only-vm VM       of the hosts' VMs this one alone, and others so named\n"
+
 #define PREFER_HELP                                                                                \
     "--prefer HOW       of plans otherwise equal: spread (the default), even room per\n"           \
     "                   node; or pack, the tightest fit\n"
@@ -145,6 +147,7 @@ static const struct cli_verb verbs[] = {
         .summary = "a proven plan to empty hosts, or for a whole rolling upgrade",
         .detail =
             "--to HOST          evacuate: where VMs may go; else every other host\n"
+            "--only-vm VM       evacuate: this VM alone, and others so named\n"
             "--host HOST        rolling: these hosts in this order; else all older than the\n"
             "                   newest, coordinator first\n" LEAVE_HELP
             "--back WHEN        rolling: VMs return once their host is back (each), once\n"
@@ -168,7 +171,7 @@ static const struct cli_verb verbs[] = {
             "--to HOST          where VMs may go; else every other host\n"
             "--max-moves N      at once out of a host and into a host (2)\n"
             "--bandwidth N      MiB/s of one move, for the time that it all takes\n" PREFER_HELP
-                LEAVE_HELP "--timeout N        after N seconds no further move begins\n"
+                LEAVE_HELP ONLY_HELP "--timeout N        after N seconds no further move begins\n"
             "--move-timeout N   a move that takes longer is cancelled, the VM stays\n"
             "--cancel VM        cancel the move of this VM alone, whoever began it\n"
             "--events FILE      one JSON line per event, appended\n"

@@ -59,6 +59,7 @@ static const struct own_option {
     { "seconds", CLI_NOTE, KIND_SECONDS, offsetof(struct cli, seconds) },
     { "skip-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, skip) },
     { "shutdown-vm", CLI_LEAVE, KIND_LIST, offsetof(struct cli, shutdown) },
+    { "only-vm", CLI_MOVES, KIND_LIST, offsetof(struct cli, only) },
     { "guarantee", CLI_GUARANTEE, KIND_TEXT, offsetof(struct cli, guarantee) },
     { "hold", CLI_HOLD, KIND_FLAG, offsetof(struct cli, hold) },
     { "bandwidth", CLI_MOVES, KIND_RATE, offsetof(struct cli, bandwidth) },
@@ -375,6 +376,7 @@ void cli_free(struct cli *cli)
     free(cli->snapshots.name);
     free(cli->skip.name);
     free(cli->shutdown.name);
+    free(cli->only.name);
     free(cli->vms.name);
     free(cli->hosts.name);
     free(cli->to.name);

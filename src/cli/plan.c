@@ -189,12 +189,13 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
     int rc = -1;
 
-    if ((rolling && (nr_hosts || cli->to.nr)) ||
+    if ((rolling && (nr_hosts || cli->to.nr || cli->only.nr)) ||
         (!rolling &&
          (strcmp(cli->arg, "evacuate") != 0 || !nr_hosts || cli->hosts.nr || cli->back))) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "usage: exclaim plan evacuate HOST... [--to HOST]... | "
-                            "plan rolling [--host HOST]... [--back each|end|none]");
+        return exclaim_fail(
+            err, EXCLAIM_ERR_USAGE, 0,
+            "usage: exclaim plan evacuate HOST... [--to HOST]... [--only-vm VM]... | "
+            "plan rolling [--host HOST]... [--back each|end|none]");
     }
     if (cli_pool_open(cli, NULL, NULL, &from, err)) {
         return -1;
@@ -205,6 +206,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         }
     } else if (exclaim_pool_find_hosts(&from.pool, (const char *const *)cli->args + 1, nr_hosts,
                                        &host, err) ||
+               (cli->only.nr && exclaim_pool_leave_only(&from.pool, host, nr_hosts, cli->only.name,
+                                                        cli->only.nr, true, err)) ||
                plan_evacuate(cli, &from, host, nr_hosts, &plan, err)) {
         goto out;
     }

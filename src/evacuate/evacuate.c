@@ -52,6 +52,14 @@ int evac_leave_out(struct evac *e, struct exclaim_error *err)
             return -1;
         }
     }
+    for (uint32_t i = 0; i < e->nr_hosts && e->opt.nr_only; i++) {
+        const uint32_t host = exclaim_pool_find_host(e->pool, e->host[i]);
+
+        if (host != EXCLAIM_NO_HOST &&
+            exclaim_pool_leave_only(e->pool, &host, 1, e->opt.only, e->opt.nr_only, false, err)) {
+            return -1;
+        }
+    }
     return exclaim_pool_leave_out(e->pool, (const char *const *)e->kept_out, e->nr_kept_out, false,
                                   err);
 }

@@ -259,6 +259,49 @@ int exclaim_pool_vms_on(const struct exclaim_pool *pool, const uint32_t *host, u
     return 0;
 }
 
+static void leave_out(struct exclaim_pool_vm *vm)
+{
+    vm->left_out = 1 + vm->host;
+    vm->host = EXCLAIM_NO_HOST;
+}
+
+int exclaim_pool_leave_only(struct exclaim_pool *pool, const uint32_t *host, uint32_t nr_hosts,
+                            const char *const *name, uint32_t nr, bool must,
+                            struct exclaim_error *err)
+{
+    uint32_t *only = new_indices(nr, err), nr_only = 0;
+    int rc = -1;
+
+    if (!only) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        uint32_t v = 0;
+
+        if (exclaim_pool_find_vm(pool, name[i], &v, must ? err : NULL)) {
+            if (must) {
+                goto out;
+            }
+            continue;
+        }
+        if (must && !among(host, nr_hosts, pool->vm[v].host)) {
+            exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "VM %s is on none of these hosts", name[i]);
+            goto out;
+        }
+        only[nr_only++] = v;
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        if (among(host, nr_hosts, pool->vm[v].host) && !among(only, nr_only, v)) {
+            leave_out(&pool->vm[v]);
+        }
+    }
+    rc = 0;
+
+out:
+    free(only);
+    return rc;
+}
+
 int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, uint32_t nr,
                            bool must, struct exclaim_error *err)
 {
@@ -270,8 +313,7 @@ int exclaim_pool_leave_out(struct exclaim_pool *pool, const char *const *name, u
                 return -1;
             }
         } else if (pool->vm[v].host != EXCLAIM_NO_HOST) {
-            pool->vm[v].left_out = 1 + pool->vm[v].host;
-            pool->vm[v].host = EXCLAIM_NO_HOST;
+            leave_out(&pool->vm[v]);
         }
     }
     return 0;

@@ -286,6 +286,23 @@ class Plan(Case):
             self.assertEqual((done.code, done.err), (0, ""), done.out)
             self.assertEqual((sim.where()["gpu1"], sim.where()["web"] != "coord"), ("coord", True))
 
+    def test_only_some(self):
+        pool = state([host("a", 32 * GIB), host("b", 32 * GIB), host("c", 32 * GIB)],
+                     [vm("v1", "a", GIB), vm("v2", "a", GIB), vm("gpu", "a", GIB, pci=True), vm("w", "b", GIB)])
+        with Sim(pool) as sim:
+            told = sim.run("plan", "evacuate", "a", "--only-vm", "v2", "--json")
+            self.assertEqual([m["vm"]["name"] for m in told.json["steps"][0]["moves"]], ["v2"])
+            self.assertEqual((told.code, sorted(v["vm"]["name"] for v in told.json["left_out"])), (0, ["gpu", "v1"]))
+            for wrong in (("plan", "evacuate", "a", "--only-vm", "w"), ("plan", "evacuate", "a", "--only-vm", "nobody"),
+                          ("plan", "rolling", "--only-vm", "v1"), ("evacuate", "a", "--only-vm", "w", "--apply")):
+                self.one_line(sim.run(*wrong), 2)
+            self.assertEqual(sim.where()["v2"], "a")
+            done = sim.run("evacuate", "a", "--apply", "--only-vm", "v1", "--only-vm", "v2")
+            self.assertEqual((done.code, done.err), (0, ""), done.out)
+            where = sim.where()
+            self.assertEqual((where["gpu"], where["w"]), ("a", "b"))
+            self.assertNotIn("a", (where["v1"], where["v2"]))
+
     def test_numbers_of_a_host_below_its_headroom(self):
         with Sim(state([host("a", 8 * GIB), host("b", 2000)], [vm("v", "a", GIB)])) as sim:
             told = sim.run("preflight", "--host", "a", "--json").json["vms"][0]
