@@ -29,10 +29,10 @@
 #define PAUSE_MS    50
 #define WORKERS_MAX 64u
 #define PROBE_MS    2000
-#define HOLE_FRAMES                                                                                \
-    (1u << 20) /* 4 GiB: how much of a hole is looked at when all pages are found                  \
-                */
-#define FRAMES_MAX (1ull << 40)
+#define FRAMES_MAX  (1ull << 40)
+
+/* 4 GiB: so much of a hole is looked at once all pages are found. */
+#define HOLE_FRAMES (1u << 20)
 
 struct worker {
     pid_t pid; /* 0: none */

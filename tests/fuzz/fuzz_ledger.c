@@ -19,10 +19,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[64], path[128];
 
+static void drop_place(void)
+{
+    unlink(path);
+    rmdir(dir);
+}
+
 static void make_place(void)
 {
     snprintf(dir, sizeof(dir), "/tmp/fuzz-ledger-XXXXXX");
-    if (!mkdtemp(dir)) {
+    if (!mkdtemp(dir) || atexit(drop_place)) {
         abort();
     }
     snprintf(path, sizeof(path), "%s/" EXCLAIM_LEDGER_FILE, dir);
