@@ -59,6 +59,12 @@ struct evac_flight {
     struct evac_result *result;
 };
 
+/* Of a saved plan: a VM and its host, by uuid.  All of one stage may be on their way at once. */
+struct evac_goal {
+    char *vm, *to;
+    uint32_t stage;
+};
+
 struct evac_options {
     struct exclaim_plan_options plan; /* whole_parts follows policy */
     enum exclaim_policy policy;
@@ -136,6 +142,10 @@ struct evac {
     bool looked;          /* *pool was read after that */
     char **disabled;      /* hosts that a resumed run has disabled, by uuid */
     uint32_t nr_disabled;
+    bool planned_ahead; /* a saved plan is carried out: no VM goes elsewhere than it says */
+    struct evac_goal *goal;
+    uint32_t nr_goals;
+    uint32_t stage; /* whose turn it is */
     char **kept_to; /* names of a resumed run's --to */
     uint32_t nr_kept_to;
     char **kept_out; /* VMs that a resumed run leaves out, by uuid */
@@ -214,6 +224,14 @@ const char *evac_door_name(enum evac_door door);
 /* Reads hosts (evac->host) out of a file of events, and of its options what @e->opt leaves open
  * (max_moves 0, nr_to 0, policy not strict). */
 int evac_read_events(struct evac *e, const char *path, struct exclaim_error *err);
+
+/*
+ * Reads step @step (from 1; 0: the only one) of a plan that `exclaim plan --save` wrote.  What is
+ * left of it becomes the goals of @e, none if all was done; the hosts that it empties become its
+ * hosts.  NOFIT: the pool has outgrown it, says what has changed.  USAGE: no such step.  STREAM: no
+ * such plan.
+ */
+int evac_read_plan(struct evac *e, const char *path, uint32_t step, struct exclaim_error *err);
 
 /* Takes up what that file says was begun and XAPI still carries out, and waits for it. */
 int evac_take_up(struct evac *e, const char *path, struct exclaim_error *err);

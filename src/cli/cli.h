@@ -55,7 +55,8 @@ struct cli {
     uint64_t nodes_given; /* bit n: node n was named */
     const char *note;     /* uuid */
     uint32_t seconds;
-    const char *guarantee, *back, *html, *events, *resume, *cancel;
+    const char *guarantee, *back, *html, *events, *resume, *cancel, *plan, *save;
+    uint32_t step;                             /* from 1 */
     uint32_t max_moves, timeout, move_timeout; /* seconds */
     uint32_t bandwidth;                        /* MiB/s */
     enum exclaim_plan_prefer prefer;

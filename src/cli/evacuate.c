@@ -26,9 +26,17 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
                    ? exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "usage: exclaim evacuate --cancel VM")
                    : 0;
     }
-    if (!cli->resume == !cli->nr_args) {
+    if ((cli->nr_args != 0) + (cli->resume != NULL) + (cli->plan != NULL) != 1) {
+        return exclaim_fail(
+            err, EXCLAIM_ERR_USAGE, 0,
+            "usage: exclaim evacuate HOST... | --plan FILE | --resume FILE, and one of them");
+    }
+    if (cli->step && !cli->plan) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--step is one of a --plan");
+    }
+    if (cli->plan && (cli->to.nr || cli->only.nr)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "usage: exclaim evacuate HOST... | --resume FILE, and one of them");
+                            "--plan says where VMs go: neither --to nor --only-vm");
     }
     if (cli->snapshots.nr && (cli->apply || cli->resume)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
@@ -149,7 +157,11 @@ static int open_all(struct cli *cli, struct evac *e, struct evac_teller *t, stru
     if (evac_leave_out(e, err)) {
         return -1;
     }
-    if (!cli->resume) {
+    if (cli->plan) {
+        if (evac_read_plan(e, cli->plan, cli->step, err)) {
+            return -1;
+        }
+    } else if (!cli->resume) {
         if (exclaim_pool_find_hosts(e->pool, (const char *const *)cli->args, (uint32_t)cli->nr_args,
                                     &host, err)) {
             return -1;
@@ -240,6 +252,22 @@ out:
     return rc;
 }
 
+/* All that the saved plan's step moves is where it wants it. */
+static int nothing_left(const struct cli *cli)
+{
+    if (cli->json) {
+        json_object *o = exclaim_json_schema("evacuate");
+
+        exclaim_json_bool(o, "applied", false);
+        exclaim_json_bool(o, "fits", true);
+        exclaim_json_array(o, "steps");
+        exclaim_json_print(o);
+    } else {
+        exclaim_print("nothing is left to be moved: this step of %s is done\n", cli->plan);
+    }
+    return 0;
+}
+
 int verb_evacuate(struct cli *cli, struct exclaim_error *err)
 {
     struct evac *e = calloc(1, sizeof(*e));
@@ -280,8 +308,14 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
         free(e);
         return -1;
     }
-    if (open_all(cli, e, &teller, &from, err) || evac_plan_now(e, &plan, err) ||
-        show_plan(cli, e, plan, from.time_unix_ms, err)) {
+    if (open_all(cli, e, &teller, &from, err)) {
+        goto out;
+    }
+    if (e->planned_ahead && !e->nr_goals) {
+        rc = nothing_left(cli);
+        goto out;
+    }
+    if (evac_plan_now(e, &plan, err) || show_plan(cli, e, plan, from.time_unix_ms, err)) {
         goto out;
     }
     if (cli->apply && evac_may_begin(e, plan)) {

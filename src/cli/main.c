@@ -154,7 +154,7 @@ static const struct cli_verb verbs[] = {
             "                   all are done (end), or not at all (none)\n"
             "--max-moves N      at once out of a host and into a host (2)\n"
             "--bandwidth N      MiB/s of one move, for the time that it all takes\n" PREFER_HELP
-                PLAN_HELP,
+            "--save FILE        write the plan there, for evacuate --plan\n" PLAN_HELP,
         .options = CLI_POOL | CLI_HOST | CLI_TO | CLI_MOVES | CLI_BACK | CLI_HTML | CLI_LEAVE,
         .min_args = 1,
         .max_args = CLI_ARGS_MAX,
@@ -162,7 +162,7 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "evacuate",
-        .usage = "HOST... | --resume FILE | --cancel VM [OPTION]...",
+        .usage = "HOST... | --plan FILE | --resume FILE | --cancel VM [OPTION]...",
         .summary = "carry such a plan out through XAPI; prints only unless --apply",
         .detail =
             "--apply            move the VMs\n"
@@ -174,6 +174,8 @@ static const struct cli_verb verbs[] = {
                 LEAVE_HELP ONLY_HELP "--timeout N        after N seconds no further move begins\n"
             "--move-timeout N   a move that takes longer is cancelled, the VM stays\n"
             "--cancel VM        cancel the move of this VM alone, whoever began it\n"
+            "--plan FILE        carry out a plan that plan --save wrote: its VMs to its hosts\n"
+            "--step N           of a plan with several steps, this one\n"
             "--events FILE      one JSON line per event, appended\n"
             "--resume FILE      go on with the evacuation that this file of events tells "
             "of\n" PLAN_HELP

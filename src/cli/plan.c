@@ -10,6 +10,7 @@
 
 #include <exclaim/evacuate.h>
 
+#include "../base/file.h"
 #include "../report/html.h"
 #include "../report/plan_json.h"
 #include "../report/plan_print.h"
@@ -40,9 +41,9 @@ static void json_rolling(json_object *o, const struct exclaim_pool *pool, const 
     }
 }
 
-static void print_json(const struct cli *cli, const struct cli_pool *from,
-                       const struct exclaim_plan *plan, bool rolling, const uint32_t *order,
-                       const struct facts *facts)
+static json_object *as_json(const struct cli *cli, const struct cli_pool *from,
+                            const struct exclaim_plan *plan, bool rolling, const uint32_t *order,
+                            const struct facts *facts)
 {
     json_object *o = exclaim_json_schema("plan");
     struct pace pace;
@@ -65,7 +66,19 @@ static void print_json(const struct cli *cli, const struct cli_pool *from,
     exclaim_json_left_out(o, &from->pool);
     exclaim_json_hosts(o, &from->pool);
     exclaim_json_steps(o, &from->pool, plan);
-    exclaim_json_print(o);
+    return o;
+}
+
+/* What --json prints is what evacuate --plan reads. */
+static int save(const char *path, json_object *o, struct exclaim_error *err)
+{
+    struct replacement file;
+
+    if (replacement_open(&file, path, err)) {
+        return -1;
+    }
+    exclaim_json_write(o, file.f);
+    return replacement_close(&file, 0, err);
 }
 
 static void print_rolling_end(const struct exclaim_pool *pool, const struct exclaim_plan *plan)
@@ -185,6 +198,7 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     struct exclaim_plan *plan = NULL;
     struct cli_pool from = { 0 };
     struct facts facts = { 0 };
+    json_object *o = NULL;
     struct pace pace;
     uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
     int rc = -1;
@@ -224,14 +238,21 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         exclaim_html_plan(cli->html, &from.pool, plan, rolling, from.time_unix_ms, &facts, err)) {
         goto out;
     }
+    if (cli->json || cli->save) {
+        o = as_json(cli, &from, plan, rolling, host, &facts);
+        if (cli->save && save(cli->save, o, err)) {
+            goto out;
+        }
+    }
     if (cli->json) {
-        print_json(cli, &from, plan, rolling, host, &facts);
+        exclaim_json_write(o, stdout);
     } else if (print_text(&from, plan, rolling, &facts, err)) {
         goto out;
     }
     rc = exclaim_plan_fits(plan) ? 0 : 3;
 
 out:
+    json_object_put(o);
     exclaim_plan_free(plan);
     facts_free(&facts);
     free(host);

@@ -147,6 +147,9 @@ int evac_plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_err
     uint32_t *host;
     int rc;
 
+    if (e->planned_ahead) {
+        return evac_plan_goals(e, plan, err);
+    }
     if (exclaim_pool_find_hosts(e->pool, (const char *const *)e->host, e->nr_hosts, &host, err)) {
         return -1;
     }
@@ -210,6 +213,11 @@ void evac_drop(struct evac *e)
         free(e->ban[i].host);
     }
     free(e->ban);
+    for (uint32_t i = 0; i < e->nr_goals; i++) {
+        free(e->goal[i].vm);
+        free(e->goal[i].to);
+    }
+    free(e->goal);
     free(e->door);
     evac_free_names(&e->disabled, &e->nr_disabled);
     evac_free_names(&e->host, &e->nr_hosts);

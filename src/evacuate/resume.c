@@ -92,7 +92,7 @@ static int add_name(const char *text, char ***names, uint32_t *nr, struct exclai
     return 0;
 }
 
-static int take_names(json_object *event, const char *key, char ***names, uint32_t *nr,
+static int take_names(json_object *event, const char *key, size_t max, char ***names, uint32_t *nr,
                       struct exclaim_error *err)
 {
     json_object *list;
@@ -104,9 +104,9 @@ static int take_names(json_object *event, const char *key, char ***names, uint32
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "an event \"begin\" without %s", key);
     }
     many = json_object_array_length(list);
-    if (many > EXCLAIM_POOL_HOSTS) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s: %zu hosts, at most %u are possible",
-                            key, many, EXCLAIM_POOL_HOSTS);
+    if (many > max) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "%s: %zu names, at most %zu are possible",
+                            key, many, max);
     }
     *names = calloc(many + 1, sizeof(**names));
     for (size_t i = 0; *names && i < many; i++) {
@@ -140,6 +140,10 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
     if (strcmp(name, "begin") != 0) {
         return 0;
     }
+    if (is_true(o, "planned_ahead")) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "it tells of a saved plan: the same --plan again goes on with that");
+    }
     e->opt.keep_enabled |= is_true(o, "keep_enabled") && !e->opt.disable;
     if (!strcmp(text_of(o, "policy"), exclaim_policy_name(EXCLAIM_POLICY_STRICT))) {
         e->opt.policy = EXCLAIM_POLICY_STRICT;
@@ -156,11 +160,11 @@ static int each_begin(struct evac *e, json_object *o, const char *name, void *ar
         }
     }
     if (json_object_object_get_ex(o, "left_out", NULL) &&
-        take_names(o, "left_out", &e->kept_out, &e->nr_kept_out, err)) {
+        take_names(o, "left_out", EXCLAIM_POOL_VMS, &e->kept_out, &e->nr_kept_out, err)) {
         return -1;
     }
-    return take_names(o, "hosts", &e->host, &e->nr_hosts, err) ||
-                   take_names(o, "to", &e->kept_to, &e->nr_kept_to, err)
+    return take_names(o, "hosts", EXCLAIM_POOL_HOSTS, &e->host, &e->nr_hosts, err) ||
+                   take_names(o, "to", EXCLAIM_POOL_HOSTS, &e->kept_to, &e->nr_kept_to, err)
                ? -1
                : 0;
 }

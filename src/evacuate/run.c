@@ -17,6 +17,9 @@ static uint32_t vms_left(const struct evac *e)
     const struct exclaim_pool *pool = e->pool;
     uint32_t left = 0;
 
+    if (e->planned_ahead) {
+        return evac_goals_left(e);
+    }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
         for (uint32_t i = 0; i < e->nr_hosts; i++) {
             left += pool->vm[v].host == exclaim_pool_find_host(pool, e->host[i]);
@@ -40,12 +43,18 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
                 return exclaim_error_wrap(err, "looking at the pool after the moves");
             }
             e->left = vms_left(e);
+            if (!e->left && evac_next_stage(e)) {
+                e->left = vms_left(e);
+                idle = 0;
+                again = true;
+            }
         }
         if (!e->left || !again || idle == IDLE_ROUNDS || round == ROUNDS || !evac_goes_on(e)) {
             return 0;
         }
         if (round) {
-            evac_note(e, "%" PRIu32 " VMs are left, planning anew", e->left);
+            evac_note(e, "%" PRIu32 " VMs are left, planning anew%s", e->left,
+                      e->planned_ahead ? ", to the same hosts" : "");
             if (evac_plan_now(e, plan, err)) {
                 return -1;
             }
@@ -100,7 +109,7 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
     if (evac_disable_hosts(e, err) || run_rounds(e, plan, err)) {
         return EVAC_END_FAILED;
     }
-    if (!e->left && ask_residents(e, err)) {
+    if (!e->left && !e->planned_ahead && ask_residents(e, err)) {
         return EVAC_END_FAILED;
     }
     if (e->lost) {

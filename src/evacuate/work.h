@@ -63,6 +63,20 @@ int evac_refused(struct evac *e, struct evac_result *r, uint32_t vm, uint32_t to
 /* Whether moves may begin. */
 bool evac_goes_on(struct evac *e);
 
+/* --- goals.c --- */
+
+/* By uuid or name; pool->nr_vms if there is none. */
+uint32_t evac_find_vm(const struct exclaim_pool *pool, const char *uuid);
+
+/* VMs of this stage that are not where the saved plan wants them. */
+uint32_t evac_goals_left(const struct evac *e);
+
+/* False if there is none. */
+bool evac_next_stage(struct evac *e);
+
+/* A plan for them, and them alone; checked as evac_plan()'s. */
+int evac_plan_goals(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err);
+
 /* --- resume.c --- */
 
 void evac_free_names(char ***names, uint32_t *nr);

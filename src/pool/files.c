@@ -7,63 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/file.h"
 #include "work.h"
-
-/* A file or, as "-", standard input, up to the limit. */
-static int slurp(const char *path, uint8_t **data, size_t *len, struct exclaim_error *err)
-{
-    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    size_t size = 0;
-    int rc = -1;
-
-    *data = NULL;
-    *len = 0;
-    if (fd < 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
-    }
-    for (;;) {
-        ssize_t r;
-
-        if (*len == size) {
-            uint8_t *more = size > EXCLAIM_SNAPSHOT_MAX ? NULL : realloc(*data, size * 2 + 65536);
-
-            if (!more) {
-                rc = size > EXCLAIM_SNAPSHOT_MAX ? exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                                                                "%s: above the limit of %u bytes",
-                                                                path, EXCLAIM_SNAPSHOT_MAX)
-                                                 : pool_no_memory(err);
-                break;
-            }
-            *data = more;
-            size = size * 2 + 65536;
-        }
-        r = read(fd, *data + *len, size - *len);
-        if (r < 0 && errno == EINTR) {
-            continue;
-        }
-        if (r <= 0) {
-            rc = r ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "read %s", path) : 0;
-            break;
-        }
-        *len += (size_t)r;
-    }
-    if (fd != STDIN_FILENO) {
-        close(fd);
-    }
-    if (rc) {
-        free(*data);
-        *data = NULL;
-    }
-    return rc;
-}
 
 static int read_part(const char *path, struct exclaim_pool *part, struct exclaim_error *err)
 {
-    uint8_t *data;
+    char *data;
     size_t len;
     int rc;
 
-    if (slurp(path, &data, &len, err)) {
+    if (exclaim_file_read(path, EXCLAIM_SNAPSHOT_MAX, &data, &len, err)) {
         return -1;
     }
     rc = exclaim_pool_unpack(data, len, part, err);

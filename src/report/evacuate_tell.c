@@ -183,6 +183,7 @@ static int begin(struct evac_teller *t, const struct evac *e)
     exclaim_json_str(o, "policy", exclaim_policy_name(e->opt.policy));
     exclaim_json_str(o, "prefer", exclaim_plan_prefer_name(e->opt.plan.prefer));
     exclaim_json_bool(o, "keep_enabled", e->opt.keep_enabled);
+    exclaim_json_bool(o, "planned_ahead", e->planned_ahead);
     return put(t, e, o);
 }
 

@@ -163,29 +163,14 @@ int html_open(struct html_page *page, const char *path, const struct exclaim_poo
               const char *title, int64_t time_unix_ms, struct exclaim_error *err)
 {
     time_t seconds = (time_t)(time_unix_ms / 1000);
-    mode_t mask = umask(0);
     char when[64] = "";
     struct tm tm;
-    int fd;
 
-    umask(mask);
-    *page = (struct html_page){ .path = path, .pool = pool };
-    if (snprintf(page->temporary, sizeof(page->temporary), "%s.XXXXXX", path) >=
-        (int)sizeof(page->temporary)) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--html: a name of %zu bytes is too long",
-                            strlen(path));
+    *page = (struct html_page){ .pool = pool };
+    if (replacement_open(&page->file, path, err)) {
+        return -1;
     }
-    fd = mkstemp(page->temporary);
-    if (fd < 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", page->temporary);
-    }
-    fchmod(fd, 0666 & ~mask);
-    page->f = fdopen(fd, "w");
-    if (!page->f) {
-        close(fd);
-        unlink(page->temporary);
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", path);
-    }
+    page->f = page->file.f;
     if (gmtime_r(&seconds, &tm)) {
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
     }
@@ -205,16 +190,6 @@ int html_close(struct html_page *page, int rc, struct exclaim_error *err)
 {
     if (!rc) {
         fputs("</body></html>\n", page->f);
-        if (fflush(page->f) || ferror(page->f) || fsync(fileno(page->f))) {
-            rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write %s", page->path);
-        }
     }
-    fclose(page->f);
-    if (!rc && rename(page->temporary, page->path)) {
-        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "rename to %s", page->path);
-    }
-    if (rc) {
-        unlink(page->temporary);
-    }
-    return rc;
+    return replacement_close(&page->file, rc, err);
 }

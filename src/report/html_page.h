@@ -5,12 +5,12 @@
 
 #include <stdio.h>
 
+#include "../base/file.h"
 #include "html.h"
 
 struct html_page {
-    FILE *f;
-    char temporary[512];
-    const char *path;
+    FILE *f; /* the file's */
+    struct replacement file;
     const struct exclaim_pool *pool;
     bool rolling; /* hosts that were emptied are upgraded */
 };

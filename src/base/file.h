@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whole files: read up to a limit, and written so that they are there whole or not at all. */
+#ifndef EXCLAIM_BASE_FILE_H
+#define EXCLAIM_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include <exclaim/error.h>
+
+/* A file or, as "-", standard input; free() *data.  SYSTEM: it cannot be read.  STREAM: it has more
+ * than @max bytes. */
+int exclaim_file_read(const char *path, size_t max, char **data, size_t *len,
+                      struct exclaim_error *err);
+
+/* A file that takes the place of @path once it is written. */
+struct replacement {
+    FILE *f;
+    const char *path; /* the caller's */
+    char temporary[512];
+};
+
+/* With the access that a new file has. */
+int replacement_open(struct replacement *r, const char *path, struct exclaim_error *err);
+
+/* Puts it in its place; after a failure elsewhere (@rc), takes it away.  Returns @rc or -1. */
+int replacement_close(struct replacement *r, int rc, struct exclaim_error *err);
+
+#endif

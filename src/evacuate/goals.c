@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The goals that a saved plan has set: which are left, and a plan for them and nothing else. */
+#include "work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+uint32_t evac_find_vm(const struct exclaim_pool *pool, const char *uuid)
+{
+    uint32_t v = 0;
+
+    return exclaim_pool_find_vm(pool, uuid, &v, NULL) ? pool->nr_vms : v;
+}
+
+/* The goals of this stage that are not reached yet: into @vm and @to, unless NULL. */
+static uint32_t goals_left(const struct evac *e, uint32_t *vm, uint32_t *to)
+{
+    uint32_t left = 0;
+
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        const uint32_t v = evac_find_vm(e->pool, e->goal[g].vm);
+
+        /* One that does not run any more is not left; where it was lost, that is told. */
+        if (e->goal[g].stage != e->stage || v == e->pool->nr_vms ||
+            e->pool->vm[v].host == EXCLAIM_NO_HOST ||
+            e->pool->vm[v].host == exclaim_pool_find_host(e->pool, e->goal[g].to)) {
+            continue;
+        }
+        if (vm) {
+            vm[left] = v;
+            to[left] = exclaim_pool_find_host(e->pool, e->goal[g].to);
+        }
+        left++;
+    }
+    return left;
+}
+
+uint32_t evac_goals_left(const struct evac *e)
+{
+    return goals_left(e, NULL, NULL);
+}
+
+bool evac_next_stage(struct evac *e)
+{
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        if (e->goal[g].stage > e->stage) {
+            e->stage = e->goal[g].stage;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int forbid_others(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
+{
+    char why[160];
+
+    snprintf(why, sizeof(why), "the saved plan has it go to host %.100s",
+             exclaim_pool_host_name(e->pool, to));
+    for (uint32_t h = 0; h < e->pool->nr_hosts; h++) {
+        if (h != to && h != e->pool->vm[vm].host && exclaim_pool_forbid(e->pool, vm, h, why, err)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int evac_plan_goals(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
+{
+    uint32_t *vm = calloc(e->nr_goals + 1, sizeof(*vm)), *to = calloc(e->nr_goals + 1, sizeof(*to));
+    uint32_t host[EXCLAIM_POOL_HOSTS], nr_hosts = 0, nr = 0;
+    int rc = -1;
+
+    *plan = NULL;
+    if (!vm || !to) {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "plan");
+        goto out;
+    }
+    nr = goals_left(e, vm, to);
+    for (uint32_t i = 0; i < nr; i++) {
+        bool there = false;
+
+        if (to[i] == EXCLAIM_NO_HOST) {
+            exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
+                         "the host that the saved plan has for VM %s is "
+                         "not in the pool any more",
+                         exclaim_pool_vm_name(e->pool, vm[i]));
+            goto out;
+        }
+        for (uint32_t k = 0; k < nr_hosts; k++) {
+            there |= host[k] == to[i];
+        }
+        if (!there) {
+            host[nr_hosts++] = to[i];
+        }
+        if (forbid_others(e, vm[i], to[i], err)) {
+            goto out;
+        }
+    }
+    rc = exclaim_plan_place(e->pool, vm, nr, host, nr_hosts, &e->opt.plan, plan, err);
+    if (!rc && exclaim_plan_check(e->pool, *plan, &e->opt.plan, err)) {
+        exclaim_plan_free(*plan);
+        *plan = NULL;
+        rc = exclaim_error_wrap(err, "the plan does not hold");
+    }
+
+out:
+    free(vm);
+    free(to);
+    return rc;
+}
