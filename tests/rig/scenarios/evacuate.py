@@ -15,7 +15,7 @@ def by_xl(pair, **options):
     return lambda guest, src, dst: pair.migrate(guest, src, dst, src_helper=HOOK, dst_helper=HOOK, **options)
 
 
-@scenario("preflight says fits: evacuate empties the host, exact by Xen's own count", nodes=2, **BOTH)
+@scenario("preflight says fits: evacuate empties the host, each VM on as many nodes as before, exact by Xen's own count", nodes=2, **BOTH)
 def evacuate(pair):
     measure_plain(pair)
     guests = [pair.guest(name="whole", spread={1: "*"}), pair.guest(name="halves", spread={0: 8000, 1: "*"})]
@@ -30,10 +30,11 @@ def evacuate(pair):
         done = sim.run("evacuate", "src", "--apply", "--max-moves", "1", "--json")
         pair.check(done.code == 0, f"evacuate: exit {done.code}: {done.err or done.out[:400]}")
         for vm in done.json["vms"]:
-            pair.check(vm["exact"] and vm["outcome"] == "done", f"evacuate says {vm}")
+            pair.check(vm["exact"] and vm["planned_nodes"] and vm["outcome"] == "done", f"evacuate says {vm}")
     for guest in guests:
         nodes = guest.counts(pair.dst)["nodes"]
-        pair.check(nodes == before[guest.name], f"{guest.name}: got {nodes} by Xen's count, had {before[guest.name]}")
+        # By their sizes: a plan evens the room out, on nodes with other numbers where that does it.
+        pair.check(sorted(nodes.values()) == sorted(before[guest.name].values()), f"{guest.name}: got {nodes} by Xen's count, had {before[guest.name]}")
         goes_on(pair, guest, pair.src, pair.dst)
     pair.check(not pair.src.guests(), f"still on the source: {pair.src.guests()}")
     nothing_left(pair, pair.dst)
