@@ -107,3 +107,13 @@ struct exclaim_size exclaim_size(uint64_t pages)
              number, units[unit]);
     return size;
 }
+
+const char *exclaim_s(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+const char *exclaim_vms_are(uint64_t n)
+{
+    return n == 1 ? "VM is" : "VMs are";
+}

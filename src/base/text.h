@@ -32,4 +32,8 @@ struct exclaim_size {
 };
 struct exclaim_size exclaim_size(uint64_t pages);
 
+/* The plural's "s" of @n things, and its verb: "VM is", "VMs are" with @n of 1 and 2. */
+const char *exclaim_s(uint64_t n);
+const char *exclaim_vms_are(uint64_t n);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/text.h"
 #include "../base/stop.h"
 #include "../report/evacuate_tell.h"
 #include "../report/html.h"
@@ -119,22 +120,23 @@ static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **pl
     case EVAC_END_FAILED:
         return -1;
     case EVAC_END_STOPPED:
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s: %" PRIu32 " VMs are left; %s goes on",
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s: %" PRIu32 " %s left; %s goes on",
                             e->events_lost ? "events could not be written" : "stopped as asked",
-                            e->left,
-                            t->events ? "--resume with the file of events" : "the same command");
+                            e->left, exclaim_vms_are(e->left),
+                            t->events && !e->planned_ahead ? "--resume with the file of events"
+                                                           : "the same command");
     case EVAC_END_LOST:
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
-                            "%" PRIu32 " VMs do not run any more: %.400s", e->lost,
-                            evac_lost_names(e, names, sizeof(names)));
+                            "%" PRIu32 " %s not running any more: %.400s", e->lost,
+                            exclaim_vms_are(e->lost), evac_lost_names(e, names, sizeof(names)));
     case EVAC_END_HALTED:
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " VMs are left: %.400s", e->left,
-                            e->halted);
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " %s left: %.400s", e->left,
+                            exclaim_vms_are(e->left), e->halted);
     case EVAC_END_STAYS:
         return 3;
     case EVAC_END_INCOMPLETE:
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " VMs are left: %.400s", e->left,
-                            evac_first_reason(e));
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " %s left: %.400s", e->left,
+                            exclaim_vms_are(e->left), evac_first_reason(e));
     case EVAC_END_DONE:
         break;
     }

@@ -11,6 +11,7 @@
 #include <exclaim/evacuate.h>
 
 #include "../base/file.h"
+#include "../base/text.h"
 #include "../report/html.h"
 #include "../report/plan_json.h"
 #include "../report/plan_print.h"
@@ -95,19 +96,20 @@ static void print_rolling_end(const struct exclaim_pool *pool, const struct excl
         const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
 
         exclaim_print("blocked: %" PRIu32
-                      " hosts can be upgraded, then %s cannot be emptied: %" PRIu32
+                      " host%s can be upgraded, then %s cannot be emptied: %" PRIu32
                       " of its VMs stay%s\n",
-                      done - 1, exclaim_pool_host_name(pool, last->host), last->nr_stays,
-                      last->nr_stays == 1 ? "s" : "");
+                      done - 1, exclaim_s(done - 1), exclaim_pool_host_name(pool, last->host),
+                      last->nr_stays, last->nr_stays == 1 ? "s" : "");
         return;
     }
-    printf("%" PRIu32 " hosts, %" PRIu32 " moves in %" PRIu32 " waves", done, plan->nr_moves,
-           plan->nr_waves);
+    printf("%" PRIu32 " host%s, %" PRIu32 " move%s in %" PRIu32 " wave%s", done, exclaim_s(done),
+           plan->nr_moves, exclaim_s(plan->nr_moves), plan->nr_waves, exclaim_s(plan->nr_waves));
     if (temporary) {
         printf(", %" PRIu32 " of them to make room", temporary);
     }
     if (plan->nr_strays) {
-        printf("; %" PRIu32 " VMs end on another host\n", plan->nr_strays);
+        printf("; %" PRIu32 " VM%s on another host in the end\n", plan->nr_strays,
+               exclaim_s(plan->nr_strays));
     } else {
         puts("; all VMs end where they are now");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves on their way: begun, watched, landed, and what a request to stop does to them. */
 #include "../base/compat.h"
+#include "../base/text.h"
 #include "work.h"
 
 #include <errno.h>
@@ -392,8 +393,8 @@ bool evac_goes_on(struct evac *e)
                       e->nr_flights);
         }
     } else if (e->stop_told == 1 && e->nr_flights) {
-        evac_note(e, "cancelling %" PRIu32 " moves; once more to leave them to XAPI",
-                  e->nr_flights);
+        evac_note(e, "cancelling %" PRIu32 " move%s; once more to leave that to XAPI",
+                  e->nr_flights, exclaim_s(e->nr_flights));
         cancel_all(e);
     }
     e->stop_told++;
@@ -414,8 +415,8 @@ static int leave_alone(struct evac *e, const struct exclaim_error *why, struct e
                  "left to XAPI, which may still move it");
     }
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
-                        "%" PRIu32 " moves were left to XAPI, which goes on with them: %.300s",
-                        e->nr_flights, why ? why->text : "asked to stop three times");
+                        "%" PRIu32 " move%s left to XAPI, which goes on: %.300s", e->nr_flights,
+                        exclaim_s(e->nr_flights), why ? why->text : "asked to stop three times");
 }
 
 int evac_wait(struct evac *e, uint32_t *ended, struct exclaim_error *err)

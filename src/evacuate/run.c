@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../base/text.h"
+
 /* New VMs may be started on a host that is not disabled: not for ever. */
 #define ROUNDS 100
 
@@ -53,7 +55,7 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
             return 0;
         }
         if (round) {
-            evac_note(e, "%" PRIu32 " VMs are left, planning anew%s", e->left,
+            evac_note(e, "%" PRIu32 " %s left, planning anew%s", e->left, exclaim_vms_are(e->left),
                       e->planned_ahead ? ", to the same hosts" : "");
             if (evac_plan_now(e, plan, err)) {
                 return -1;

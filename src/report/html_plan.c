@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../base/text.h"
+
 #define LINE 512
 
 static void node_name(struct html_page *page, uint32_t node)
@@ -160,7 +162,8 @@ static void draw_step(struct html_page *page, const struct exclaim_plan *plan, u
     }
     exclaim_plan_proof_text(page->pool, &step->proof, text, sizeof(text));
     html_text(page, text);
-    fprintf(page->f, " <span class=\"dim\">(%" PRIu32 " moves)</span></summary>\n", step->nr_moves);
+    fprintf(page->f, " <span class=\"dim\">(%" PRIu32 " move%s)</span></summary>\n", step->nr_moves,
+            exclaim_s(step->nr_moves));
     step_body(page, plan, step);
     fputs("</details>\n", page->f);
 }
@@ -186,14 +189,14 @@ static void all_steps(struct html_page *page, const struct exclaim_plan *plan)
     } else {
         const bool all = !plan->nr_strays;
 
-        snprintf(text, sizeof(text), "%" PRIu32 " moves in %" PRIu32 " waves; ", plan->nr_moves,
-                 plan->nr_waves);
+        snprintf(text, sizeof(text), "%" PRIu32 " move%s in %" PRIu32 " wave%s; ", plan->nr_moves,
+                 exclaim_s(plan->nr_moves), plan->nr_waves, exclaim_s(plan->nr_waves));
         len = strlen(text);
         if (all) {
             snprintf(text + len, sizeof(text) - len, "all VMs end where they are now");
         } else {
-            snprintf(text + len, sizeof(text) - len, "%" PRIu32 " VMs end on another host",
-                     plan->nr_strays);
+            snprintf(text + len, sizeof(text) - len, "%" PRIu32 " VM%s on another host in the end",
+                     plan->nr_strays, exclaim_s(plan->nr_strays));
         }
     }
     html_verdict(page, !plan->blocked && !plan->nr_strays, text);

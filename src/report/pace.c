@@ -73,9 +73,10 @@ void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const s
     }
     if (!known(pace)) {
         facts_add(facts,
-                  "%s are moved in %" PRIu32 " waves%s; how long that takes is not known: no "
+                  "%s are moved in %" PRIu32 " wave%s%s; how long that takes is not known: no "
                   "earlier migration is in %s, and no --bandwidth is given",
-                  exclaim_size(all_pages(plan)).text, plan->nr_waves, waves, pace->file);
+                  exclaim_size(all_pages(plan)).text, plan->nr_waves, exclaim_s(plan->nr_waves),
+                  waves, pace->file);
         return;
     }
     if (pace->migrations) {
@@ -85,10 +86,10 @@ void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const s
         snprintf(how, sizeof(how), "as --bandwidth says");
     }
     facts_add(facts,
-              "%s are moved in %" PRIu32 " waves%s; about %.0f s if each move has %.1f MiB/s, %s; "
+              "%s are moved in %" PRIu32 " wave%s%s; about %.0f s if each move has %.1f MiB/s, %s; "
               "guests that write much take longer",
-              exclaim_size(all_pages(plan)).text, plan->nr_waves, waves, seconds_of(plan, pace),
-              (double)pace->pages / 256 * 1000 / (double)pace->ms, how);
+              exclaim_size(all_pages(plan)).text, plan->nr_waves, exclaim_s(plan->nr_waves), waves,
+              seconds_of(plan, pace), (double)pace->pages / 256 * 1000 / (double)pace->ms, how);
 }
 
 void pace_json(struct json_object *o, const struct exclaim_plan *plan, const struct pace *pace)

@@ -242,18 +242,29 @@ static void refused_by_a_filter(void **state)
 {
     static const struct {
         enum model_op op;
+        uint32_t domid; /* 0: whichever it is about */
+        uint64_t nth;
         const char *why;
     } rows[] = {
-        { MODEL_OP_CONTEXT, "registers of dom0's vcpu" },
-        { MODEL_OP_TYPES, "types of" },
-        { MODEL_OP_FRAMES, "populated on demand: not permitted" },
+        { MODEL_OP_CONTEXT, 0, 1, "registers of dom0's vcpu" },
+        { MODEL_OP_TYPES, 0, 1, "types of" },
+        { MODEL_OP_FRAMES, GUEST, 1, "populated on demand: not permitted" },
+        { MODEL_OP_FRAMES, GUEST, 2, "highest frame: not permitted" },
+        { MODEL_OP_MAP, GUEST, 1, "frames from 0x0 of domain 7: not permitted" },
+        { MODEL_OP_TOTAL_PAGES, GUEST, 1, "domain 7: not permitted" },
+        { MODEL_OP_TOTAL_PAGES, GUEST, 2, "domain 7: not permitted" },
+        { MODEL_OP_NUMAINFO, 0, 2, "not permitted" },
+        { MODEL_OP_GETINFOLIST, GUEST, 2, "domain 7: not permitted" },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct model *m = open_guest();
 
-        STEP(m, model_fault(m, rows[i].op, 1, EPERM), 0);
+        STEP(m,
+             rows[i].domid ? model_fault_of(m, rows[i].op, rows[i].domid, rows[i].nth, EPERM)
+                           : model_fault(m, rows[i].op, rows[i].nth, EPERM),
+             0);
         assert_refused(m, rows[i].why);
         kit_close(m);
     }

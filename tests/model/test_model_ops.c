@@ -274,6 +274,39 @@ static void test_domains_affinity_and_pool(void **state)
     kit_close(m);
 }
 
+/* Refused before Xen is asked, with the numbers. */
+static void test_claims_that_are_none(void **state)
+{
+    static const uint64_t huge = EXCLAIM_PAGES_MAX + 1;
+    static const struct {
+        struct exclaim_claim claim;
+        const char *why;
+    } rows[] = {
+        { { .kind = EXCLAIM_CLAIM_SET, .nr_nodes = EXCLAIM_NODES_MAX + 1 },
+          "65 nodes, at most 64" },
+        { { .kind = EXCLAIM_CLAIM_SET, .nr_nodes = 2, .node_pages = { 1, huge } },
+          "1099511627777 pages on node 1" },
+        { { .kind = EXCLAIM_CLAIM_SET, .nr_nodes = 2, .node_pages = { 1 }, .host_pages = huge },
+          "1099511627777 pages anywhere" },
+        { { .kind = EXCLAIM_CLAIM_HOST, .host_pages = huge }, "1099511627777 pages anywhere" },
+        { { .kind = EXCLAIM_CLAIM_NODE, .nr_nodes = 2, .node_pages = { 1, 1 } }, "names 2" },
+        { { .kind = EXCLAIM_CLAIM_NODE, .nr_nodes = 2 }, "names 0" },
+        { { .kind = EXCLAIM_CLAIM_SET, .nr_nodes = 2 }, "no pages" },
+        { { .kind = EXCLAIM_CLAIM_HOST, .nr_nodes = 1, .node_pages = { 1 } }, "no pages" },
+    };
+    struct exclaim_error err = { 0 };
+    uint64_t total;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_int_equal(exclaim_claim_total(7, &rows[i].claim, &total, &err), -1);
+        assert_int_equal(err.kind, EXCLAIM_ERR_USAGE);
+        if (!strstr(err.text, "claim for domain 7: ") || !strstr(err.text, rows[i].why)) {
+            fail_msg("\"%s\" does not say: %s", err.text, rows[i].why);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_host_and_caps),
         cmocka_unit_test(test_domains_affinity_and_pool),
+        cmocka_unit_test(test_claims_that_are_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

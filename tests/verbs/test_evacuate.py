@@ -232,7 +232,7 @@ class Failures(Case):
             sim.faults({"method": "Async.VM.pool_migrate", "param": stuck, "action": "error", "description": ["VM_LACKS_FEATURE", stuck]})
             done = sim.run("evacuate", "a", "--apply")
             self.one_line(done, 5)
-            self.assertIn("1 VMs are left: VM.pool_migrate: VM_LACKS_FEATURE", done.err)
+            self.assertIn("1 VM is left: VM.pool_migrate: VM_LACKS_FEATURE", done.err)
             self.assertIn("v1: failed: ", done.out)
             self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v1"])
 
@@ -333,7 +333,7 @@ class Failures(Case):
             done = sim.run("evacuate", "a", "--apply")
             self.assertIn("v5: not moved to ", done.out)
             self.one_line(done, 5)
-            self.assertIn("1 VMs are left: v5: it does not run on a any more", done.err)
+            self.assertIn("1 VM is left: v5: it does not run on a any more", done.err)
 
 
 class Stop(Case):
@@ -381,7 +381,7 @@ class Stop(Case):
             going.interrupt(signal.SIGTERM)
             stopped = going.end()
             self.one_line(stopped, 5)
-            self.assertIn("cancelling 1 moves", stopped.out)
+            self.assertIn("cancelling 1 move;", stopped.out)
             self.assertIn("runs where it was", stopped.out)
             self.assertEqual(list(sim.where().values()).count("a"), 6)
             self.assertFalse(sim.tasks())
@@ -399,7 +399,7 @@ class Stop(Case):
             going.interrupt(signal.SIGHUP)
             stopped = going.end()
             self.one_line(stopped, 5)
-            self.assertIn("1 moves were left to XAPI", stopped.err)
+            self.assertIn("1 move left to XAPI", stopped.err)
             self.assertEqual(len(sim.tasks()), 1)
 
     def test_killed_and_resumed(self):
@@ -454,7 +454,7 @@ class Stop(Case):
             path = pools.pathlib.Path(sim.file("log"))
             for text, words in (("", "tells of no evacuation"), ("hello\n", "line 1 is no event"), ('{"schema":"exclaim.event/1"}\n', "tells of no"),
                                 ('{"schema":"exclaim.event/1","event":"begin"}\n', "without hosts"),
-                                ('{"schema":"exclaim.event/1","event":"begin","hosts":' + str(["x"] * 300).replace("'", '"') + "}\n", "300 hosts")):
+                                ('{"schema":"exclaim.event/1","event":"begin","hosts":' + str(["x"] * 300).replace("'", '"') + "}\n", "300 names")):
                 with self.subTest(words):
                     path.write_text(text)
                     result = sim.run("evacuate", "--resume", str(path), "--apply")
@@ -474,7 +474,7 @@ class Time(Case):
             self.assertEqual((cancelled.code, cancelled.out), (0, "v0: its move is cancelled, it is Running\n"), cancelled.err)
             done = going.end()
             self.one_line(done, 5)
-            self.assertIn("1 VMs are left: the task was cancelled", done.err)
+            self.assertIn("1 VM is left: the task was cancelled", done.err)
             self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v0"])
             self.assertEqual(self.outcomes(sim.file("events"), "start").count("v0"), 1, "it is not begun again")
 
@@ -494,7 +494,7 @@ class Time(Case):
             done = sim.run("evacuate", "a", "--apply", "--move-timeout", "3", "--events", sim.file("events"))
             self.one_line(done, 5)
             self.assertIn("long: cancelling, as it takes longer than 3 s", done.out)
-            self.assertIn("1 VMs are left: cancelled, as it took longer than 3 s", done.err)
+            self.assertIn("1 VM is left: cancelled, as it took longer than 3 s", done.err)
             self.assertEqual(sim.where(), {"long": "a", "short": "b"})
 
     def test_the_time_of_a_run(self):

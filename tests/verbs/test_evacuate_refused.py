@@ -30,7 +30,7 @@ class Kills(unittest.TestCase):
             with self.subTest(end), Sim(self.POOL, hook=HOOK) as sim:
                 done = self.run_with(sim, "--events", sim.file("events"), **{f"v{i}": [end] for i in range(8)})
                 self.assertEqual(done.code, 5, done.out)
-                self.assertIn("1 VMs do not run any more: v", done.err)
+                self.assertIn("1 VM is not running any more: v", done.err)
                 self.assertIn("1 lost", done.out)
                 kinds = [e["event"] for e in events(sim.file("events"))]
                 self.assertEqual(kinds.count("start"), 1, kinds)
@@ -48,7 +48,7 @@ class Kills(unittest.TestCase):
             self.assertEqual(self.run_with(sim, "--events", sim.file("events"), v0=["Halted"]).code, 5)
             again = sim.run("evacuate", "--resume", sim.file("events"), "--apply")
             self.assertEqual(again.code, 5, again.out)
-            self.assertIn("1 VMs do not run any more: v0", again.err)
+            self.assertIn("1 VM is not running any more: v0", again.err)
             ref = sim.ref("VM", "v0")
             sim.call("VM.set_power_state", ref, "Running")
             sim.call("VM.set_resident_on", ref, sim.ref("host", "b"))
