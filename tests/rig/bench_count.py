@@ -17,8 +17,10 @@ import image  # noqa: E402
 import qemu  # noqa: E402
 from pair import Pair  # noqa: E402
 
-SIZES = {"pvh": (80, 400), "hvm": (booted.MIB,)}  # MiB of the guest
+GUESTS = (("pvh", 80), ("pvh", 400), ("hvm", booted.MIB))
 COUNTS = 5
+ROWS = ((1, "count, one worker, us a page"), (2, "count, two workers, us a page"), ("migration", "plain migration, us a page"),
+        ("peak", "most memory of a counting process, KiB"))
 # The most memory that any process of a count had.
 PEAK = """
 exclaim {what} --json >/dev/null & pid=$!
@@ -33,8 +35,12 @@ def seconds(host, what):
     return (int(minutes) * 60 + float(rest)) / COUNTS
 
 
-def one(pair, mib, kind):
-    make = booted.hvm_guest if kind == "hvm" else lambda pair, **options: pair.guest(type=kind, **options)
+def named(guest):
+    return f"{guest[0]} {guest[1]} MiB"
+
+
+def one(pair, kind, mib):
+    make = booted.hvm_guest if kind == "hvm" else lambda pair, **options: pair.guest(**options)
     guest = make(pair, name=f"count{mib}", mib=mib, spread={0: mib * 100, 1: "*"})
     pages, row = guest.counts(pair.src)["total"], {}
     for workers in (1, 2):
@@ -54,29 +60,27 @@ def main():
     p.add_argument("--xen", default="4.17,4.17", metavar="SRC,DST")
     p.add_argument("--stage", required=True)
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--type", default="pvh", metavar="pvh|hvm")
     args = p.parse_args()
-    shape = qemu.Shape((qemu.Node(1536), qemu.Node(1536)), dom0_vcpus=2, hvm=args.type == "hvm")
-    sizes = SIZES[args.type]
-    rows = {mib: [] for mib in sizes}
+    shape = qemu.Shape((qemu.Node(1536), qemu.Node(1536)), dom0_vcpus=2, hvm=True)
+    rows = {guest: [] for guest in GUESTS}
     with tempfile.TemporaryDirectory(prefix="exclaim-bench-") as logs:
         pair = Pair([image.flavour(side) for side in args.xen.split(",")], (shape, shape), logs, image.overlay(args.stage))
         try:
             pair.start()
             for number in range(args.rounds):
-                for mib in sizes:
-                    pages, row = one(pair, mib, args.type)
-                    rows[mib].append({key: value if key == "peak" else value / pages * 1e6 for key, value in row.items()})
-                    print(f"round {number + 1} {mib:>4} MiB {pages} pages  " + "  ".join(f"{k} {v:.2f}" for k, v in rows[mib][-1].items()), flush=True)
+                for guest in GUESTS:
+                    pages, row = one(pair, *guest)
+                    rows[guest].append({key: value if key == "peak" else value / pages * 1e6 for key, value in row.items()})
+                    print(f"round {number + 1} {named(guest)} {pages} pages  " + "  ".join(f"{k} {v:.2f}" for k, v in rows[guest][-1].items()), flush=True)
         finally:
             pair.stop()
-    print(f"\nXen {args.xen}, {args.type} guests, median of {args.rounds} rounds; the verb `count` from its start to its end")
-    print(f"{'':<44}" + "".join(f"{mib:>6} MiB" for mib in sizes))
-    for key, words in ((1, "count, one worker, us a page"), (2, "count, two workers, us a page"),
-                       ("migration", "plain migration, us a page"), ("peak", "most memory of a counting process, KiB")):
-        print(f"{words:<44}" + "".join(f"{statistics.median(row[key] for row in rows[mib]):>10.2f}" for mib in sizes))
-    ratio = [statistics.median(row[1] / row["migration"] for row in rows[mib]) for mib in sizes]
-    print(f"{'one worker beside the migration':<44}" + "".join(f"{r:>10.3f}" for r in ratio))
+    print(f"\nXen {args.xen}, median of {args.rounds} rounds; the verb `count` from its start to its end, one process and Xen's handles included")
+    print(f"{'':<52}" + "".join(f"{named(guest):>14}" for guest in GUESTS))
+    for key, words in ROWS:
+        print(f"{words:<52}" + "".join(f"{statistics.median(row[key] for row in rows[guest]):>14.2f}" for guest in GUESTS))
+    for workers in (1, 2):
+        print(f"{f'{workers} of them beside the migration':<52}" +
+              "".join(f"{statistics.median(row[workers] / row['migration'] for row in rows[guest]):>14.3f}" for guest in GUESTS))
 
 
 main()
