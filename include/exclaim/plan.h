@@ -385,6 +385,11 @@ void exclaim_replay_room(const struct exclaim_replay *replay, uint32_t host,
 int exclaim_plan_check(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                        const struct exclaim_plan_options *opt, struct exclaim_error *err);
 
+/* The same of a plan of our own, before anybody sees it or carries it out: it says so where the
+ * plan does not hold. */
+int exclaim_plan_must_hold(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                           const struct exclaim_plan_options *opt, struct exclaim_error *err);
+
 /*
  * Whether @move, were it the next one, would come to lie as planned if the destination matched by
  * itself (exclaim_match() on its room then); else it has to be told the nodes.

@@ -188,10 +188,7 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, uint32_t *
         opt.nr_order = cli->hosts.nr;
     }
     rc = exclaim_plan_rolling(&from->pool, &opt, plan, err);
-    if (!rc && exclaim_plan_check(&from->pool, *plan, &opt.plan, err)) {
-        rc = exclaim_error_wrap(err, "the plan does not hold");
-    }
-    return rc;
+    return rc ? rc : exclaim_plan_must_hold(&from->pool, *plan, &opt.plan, err);
 }
 
 int verb_plan(struct cli *cli, struct exclaim_error *err)

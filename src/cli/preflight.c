@@ -139,8 +139,7 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
         exclaim_preflight(&from.pool, p.vm, p.nr_vms, p.host, p.nr_hosts, &p.opt, &p.result, err)) {
         goto out;
     }
-    if (exclaim_plan_check(&from.pool, p.result->together, &p.opt, err)) {
-        exclaim_error_wrap(err, "the plan does not hold");
+    if (exclaim_plan_must_hold(&from.pool, p.result->together, &p.opt, err)) {
         goto out;
     }
     p.fits = all_good(&p);

@@ -134,12 +134,7 @@ int evac_plan(const struct exclaim_pool *pool, const struct evac_options *opt, c
     }
     /* By other code than that which made it: a plan that oversells is a fault of ours, and nobody
      * should see it, let alone carry it out. */
-    if (exclaim_plan_check(pool, *plan, &opt->plan, err)) {
-        exclaim_plan_free(*plan);
-        *plan = NULL;
-        return exclaim_error_wrap(err, "the plan does not hold");
-    }
-    return 0;
+    return exclaim_plan_must_hold(pool, *plan, &opt->plan, err);
 }
 
 int evac_plan_now(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)

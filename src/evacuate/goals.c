@@ -99,11 +99,7 @@ int evac_plan_goals(struct evac *e, struct exclaim_plan **plan, struct exclaim_e
         }
     }
     rc = exclaim_plan_place(e->pool, vm, nr, host, nr_hosts, &e->opt.plan, plan, err);
-    if (!rc && exclaim_plan_check(e->pool, *plan, &e->opt.plan, err)) {
-        exclaim_plan_free(*plan);
-        *plan = NULL;
-        rc = exclaim_error_wrap(err, "the plan does not hold");
-    }
+    rc = rc ? rc : exclaim_plan_must_hold(e->pool, *plan, &e->opt.plan, err);
 
 out:
     free(vm);

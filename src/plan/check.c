@@ -97,3 +97,11 @@ int exclaim_plan_check(const struct exclaim_pool *pool, const struct exclaim_pla
     exclaim_replay_close(r);
     return ret ? ret : check_limits(pool, plan, opt, err);
 }
+
+int exclaim_plan_must_hold(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
+                           const struct exclaim_plan_options *opt, struct exclaim_error *err)
+{
+    return exclaim_plan_check(pool, plan, opt, err)
+               ? exclaim_error_wrap(err, "the plan does not hold")
+               : 0;
+}
