@@ -184,6 +184,7 @@ class Soak:
                     self.tally["died in the emulator"] += 1
                 else:
                     self.failures.append(f"migration {number}: {e}")
+                    pair.say(f"     {self.failures[-1]}")
                     pair.check(len(self.failures) < FAILURES, "\n".join(self.failures))
                 self._begin_again()
             if number % SAY_EVERY == 0 and number < migrations:
