@@ -50,7 +50,11 @@ def make_dir(path, fill):
         try:
             fill(tmp)
             tmp.chmod(0o755)
-            tmp.rename(path)
+            try:
+                tmp.rename(path)
+            except OSError:
+                if not path.exists():  # else another run was first
+                    raise
         finally:
             shutil.rmtree(tmp, ignore_errors=True)
     return path

@@ -36,6 +36,11 @@ def scenario(about, nodes=None, xen=lambda src, dst: True, stage=False, seconds=
     return register
 
 
+def alike(src, dst):
+    """For xen=: two equal Xens are enough, what is looked at does not depend on a newer destination."""
+    return src == dst
+
+
 def load():
     for path in sorted(FOLDER.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"scenarios.{path.stem}", path)

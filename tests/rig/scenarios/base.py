@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from scenario import scenario
+from scenario import alike, scenario
 
 
 @scenario("both hosts are up, with their nodes and nothing claimed")
@@ -54,7 +54,7 @@ def plain_migrate(pair):
     pair.check(guest.counts(pair.dst)["total"] == total, f"{guest.counts(pair.dst)['total']} pages arrived of {total}")
 
 
-@scenario("a guest migrates within one host and goes on ticking")
+@scenario("a guest migrates within one host and goes on ticking", xen=alike)
 def local_migrate(pair):
     guest = pair.guest()
     done = pair.migrate(guest, pair.src, pair.src)

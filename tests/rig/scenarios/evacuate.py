@@ -6,7 +6,7 @@ from bare import ballast
 from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nothing_left
 from guest import MIB
 from pool import xapi_pool
-from scenario import scenario
+from scenario import alike, scenario
 
 BOTH = {"stage": True, "seconds": 300}
 
@@ -40,7 +40,7 @@ def evacuate(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("preflight says short by how much: the real move is refused for it", nodes=2, **BOTH)
+@scenario("preflight says short by how much: the real move is refused for it", nodes=2, xen=alike, **BOTH)
 def evacuate_no_room(pair):
     guest = pair.guest(spread={1: "*"})
     before = guest.counts(pair.src)

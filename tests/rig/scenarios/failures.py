@@ -4,7 +4,7 @@ import uuid
 
 from exclaim import HOOK, configure, dies_halfway, goes_on, last_report, measure_plain, migrate, nothing_left
 from forge import prefix
-from scenario import scenario
+from scenario import alike, scenario
 
 BOTH = {"stage": True, "seconds": 300}
 
@@ -25,7 +25,7 @@ def hook_killed(pair):
     dies_halfway(pair, guest, HOOK)
 
 
-@scenario("a forged record with another VM's uuid is not used", nodes=2, **BOTH)
+@scenario("a forged record with another VM's uuid is not used", nodes=2, xen=alike, **BOTH)
 def forged_uuid(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]

@@ -4,7 +4,7 @@ import json
 
 from bare import ballast
 from exclaim import arrived_as, configure, gap, goes_on, kept_large, last_report, measure_plain, migrate, no_log_dirty, nothing_left
-from scenario import scenario
+from scenario import alike, scenario
 
 BOTH = {"stage": True, "seconds": 300}
 
@@ -41,7 +41,7 @@ def uneven(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("the node of the same number is too full: another matches", nodes=2, **BOTH)
+@scenario("the node of the same number is too full: another matches", nodes=2, xen=alike, **BOTH)
 def same_number_full(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -91,7 +91,7 @@ def prefer_goes_on(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("no node holds it, policy prefer: split to the page over two", nodes=2, **BOTH)
+@scenario("no node holds it, policy prefer: split to the page over two", nodes=2, xen=alike, **BOTH)
 def split(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -120,7 +120,7 @@ def plain_destination(pair):
     goes_on(pair, guest, pair.src, pair.dst)
 
 
-@scenario("a plain source and an aware destination: passed through, and said so", nodes=2, **BOTH)
+@scenario("a plain source and an aware destination: passed through, and said so", nodes=2, xen=alike, **BOTH)
 def plain_source(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -133,7 +133,7 @@ def plain_source(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("within one host, through a pipe, exact; the check waits for no one", nodes=2, **BOTH)
+@scenario("within one host, through a pipe, exact; the check waits for no one", nodes=2, xen=alike, **BOTH)
 def local_pipe(pair):
     guest = pair.guest(spread={0: 7777, 1: "*"})
     before = guest.counts(pair.src)["nodes"]
@@ -166,7 +166,7 @@ def enabled_for_xl(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("policy observe changes nothing and reports", nodes=2, **BOTH)
+@scenario("policy observe changes nothing and reports", nodes=2, xen=alike, **BOTH)
 def observe(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -178,7 +178,7 @@ def observe(pair):
     goes_on(pair, guest, pair.src, pair.dst)
 
 
-@scenario("the time a guest stands still, with and without exclaim", nodes=2, **BOTH)
+@scenario("the time a guest stands still, with and without exclaim", nodes=2, xen=alike, **BOTH)
 def downtime(pair):
     plain = measure_plain(pair)
     guest = pair.guest(spread={1: "*"})

@@ -4,7 +4,7 @@ import concurrent.futures
 
 from bare import ballast
 from exclaim import arrived_as, goes_on, last_report, measure_plain, nothing_left, strongest, third_goes_elsewhere
-from scenario import scenario
+from scenario import alike, scenario
 from xenopsd import OURS, REAL, installed, migrate
 
 BOTH = {"nodes": 2, "stage": True, "seconds": 240}
@@ -147,7 +147,7 @@ def xenopsd_not_live(pair):
     nothing_left(pair, pair.dst)
 
 
-@scenario("xenopsd: nothing fits, policy prefer: migrates all the same and says why", **BOTH)
+@scenario("xenopsd: nothing fits, policy prefer: migrates all the same and says why", xen=alike, **BOTH)
 def xenopsd_prefer(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -158,7 +158,7 @@ def xenopsd_prefer(pair):
         guest.destroy(pair.dst)
 
 
-@scenario("xenopsd: three guests at once, room for two on their node: the third goes to another, all exact", **BOTH)
+@scenario("xenopsd: three guests at once, room for two on their node: the third goes to another, all exact", xen=alike, **BOTH)
 def xenopsd_three_at_once(pair):
     guests = [pair.guest(name=f"guest{i}", spread={1: "*"}) for i in range(3)]
     measure_plain(pair)

@@ -5,7 +5,7 @@ import uuid
 from bare import ballast
 from exclaim import arrived_as, goes_on, last_report, measure_plain, nothing_left
 from forge import prefix
-from scenario import scenario
+from scenario import alike, scenario
 from xenopsd import HUNG, OURS, REAL, installed, migrate
 
 BOTH = {"nodes": 2, "stage": True, "seconds": 300}
@@ -61,7 +61,7 @@ def xenopsd_strict(pair):
         pair.check("populating" not in done.dst.steps and pair.dst.node_free()[1] >= free[1] - 600, "pages were populated on the destination")
 
 
-@scenario("xenopsd: it aborts at each step, the guest stays; then it migrates", **BOTH)
+@scenario("xenopsd: it aborts at each step, the guest stays; then it migrates", xen=alike, **BOTH)
 def xenopsd_aborts(pair):
     guest = Stays(pair)
     with installed(pair):
@@ -122,7 +122,7 @@ def xenopsd_kills(pair):
         guest.moves_at_last()
 
 
-@scenario("xenopsd: the destination is full, or its domain vanishes: the guest stays; one that vanishes leaves nothing", **BOTH)
+@scenario("xenopsd: the destination is full, or its domain vanishes: the guest stays; one that vanishes leaves nothing", xen=alike, **BOTH)
 def xenopsd_vanishes(pair):
     guest = Stays(pair)
     with installed(pair):
