@@ -335,8 +335,10 @@ static void print_changes(const struct preflight *p)
     char text[LINE];
 
     for (uint32_t i = 0; i < r->nr_changes; i++) {
-        if (i && r->change[i].vm == r->change[i - 1].vm) {
-            continue; /* the smallest goes first */
+        /* The smallest goes first; a host that only has to be enabled is said in any case. */
+        if (i && r->change[i].vm == r->change[i - 1].vm &&
+            r->change[i].kind != EXCLAIM_CHANGE_ENABLE) {
+            continue;
         }
         exclaim_change_text(p->pool, &r->change[i], text, sizeof(text));
         exclaim_print("would help: %s\n", text);

@@ -14,6 +14,8 @@
  * Each of these lines is one printk, so it is whole or not there; other lines may stand between any
  * two of them, and an unfinished one of another CPU in front of one.  Only whole lines with Xen's
  * own prefix count: what a guest prints bears "(d5) ", and must not be taken for Xen's words.
+ * A serial port sends a carriage return with each newline (xen/drivers/char/serial.c), and a
+ * terminal that keeps what comes may add another: those at a line's end are none of its words.
  */
 #include "console.h"
 
@@ -221,7 +223,7 @@ bool xen_console_parse(const char *text, size_t len, uint32_t domid, uint64_t on
 {
     struct parser p = { .domid = domid, .online = online };
     const char *end = text + len;
-    const char *newline;
+    const char *newline, *end_of_line;
 
     *count = (struct xen_console_count){ 0 };
     why[0] = '\0';
@@ -232,7 +234,11 @@ bool xen_console_parse(const char *text, size_t len, uint32_t domid, uint64_t on
         if (!newline) {
             break;
         }
-        see_line(&p, (struct line){ .at = at, .end = newline });
+        end_of_line = newline;
+        while (end_of_line > at && end_of_line[-1] == '\r') {
+            end_of_line--;
+        }
+        see_line(&p, (struct line){ .at = at, .end = end_of_line });
     }
 
     if (!judge(&p, why, why_size)) {

@@ -2,6 +2,7 @@
 /* Makes pools from a seed: regular, odd, tight and large ones. */
 #include "gen.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,7 @@ struct exclaim_pool *gen_large(const struct gen_large *how, uint64_t seed)
     uint64_t *want = must(calloc(how->vms, sizeof(*want))), sum = 0, capacity;
     double scale;
 
+    assert(how->hosts > 0);
     for (uint32_t h = 0; h < how->hosts; h++) {
         gen_host(pool, h, 2, 768 * GEN_GIB);
         pool->host[h].free[0] -= 8 * GEN_GIB; /* dom0 */

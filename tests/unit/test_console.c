@@ -298,6 +298,14 @@ static const struct text_case text_cases[] = {
       "(XEN) [0000001a2b3c4d60]     Node 0: 3\n"
       "(XEN) [ffffffffffffffff]     Node 1: 4\n",
       1, NODES(2), NULL },
+    { "as a serial port has it",
+      "(XEN) 'u' pressed -> dumping numa info (now = 1)\r\n(XEN) d1 (total: 7):\r\n"
+      "(XEN)     Node 0: 3\r\r\n(XEN)     Node 1: 4\r\n",
+      1, NODES(2), NULL },
+    { "a return inside a line",
+      HEADER "(XEN) d1 (total: 7):\n(XEN)     Node 0: 3\r\n"
+             "(XEN)     Node 1: 4\r0\n",
+      1, NODES(2), "lacks node 1" },
     { "letters that are no raw stamp",
       HEADER "(XEN) [00001a2b3c4d5e] d1 (total: 7):\n(XEN)     Node 0: 3\n"
              "(XEN)     Node 1: 4\n",

@@ -320,7 +320,9 @@ class Plan(Case):
             self.assertRegex(said.out, "stays: VM app: .* host c .* short by 114.5 MiB .29320 pages. with the others")
             self.assertIn("note: host b takes no VMs: it is disabled", said.out)
             self.assertRegex(said.out, "need [0-9]+ places of that size, there are [0-9]+")
-            self.assertIn("does not fit: infeasible: 1 of 2 VMs leave", sim.run("preflight", "--host", "a").out)
+            asked = sim.run("preflight", "--host", "a").out
+            self.assertIn("does not fit: infeasible: 1 of 2 VMs leave", asked)
+            self.assertIn("would help: VM app keeps its shape on host b if that is enabled", asked)
             changes = sim.run("preflight", "--host", "a", "--json").json["changes"]
             self.assertIn(("enable", "b"), [(c["kind"], c["host"]["name"]) for c in changes])
             self.assertTrue(all(c["kind"] in ("node-room", "host-room", "move", "balloon", "give-back", "enable", "split") for c in changes))
