@@ -79,6 +79,7 @@ enum exclaim_misfit_why {
     EXCLAIM_MISFIT_UNKNOWN,  /* nothing is known of the host's nodes */
     EXCLAIM_MISFIT_TOGETHER, /* it would fit alone; others of the plan take the room */
     EXCLAIM_MISFIT_DEAD,     /* the host on which it is is not live: nothing can leave it */
+    EXCLAIM_MISFIT_GPU,      /* its virtual GPUs find no room there, those of others are there */
     EXCLAIM_MISFIT_COUNT,    /* its count is not exact: pool->vm[].why; it has no shape to keep */
 };
 
@@ -121,8 +122,10 @@ enum exclaim_plan_reason_kind {
     EXCLAIM_REASON_HOSTS,    /* the same of whole VMs and hosts, for those that cannot leave */
     EXCLAIM_REASON_SEARCHED, /* every assignment was ruled out, in `count` steps */
     EXCLAIM_REASON_LIMIT,    /* nothing speaks against it, but the search ended at its effort */
-    EXCLAIM_REASON_PARTS,    /* `count` VMs with at least `parts` parts of at least `pages`, each of
-                              * which needs that many nodes of one host: `need`, there is `room` */
+    EXCLAIM_REASON_GPUS,  /* `count` VMs have `need` virtual GPUs of one kind, and the hosts places
+                           * for `room` of these */
+    EXCLAIM_REASON_PARTS, /* `count` VMs with at least `parts` parts of at least `pages`, each of
+                           * which needs that many nodes of one host: `need`, there is `room` */
 };
 
 /* Why no plan can do better than the bound, or that this is not known. */

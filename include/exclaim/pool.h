@@ -72,6 +72,29 @@ struct exclaim_bar {
     struct exclaim_bar *next;
 };
 
+/*
+ * Virtual GPUs.  A *kind* is a type of one group of physical GPUs; all that lie on one GPU together
+ * take no more than EXCLAIM_GPU_FULL of it (xen-api, ocaml/xapi/xapi_pgpu_helpers.ml,
+ * get_remaining_capacity).  Only XAPI knows of them: a pool from files has none.
+ */
+#define EXCLAIM_GPU_KINDS 32u
+#define EXCLAIM_GPU_FULL  (1ull << 40)
+#define EXCLAIM_NO_GPU    UINT32_MAX
+#define EXCLAIM_VGPUS     64u /* of one VM */
+
+/* A physical GPU; those of one host stand together. */
+struct exclaim_pool_gpu {
+    uint32_t host;
+    uint32_t takes;                    /* kinds that may come to it, by bit */
+    uint64_t share[EXCLAIM_GPU_KINDS]; /* what one of each takes of it */
+    uint32_t nr[EXCLAIM_GPU_KINDS];    /* on it now, or promised to it */
+};
+
+struct exclaim_vgpu {
+    uint32_t kind;
+    uint32_t gpu; /* where it is; EXCLAIM_NO_GPU: nowhere */
+};
+
 /* A running or paused VM.  Control domains and halted VMs are not in a pool. */
 struct exclaim_pool_vm {
     const char *uuid;
@@ -105,6 +128,8 @@ struct exclaim_pool_vm {
     struct exclaim_bar *bars; /* why not on the others; NULL if it may run on all hosts */
     bool pinned;              /* hard affinity set by a user */
     uint32_t apart;           /* VMs of the same number other than 0 should be on different hosts */
+    uint32_t nr_vgpus;
+    const struct exclaim_vgpu *vgpu;
 };
 
 struct exclaim_pool {
@@ -114,7 +139,10 @@ struct exclaim_pool {
     struct exclaim_pool_host *host;
     uint32_t nr_vms;
     struct exclaim_pool_vm *vm;
-    void *memory; /* what owns all of the above */
+    uint32_t nr_gpus;
+    struct exclaim_pool_gpu *gpu;
+    uint32_t gpu_joins[EXCLAIM_GPU_KINDS]; /* kinds that may join one of this kind, by bit */
+    void *memory;                          /* what owns all of the above */
 };
 
 /* False for a host out of range. */
@@ -181,6 +209,15 @@ bool exclaim_pool_newest(const struct exclaim_pool *pool, uint32_t host);
  * have on it, UINT32_MAX: of the host. */
 uint64_t exclaim_pool_givable(const struct exclaim_pool *pool, uint32_t host, uint32_t node,
                               uint32_t *most);
+
+/*
+ * Whether the GPUs of @host can take @more of each kind beside what lies on them, @there:
+ * EXCLAIM_GPU_KINDS numbers for each GPU of the pool.  One kind after the other, each where least
+ * is left for it, as XAPI chooses unless a group is breadth_first: the order of moves does not
+ * matter.
+ */
+bool exclaim_pool_gpus_take(const struct exclaim_pool *pool, uint32_t host, const uint32_t *there,
+                            const uint32_t more[EXCLAIM_GPU_KINDS]);
 
 /* Gives back what the pool's pointers show and zeroes *pool, which stays the caller's.  A pool
  * whose `memory` is NULL owns nothing. */

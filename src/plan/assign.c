@@ -61,6 +61,8 @@ static void add_item(const struct state *s, const struct draft *d, const struct 
                                 .arrival = (int64_t)from->arrival_pages,
                                 .loose = (int64_t)from->arrival_pages + l.strays,
                                 .vcpus = from->vcpus,
+                                .nr_vgpus = from->nr_vgpus,
+                                .vgpu = from->vgpu,
                                 .pinned = from->pinned,
                                 .counted = l.known && from->exact && s->vm[vm].intact,
                                 .host = PACK_NONE };
@@ -151,6 +153,21 @@ static void set_cores(const struct state *s, struct pack *p)
     }
 }
 
+/* -1: no memory. */
+static int copy_gpus(const struct state *s, struct pack *p)
+{
+    const size_t nr = (size_t)p->nr_hosts * EXCLAIM_GPU_KINDS;
+
+    p->gpus_more = calloc(nr + 1, sizeof(*p->gpus_more));
+    if (!p->gpus_more) {
+        return -1;
+    }
+    memcpy(p->gpus_more, s->gpus_more, nr * sizeof(*p->gpus_more));
+    p->gpus_there = s->gpus_there;
+    p->gpus = s->pool;
+    return 0;
+}
+
 int assign_build(const struct state *s, const struct draft *d, const struct assignment *a,
                  struct pack *p)
 {
@@ -187,6 +204,10 @@ int assign_build(const struct state *s, const struct draft *d, const struct assi
     p->nr_parts = parts;
     set_cores(s, p);
     count_members(s, p, apart);
+    if (s->pool->nr_gpus && copy_gpus(s, p)) {
+        pack_close(p);
+        goto out;
+    }
     r = 0;
 out:
     free(of_item);

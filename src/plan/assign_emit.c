@@ -134,7 +134,7 @@ static int emit_stay(const struct state *s, struct draft *d, const struct pack *
         best_misfit(s, p, item, &now);
         if (item->alone || now.why == EXCLAIM_MISFIT_HOST) {
             *stay = now;
-            stay->why = EXCLAIM_MISFIT_TOGETHER;
+            stay->why = now.why == EXCLAIM_MISFIT_GPU ? now.why : EXCLAIM_MISFIT_TOGETHER;
         }
     }
     return 0;

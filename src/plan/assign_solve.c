@@ -204,7 +204,8 @@ static void search_many(struct pack *p, uint32_t *order, uint32_t stay, uint32_t
 void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
 {
     uint32_t *order = calloc(p->nr_items + 1u, sizeof(*order));
-    uint32_t lost, stay, counted = 0;
+    struct exclaim_plan_reason too_few;
+    uint32_t lost, stay, few_gpus, counted = 0;
 
     for (uint32_t i = 0; i < p->nr_items; i++) {
         counted += p->item[i].counted;
@@ -212,6 +213,15 @@ void assign_solve(struct pack *p, struct exclaim_plan_proof *proof)
     *proof = (struct exclaim_plan_proof){ .nr_vms = p->nr_items, .apart_before = pack_pairs(p) };
     lost = pack_bound_keep(p, &proof->why_keep);
     stay = pack_bound_leave(p, &proof->why_leave);
+    few_gpus = pack_bound_gpus(p, &too_few);
+    if (few_gpus > stay) {
+        stay = few_gpus;
+        proof->why_leave = too_few;
+    }
+    if (few_gpus > lost) {
+        lost = few_gpus;
+        proof->why_keep = too_few;
+    }
     if (p->whole_parts && lost > stay) {
         stay = lost;
         proof->why_leave = proof->why_keep;

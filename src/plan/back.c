@@ -45,6 +45,9 @@ static int64_t lacks(const struct state *s, const struct draft *d, uint32_t vm, 
         gone.pages[0] += gone.strays;
     }
     lack = l.total > host_left ? l.total - host_left : 0;
+    if (!lack && !state_gpus_take(s, vm, home, without)) {
+        lack = 1; /* a place on a GPU, which no page stands for */
+    }
     for (uint32_t k = 0; k < l.nr && h->known && l.known; k++) {
         int64_t left = h->node[l.node[k]];
 
@@ -306,7 +309,9 @@ static int emit_strays(struct state *s, struct draft *d, const uint32_t *vm, uin
                                          .host = home,
                                          .src_node = EXCLAIM_NO_NODE,
                                          .node = EXCLAIM_NO_NODE };
-        if (stay->why == EXCLAIM_FITS) {
+        if (stay->why == EXCLAIM_FITS && !state_gpus_take(s, vm[i], home, EXCLAIM_NO_VM)) {
+            stay->why = EXCLAIM_MISFIT_GPU;
+        } else if (stay->why == EXCLAIM_FITS) {
             stay->why = EXCLAIM_MISFIT_TOGETHER;
             stay->need = s->pool->vm[vm[i]].total_pages;
             stay->short_by = (uint64_t)lack;

@@ -26,7 +26,9 @@ static bool no_more_than(const struct pack *p, const struct pack_item *b, const 
 {
     bool fits = b->nr <= a->nr && b->loose <= a->loose && b->total <= a->total &&
                 b->total + b->arrival <= a->total + a->arrival && !b->pinned &&
-                (!b->group || b->group == a->group);
+                (!b->group || b->group == a->group) &&
+                (!b->nr_vgpus ||
+                 (b->nr_vgpus == 1 && a->nr_vgpus == 1 && b->vgpu[0].kind == a->vgpu[0].kind));
 
     for (uint32_t k = 0; k < b->nr && fits; k++) {
         fits = p->part[b->first + k].pages <= p->part[a->first + k].pages;
@@ -264,6 +266,7 @@ static void with(struct search *s, uint32_t at, uint64_t out, bool fluid)
         (fluid ? c->fluid : c->whole) - EXACT_SCALE * s->x->pair * pairs_with(s, item);
 
     if (own > s->left || loose > s->h->spare ||
+        !pack_gpus_take(s->x->p, item, s->host, s->now.whole | s->now.fluid) ||
         (flowing && flowing + standing > nodes_have(s, loose)) ||
         !have_nodes(s->x, s->host, s->now.whole | (fluid ? 0 : bit), loose, &s->now.loose)) {
         return;

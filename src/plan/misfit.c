@@ -105,6 +105,10 @@ void assign_misfit(const struct state *s, const struct pack *p, const struct pac
         misfit->why = EXCLAIM_MISFIT_DISABLED;
         return;
     }
+    if (!pack_gpus_take(p, item, host, 0)) {
+        misfit->why = EXCLAIM_MISFIT_GPU; /* and no memory helps */
+        return;
+    }
     if (h->known) {
         node_misfit(s, p, item, host, misfit);
     } else {

@@ -34,6 +34,7 @@ void pack_close(struct pack *p)
     free(p->host);
     free(p->node);
     free(p->members);
+    free(p->gpus_more);
     *p = (struct pack){ 0 };
 }
 
@@ -147,6 +148,7 @@ void pack_put(struct pack *p, uint32_t index, uint32_t host, const uint32_t *whe
     if (item->group) {
         (*pack_members(p, item, host))++;
     }
+    pack_gpus_put(p, item, host, 1);
 }
 
 void pack_take(struct pack *p, uint32_t index)
@@ -179,6 +181,7 @@ void pack_take(struct pack *p, uint32_t index)
     if (item->group) {
         (*pack_members(p, item, item->host))--;
     }
+    pack_gpus_put(p, item, item->host, -1);
     item->host = PACK_NONE;
     item->fluid = false;
 }

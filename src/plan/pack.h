@@ -31,6 +31,8 @@ struct pack_item {
     int64_t arrival;
     uint32_t vcpus;
     uint32_t group; /* of `apart`, counted from 1 within this pack; 0: none */
+    uint32_t nr_vgpus;
+    const struct exclaim_vgpu *vgpu;
     bool pinned;
     bool counted; /* its parts are known; else it has no shape to keep, and flows */
     uint64_t allowed[HOST_WORDS];
@@ -70,6 +72,9 @@ struct pack {
     struct pack_host *host;
     struct pack_node *node;
     uint32_t *members; /* [group - 1][host]: of the group on the host, items included */
+    const struct exclaim_pool *gpus; /* NULL: there are no virtual GPUs, or they do not matter */
+    const uint32_t *gpus_there;      /* what does not move, as for exclaim_pool_gpus_take() */
+    uint32_t *gpus_more;             /* [host][kind]: put there by the plan, items included */
     bool whole_parts;
     bool strict_apart; /* no placement may break a rule */
     bool spread;       /* nodes evenly filled are better than tight ones */
@@ -101,6 +106,18 @@ static inline uint32_t pack_breaks(const struct pack *p, const struct pack_item 
     return item->group ? *pack_members(p, item, host) : 0;
 }
 
+/* Whether the GPUs of @host can take those of @item too, and those of the items in @with (of 64
+ * items at most). */
+bool pack_gpus_take(const struct pack *p, const struct pack_item *item, uint32_t host,
+                    uint64_t with);
+
+/* The same without @nr items that are there. */
+bool pack_gpus_without(const struct pack *p, const struct pack_item *item, uint32_t host,
+                       const uint32_t *out, uint32_t nr);
+
+/* @item's are there, or no longer: @sign 1 or -1. */
+void pack_gpus_put(struct pack *p, const struct pack_item *item, uint32_t host, int sign);
+
 /* What the nodes of @host can still give to fluid items, or to parts without harm to those, if
  * @loose more were charged to each. */
 int64_t pack_fluid_room(const struct pack *p, uint32_t host, int64_t loose);
@@ -115,7 +132,8 @@ static inline bool pack_host_takes(const struct pack *p, const struct pack_item 
     return h->target && pack_allowed(item, host) && h->left >= item->total + item->arrival &&
            h->spare >= item->loose &&
            (!h->fluid || pack_fluid_room(p, host, item->loose) >= item->total) &&
-           !(p->strict_apart && pack_breaks(p, item, host) > 0);
+           !(p->strict_apart && pack_breaks(p, item, host) > 0) &&
+           (!item->nr_vgpus || pack_gpus_take(p, item, host, 0));
 }
 
 /*
@@ -210,6 +228,9 @@ void pack_alone(struct pack *p);
 uint32_t pack_bound_keep(const struct pack *p, struct exclaim_plan_reason *why);
 uint32_t pack_bound_leave(const struct pack *p, struct exclaim_plan_reason *why);
 uint64_t pack_bound_apart(const struct pack *p, uint32_t stay);
+
+/* How many items cannot leave because there are too few GPUs, whatever else there is. */
+uint32_t pack_bound_gpus(const struct pack *p, struct exclaim_plan_reason *why);
 
 /* Such pairs now. */
 uint64_t pack_pairs(const struct pack *p);

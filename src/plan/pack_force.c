@@ -141,7 +141,7 @@ static bool host_has_room(const struct pack *p, const struct ejection *e,
     for (uint32_t i = 0; i < e->nr; i++) {
         left += p->item[e->out[i]].total + p->item[e->out[i]].arrival;
     }
-    if (left < item->total + item->arrival ||
+    if (left < item->total + item->arrival || !pack_gpus_without(p, item, host, e->out, e->nr) ||
         (h->fluid && room_without(p, e, host, item->loose) < item->total)) {
         return false;
     }
@@ -167,20 +167,49 @@ static bool breaks_without(const struct pack *p, const struct ejection *e,
     return members > 0;
 }
 
+/* Where its GPUs lack room, the cheapest item there without which they have it. */
+static bool throw_off_gpus(const struct pack *p, uint32_t index, uint32_t host, struct ejection *e)
+{
+    const struct pack_item *item = &p->item[index];
+    uint32_t best = PACK_NONE;
+
+    if (!item->nr_vgpus || pack_gpus_without(p, item, host, e->out, e->nr)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < p->nr_items && e->nr < OUT; i++) {
+        if (p->item[i].host != host || !p->item[i].nr_vgpus || i == index || among(e, i) ||
+            (best != PACK_NONE && p->item[i].penalty >= p->item[best].penalty)) {
+            continue;
+        }
+        e->out[e->nr] = i;
+        best = pack_gpus_without(p, item, host, e->out, e->nr + 1) ? i : best;
+    }
+    if (best == PACK_NONE) {
+        return false;
+    }
+    e->out[e->nr++] = best;
+    e->cost += p->item[best].penalty;
+    return true;
+}
+
 /* The common case: one part, onto node @n. */
 static void try_node(struct pack *p, uint32_t index, uint32_t n, uint64_t limit, struct ejection *e)
 {
     const struct pack_item *item = &p->item[index];
     const struct pack_part *part = &p->part[item->first];
-    const int64_t lack = part->pages + item->loose - p->node[n].left;
+    int64_t lack;
 
     e->host = p->node[n].host;
     e->fluid = false;
     e->nr = 0;
     e->cost = 0;
     e->where[0] = n;
-    if ((item->pinned && p->node[n].id != part->src) ||
-        (lack > 0 && !throw_out(p, n, lack, limit, index, e)) ||
+    if ((item->pinned && p->node[n].id != part->src) || !throw_off_gpus(p, index, e->host, e)) {
+        e->cost = UINT64_MAX;
+        return;
+    }
+    lack = part->pages + item->loose - left_without(p, e, n);
+    if ((lack > 0 && !throw_out(p, n, lack, limit, index, e)) ||
         !host_has_room(p, e, item, e->host) ||
         (p->strict_apart && breaks_without(p, e, item, e->host))) {
         e->cost = UINT64_MAX;
@@ -198,6 +227,10 @@ static void try_host(struct pack *p, uint32_t index, uint32_t host, uint32_t fir
     e->host = host;
     e->nr = 0;
     e->cost = 0;
+    if (!throw_off_gpus(p, index, host, e)) {
+        e->cost = UINT64_MAX;
+        return;
+    }
     for (uint32_t k = 0; k < item->nr; k++) {
         const struct pack_part *part = &p->part[item->first + k];
         const int64_t need = part->pages + item->loose;

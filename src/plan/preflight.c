@@ -32,7 +32,8 @@ static void fill_cell(const struct state *s, const struct pack *p, const struct 
     struct exclaim_match match;
 
     assign_misfit(s, p, item, cell->host, false, &cell->misfit);
-    if (state_forbids(s, cell->vm, cell->host) != EXCLAIM_FITS) {
+    if (state_forbids(s, cell->vm, cell->host) != EXCLAIM_FITS ||
+        cell->misfit.why == EXCLAIM_MISFIT_GPU) {
         return;
     }
     if (!item->counted || !p->host[cell->host].known) {
@@ -115,6 +116,15 @@ static int64_t left_on(const struct state *s, const struct pack *p, uint32_t hos
     return h->target ? 0 : s->host[host].node[id];
 }
 
+/* Whether the GPUs of @host take those of a bystander too, once the plan is done. */
+static bool gpus_take(const struct state *s, const struct pack *p, uint32_t vm, uint32_t host)
+{
+    const struct pack_item item = { .nr_vgpus = s->pool->vm[vm].nr_vgpus,
+                                    .vgpu = s->pool->vm[vm].vgpu };
+
+    return pack_gpus_take(p, &item, host, 0);
+}
+
 /* Whether a bystander would keep its shape on @host. */
 static bool fits_there(const struct state *s, const struct pack *p, uint32_t vm, uint32_t host)
 {
@@ -125,7 +135,7 @@ static bool fits_there(const struct state *s, const struct pack *p, uint32_t vm,
 
     state_layout(s, &none, vm, &s->vm[vm], &l);
     if (state_forbids(s, vm, host) != EXCLAIM_FITS || !s->host[host].known || !l.known ||
-        s->pool->vm[vm].pinned || p->host[host].fluid ||
+        s->pool->vm[vm].pinned || p->host[host].fluid || !gpus_take(s, p, vm, host) ||
         (p->host[host].target ? p->host[host].left : s->host[host].left) < l.total + arrival ||
         p->host[host].spare < arrival + l.strays) {
         return false;

@@ -26,6 +26,8 @@ struct exclaim_replay {
     const struct exclaim_plan *plan;
     struct host_book *host;
     struct vm_book *vm;
+    uint32_t *gpus_there; /* [gpu][kind]: of VMs where they were */
+    uint32_t *gpus_more;  /* [host][kind]: of VMs that the plan has put there */
 };
 
 static int64_t host_total(const struct exclaim_pool_host *h)
@@ -47,7 +49,9 @@ struct exclaim_replay *exclaim_replay_open(const struct exclaim_pool *pool,
     r->plan = plan;
     r->host = calloc(pool->nr_hosts + 1u, sizeof(*r->host));
     r->vm = calloc(pool->nr_vms + 1u, sizeof(*r->vm));
-    if (!r->host || !r->vm) {
+    r->gpus_there = calloc((size_t)pool->nr_gpus * EXCLAIM_GPU_KINDS + 1u, sizeof(uint32_t));
+    r->gpus_more = calloc((size_t)pool->nr_hosts * EXCLAIM_GPU_KINDS + 1u, sizeof(uint32_t));
+    if (!r->host || !r->vm || !r->gpus_there || !r->gpus_more) {
         exclaim_replay_close(r);
         return NULL;
     }
@@ -65,6 +69,11 @@ struct exclaim_replay *exclaim_replay_open(const struct exclaim_pool *pool,
             }
         }
     }
+    for (uint32_t g = 0; g < pool->nr_gpus; g++) {
+        for (uint32_t k = 0; k < EXCLAIM_GPU_KINDS; k++) {
+            r->gpus_there[(size_t)g * EXCLAIM_GPU_KINDS + k] = pool->gpu[g].nr[k];
+        }
+    }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
         r->vm[v].host = pool->vm[v].host;
         r->vm[v].lies = EXCLAIM_NO_VM;
@@ -79,6 +88,8 @@ void exclaim_replay_close(struct exclaim_replay *r)
 {
     if (r) {
         free(r->host);
+        free(r->gpus_there);
+        free(r->gpus_more);
         free(r->vm);
         free(r);
     }
@@ -161,6 +172,38 @@ static int check_host(const struct exclaim_replay *r, uint32_t host, struct excl
     return 0;
 }
 
+static int start_gpus(struct exclaim_replay *r, const struct exclaim_plan_move *m,
+                      struct exclaim_error *err)
+{
+    const struct exclaim_pool_vm *vm = &r->pool->vm[m->vm];
+    uint32_t *more = &r->gpus_more[(size_t)m->to * EXCLAIM_GPU_KINDS];
+
+    for (uint32_t i = 0; i < vm->nr_vgpus; i++) {
+        more[vm->vgpu[i].kind]++;
+    }
+    if (vm->nr_vgpus && !exclaim_pool_gpus_take(r->pool, m->to, r->gpus_there, more)) {
+        return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
+                            "the GPUs of host %s have no room for the vGPU of VM %s",
+                            r->pool->host[m->to].name, vm->name);
+    }
+    return 0;
+}
+
+static void end_gpus(struct exclaim_replay *r, const struct exclaim_plan_move *m)
+{
+    const struct exclaim_pool_vm *vm = &r->pool->vm[m->vm];
+
+    for (uint32_t i = 0; i < vm->nr_vgpus; i++) {
+        const uint32_t kind = vm->vgpu[i].kind, gpu = vm->vgpu[i].gpu;
+
+        if (r->vm[m->vm].lies != EXCLAIM_NO_VM) {
+            r->gpus_more[(size_t)m->from * EXCLAIM_GPU_KINDS + kind]--;
+        } else if (gpu < r->pool->nr_gpus) {
+            r->gpus_there[(size_t)gpu * EXCLAIM_GPU_KINDS + kind]--;
+        }
+    }
+}
+
 int exclaim_replay_start(struct exclaim_replay *r, uint32_t move, struct exclaim_error *err)
 {
     const struct exclaim_plan_move *m = &r->plan->move[move];
@@ -201,7 +244,7 @@ int exclaim_replay_start(struct exclaim_replay *r, uint32_t move, struct exclaim
     }
     to->vms++;
     r->vm[m->vm].moving = true;
-    return check_host(r, m->to, err);
+    return check_host(r, m->to, err) || start_gpus(r, m, err) ? -1 : 0;
 }
 
 int exclaim_replay_end(struct exclaim_replay *r, uint32_t move, struct exclaim_error *err)
@@ -230,6 +273,7 @@ int exclaim_replay_end(struct exclaim_replay *r, uint32_t move, struct exclaim_e
             from->total += (int64_t)r->pool->vm[m->vm].arrival_pages;
         }
         from->vms--;
+        end_gpus(r, m);
     }
     v->charged = m->to != r->pool->vm[m->vm].host;
     v->host = m->to;

@@ -80,12 +80,18 @@ int state_open(struct state *s, const struct exclaim_pool *pool,
     s->host = calloc(pool->nr_hosts + 1u, sizeof(*s->host));
     s->vm = calloc(pool->nr_vms + 1u, sizeof(*s->vm));
     s->group = calloc(pool->nr_vms + 1u, sizeof(*s->group));
-    if (!s->host || !s->vm || !s->group) {
+    s->gpus_there = calloc((size_t)pool->nr_gpus * EXCLAIM_GPU_KINDS + 1u, sizeof(*s->gpus_there));
+    s->gpus_more = calloc((size_t)pool->nr_hosts * EXCLAIM_GPU_KINDS + 1u, sizeof(*s->gpus_more));
+    if (!s->host || !s->vm || !s->group || !s->gpus_there || !s->gpus_more) {
         state_close(s);
         return plan_no_memory(err);
     }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {
         load_host(pool, h, &s->host[h]);
+    }
+    for (uint32_t g = 0; g < pool->nr_gpus; g++) {
+        memcpy(&s->gpus_there[(size_t)g * EXCLAIM_GPU_KINDS], pool->gpu[g].nr,
+               sizeof(pool->gpu[g].nr));
     }
     for (uint32_t v = pool->nr_vms; v-- > 0;) {
         s->vm[v].host = pool->vm[v].host;
@@ -106,6 +112,8 @@ void state_close(struct state *s)
     free(s->host);
     free(s->vm);
     free(s->group);
+    free(s->gpus_there);
+    free(s->gpus_more);
     *s = (struct state){ 0 };
 }
 
@@ -209,10 +217,51 @@ static void charge(struct state *s, const struct draft *d, uint32_t vm, const st
     h->left -= sign * ((int64_t)s->pool->vm[vm].total_pages + v->arrival);
 }
 
+/* The virtual GPUs of @vm as @v lies, @sign times; those that nobody has counted are nowhere. */
+static void charge_gpus(struct state *s, uint32_t vm, const struct state_vm *v, int sign)
+{
+    const struct exclaim_pool_vm *p = &s->pool->vm[vm];
+
+    for (uint32_t i = 0; i < p->nr_vgpus; i++) {
+        const struct exclaim_vgpu *vgpu = &p->vgpu[i];
+
+        if (v->moved) {
+            s->gpus_more[(size_t)v->host * EXCLAIM_GPU_KINDS + vgpu->kind] += (uint32_t)sign;
+        } else if (vgpu->gpu < s->pool->nr_gpus) {
+            s->gpus_there[(size_t)vgpu->gpu * EXCLAIM_GPU_KINDS + vgpu->kind] += (uint32_t)sign;
+        }
+    }
+}
+
+bool state_gpus_take(const struct state *s, uint32_t vm, uint32_t host, uint32_t without)
+{
+    const struct exclaim_pool_vm *p = &s->pool->vm[vm];
+    struct state now = *s; /* its arrays are changed and changed back */
+    uint32_t more[EXCLAIM_GPU_KINDS];
+    bool take;
+
+    if (!p->nr_vgpus) {
+        return true;
+    }
+    if (without != EXCLAIM_NO_VM) {
+        charge_gpus(&now, without, &s->vm[without], -1);
+    }
+    memcpy(more, &s->gpus_more[(size_t)host * EXCLAIM_GPU_KINDS], sizeof(more));
+    for (uint32_t i = 0; i < p->nr_vgpus; i++) {
+        more[p->vgpu[i].kind]++;
+    }
+    take = exclaim_pool_gpus_take(s->pool, host, s->gpus_there, more);
+    if (without != EXCLAIM_NO_VM) {
+        charge_gpus(&now, without, &s->vm[without], 1);
+    }
+    return take;
+}
+
 void state_release(struct state *s, const struct draft *d, uint32_t vm, const struct state_vm *was)
 {
     if (was->host < s->pool->nr_hosts) {
         charge(s, d, vm, was, -1);
+        charge_gpus(s, vm, was, -1);
     }
 }
 
@@ -230,5 +279,6 @@ struct state_vm state_arrive(struct state *s, const struct draft *d, uint32_t vm
     v->arrival = arrival;
     list_vm(s, vm, host);
     charge(s, d, vm, v, 1);
+    charge_gpus(s, vm, v, 1);
     return was;
 }

@@ -37,6 +37,8 @@ const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
         return "no-node";
     case EXCLAIM_MISFIT_DEAD:
         return "dead";
+    case EXCLAIM_MISFIT_GPU:
+        return "gpu";
     case EXCLAIM_MISFIT_TOGETHER:
         break;
     }
@@ -162,6 +164,10 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
         snprintf(text, size, "VM %s: its count is not exact: %s", vm,
                  misfit->vm < pool->nr_vms ? pool->vm[misfit->vm].why : "");
         return;
+    case EXCLAIM_MISFIT_GPU:
+        snprintf(text, size, "VM %s: no GPU of its group on %s has room for its vGPU", vm,
+                 some_host(pool, misfit->host, "any other host", to, sizeof(to)));
+        return;
     case EXCLAIM_MISFIT_NODES:
         snprintf(text, size, "VM %s: %sneeds %s, %s has no node left for it", vm, part,
                  exclaim_size(misfit->need).text,
@@ -245,6 +251,12 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
                  " such places, there are %" PRIu64,
                  why->count, why->parts, exclaim_size(why->pages).text, why->need, why->room);
         return;
+    case EXCLAIM_REASON_GPUS:
+        snprintf(text, size,
+                 ": %" PRIu64 " VMs have %" PRIu64
+                 " vGPUs of one type, the GPUs of their group have room for %" PRIu64,
+                 why->count, why->need, why->room);
+        return;
     case EXCLAIM_REASON_SEARCHED:
         snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " steps", why->count);
         return;
@@ -263,7 +275,8 @@ static const char *infeasible(const struct exclaim_pool *pool,
     uint64_t most = 0, sum = 0;
     uint32_t who = 0;
 
-    if (proof->why_leave.kind == EXCLAIM_REASON_ALONE && !misfit->short_by) {
+    if (proof->why_leave.kind == EXCLAIM_REASON_GPUS ||
+        (proof->why_leave.kind == EXCLAIM_REASON_ALONE && !misfit->short_by)) {
         return "infeasible"; /* not for lack of memory */
     }
     for (uint32_t h = 0; h < pool->nr_hosts; h++) {

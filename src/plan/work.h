@@ -35,7 +35,9 @@ struct state {
     struct exclaim_plan_options opt; /* defaults filled in */
     struct state_host *host;
     struct state_vm *vm;
-    uint64_t *group; /* (apart << 32 | vm), sorted; VMs without a rule are not in it */
+    uint32_t *gpus_there; /* as for exclaim_pool_gpus_take(): of VMs that have not moved */
+    uint32_t *gpus_more;  /* [host][kind]: of those that have */
+    uint64_t *group;      /* (apart << 32 | vm), sorted; VMs without a rule are not in it */
     uint32_t nr_group;
 };
 
@@ -45,6 +47,9 @@ void state_close(struct state *s);
 
 /* Why @vm may not go to @host whatever the room, or EXCLAIM_FITS. */
 enum exclaim_misfit_why state_forbids(const struct state *s, uint32_t vm, uint32_t host);
+
+/* Whether the GPUs of @host take those of @vm; with @without, a VM there or EXCLAIM_NO_VM, gone. */
+bool state_gpus_take(const struct state *s, uint32_t vm, uint32_t host, uint32_t without);
 
 /* --- a plan that grows; its parts have no address before the end --- */
 

@@ -57,6 +57,7 @@ static void drop(struct host_sets *sets)
 
 void agility_drop(struct database *db)
 {
+    gpus_drop(db);
     drop(&db->storage);
     drop(&db->networks);
     drop(&db->slaves);
@@ -114,7 +115,7 @@ int agility_prepare(struct database *db, struct exclaim_error *err)
             return -1;
         }
     }
-    return gather_users(db, err);
+    return gather_users(db, err) || gpus_prepare(db, err) ? -1 : 0;
 }
 
 /* All hosts that are not in @set are out of vm->allowed, because of @what @name. */
@@ -333,6 +334,9 @@ int agility_of(struct database *db, json_object *record, struct exclaim_pool_vm 
     const char *why = immovable(db, record);
 
     pool_allow_all(db->pool, vm);
+    if (gpus_of(db, record, vm, err)) {
+        return -1;
+    }
     if (!why || (*why && narrow(db, vm, NULL, why, "", "", err))) {
         return why ? -1 : pool_no_memory(err);
     }

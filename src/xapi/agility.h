@@ -12,7 +12,13 @@ const char *immovable(struct database *db, json_object *record);
 
 /* --- gpus.c --- */
 
-/* Why its virtual GPUs find no room on the host, with nobody else moving; "" if they do. */
+/* Fills the pool's GPUs and what is on them now; then the virtual ones of a VM. */
+int gpus_prepare(struct database *db, struct exclaim_error *err);
+int gpus_of(struct database *db, json_object *record, struct exclaim_pool_vm *vm,
+            struct exclaim_error *err);
+void gpus_drop(struct database *db);
+
+/* Why its virtual GPUs could never be on the host, however little is there; "" if they could. */
 const char *gpu_lacks(struct database *db, json_object *record, uint32_t host);
 
 #endif

@@ -40,6 +40,11 @@ struct host_sets {
     uint32_t nr, size;
 };
 
+/* A type of virtual GPU in one group of physical ones; the texts are the tables'. */
+struct db_gpu_kind {
+    const char *group, *type;
+};
+
 struct database {
     struct rpc rpc[DB_CLASSES]; /* their results are the tables: reference → record */
     json_object *none;          /* an empty table */
@@ -47,6 +52,9 @@ struct database {
     struct host_sets networks;  /* by network: an interface */
     struct host_sets slaves;    /* by network: an interface that is part of a bond */
     struct host_sets users;     /* by network: a running VM */
+    json_object *gpus;          /* reference of a physical GPU: its place in the pool */
+    struct db_gpu_kind kind[EXCLAIM_GPU_KINDS];
+    uint32_t nr_kinds;
     struct exclaim_pool *pool;
 };
 

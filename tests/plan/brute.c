@@ -23,14 +23,51 @@ struct brute {
     bool used[16][EXCLAIM_NODES_MAX];
     int64_t total[16], loose[16], fluid[16];
     uint32_t best_leave, best_keep, leaves;
+    uint32_t vgpus[16][EXCLAIM_GPU_KINDS]; /* that the assignment brings */
 };
+
+/* One after the other, each where XAPI would put it: where least is left. */
+static bool gpus_possible(const struct brute *b, uint32_t h)
+{
+    uint64_t left[64], kinds[64];
+
+    for (uint32_t g = 0; g < b->pool->nr_gpus; g++) {
+        left[g] = EXCLAIM_GPU_FULL;
+        kinds[g] = 0;
+        for (uint32_t k = 0; k < EXCLAIM_GPU_KINDS; k++) {
+            left[g] -= b->pool->gpu[g].nr[k] * b->pool->gpu[g].share[k];
+            kinds[g] |= b->pool->gpu[g].nr[k] ? 1u << k : 0;
+        }
+    }
+    for (uint32_t k = 0; k < EXCLAIM_GPU_KINDS; k++) {
+        for (uint32_t i = 0; i < b->vgpus[h][k]; i++) {
+            uint64_t least = UINT64_MAX;
+            uint32_t best = b->pool->nr_gpus;
+
+            for (uint32_t g = 0; g < b->pool->nr_gpus; g++) {
+                if (b->pool->gpu[g].host == h && !(kinds[g] & ~(1ull << k)) &&
+                    left[g] >= b->pool->gpu[g].share[k] &&
+                    left[g] / b->pool->gpu[g].share[k] < least) {
+                    least = left[g] / b->pool->gpu[g].share[k];
+                    best = g;
+                }
+            }
+            if (best == b->pool->nr_gpus) {
+                return false;
+            }
+            left[best] -= b->pool->gpu[best].share[k];
+            kinds[best] |= 1ull << k;
+        }
+    }
+    return true;
+}
 
 static bool possible(const struct brute *b)
 {
     for (uint32_t h = 0; h < b->pool->nr_hosts; h++) {
         int64_t room = 0;
 
-        if (b->total[h] < 0) {
+        if (b->total[h] < 0 || !gpus_possible(b, h)) {
             return false;
         }
         for (uint32_t n = 0; n < b->pool->host[h].nr_nodes; n++) {
@@ -102,6 +139,9 @@ static void next(struct brute *b, uint32_t at, uint32_t leave, uint32_t keep)
         }
         b->total[h] -= all;
         b->loose[h] += vm->loose;
+        for (uint32_t i = 0; i < vm->pool->nr_vgpus; i++) {
+            b->vgpus[h][vm->pool->vgpu[i].kind]++;
+        }
         if (vm->counted) {
             whole(b, at, h, 0, 0, leave, keep);
         }
@@ -109,6 +149,9 @@ static void next(struct brute *b, uint32_t at, uint32_t leave, uint32_t keep)
             b->fluid[h] += own;
             next(b, at + 1, leave + 1, keep);
             b->fluid[h] -= own;
+        }
+        for (uint32_t i = 0; i < vm->pool->nr_vgpus; i++) {
+            b->vgpus[h][vm->pool->vgpu[i].kind]--;
         }
         b->loose[h] -= vm->loose;
         b->total[h] += all;
@@ -119,16 +162,16 @@ static void next(struct brute *b, uint32_t at, uint32_t leave, uint32_t keep)
 static void load(struct brute *b, const struct exclaim_pool_vm *from)
 {
     struct vm *vm = &b->vm[b->nr++];
-    uint64_t largest = 0;
+    uint32_t largest = 0; /* a home however small it is, the first of several alike */
 
     *vm = (struct vm){ .pool = from,
                        .loose = (int64_t)(from->arrival_pages + from->total_pages),
                        .counted = from->exact && from->nr_nodes };
     for (uint32_t n = 0; n < from->nr_nodes; n++) {
-        largest = from->pages[n] > largest ? from->pages[n] : largest;
+        largest = from->pages[n] > from->pages[largest] ? n : largest;
     }
     for (uint32_t n = 0; n < from->nr_nodes; n++) {
-        if (from->pages[n] == largest || from->pages[n] > b->opt->stray_pages) {
+        if (n == largest || from->pages[n] > b->opt->stray_pages) {
             vm->src[vm->nr] = n;
             vm->part[vm->nr++] = (int64_t)from->pages[n];
             vm->loose -= (int64_t)from->pages[n];

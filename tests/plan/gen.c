@@ -11,6 +11,7 @@ struct memory {
     char (*host_name)[16];
     char (*vm_name)[16];
     uint64_t (*pages)[EXCLAIM_NODES_MAX];
+    struct exclaim_vgpu *vgpu; /* one for each VM */
     uint32_t max_vms;
 };
 
@@ -67,10 +68,52 @@ void gen_free(struct exclaim_pool *pool)
     free(m->host_name);
     free(m->vm_name);
     free(m->pages);
+    free(m->vgpu);
     free(m);
+    free(pool->gpu);
     free(pool->host);
     free(pool->vm);
     free(pool);
+}
+
+void gen_gpus(struct exclaim_pool *pool, uint64_t seed)
+{
+    struct memory *m = pool->memory;
+    uint32_t size[2 * EXCLAIM_POOL_HOSTS], taken[2 * EXCLAIM_POOL_HOSTS] = { 0 };
+
+    pool->gpu = must(calloc(2 * pool->nr_hosts + 1u, sizeof(*pool->gpu)));
+    m->vgpu = must(calloc(pool->nr_vms + 1u, sizeof(*m->vgpu)));
+    pool->gpu_joins[0] = 1;
+    pool->gpu_joins[1] = 2;
+    for (uint32_t h = 0; h < pool->nr_hosts; h++) {
+        const uint64_t nr = gen_below(&seed, 3) ? 1 + gen_below(&seed, 2) : 0;
+
+        for (uint64_t i = 0; i < nr; i++) {
+            struct exclaim_pool_gpu *gpu = &pool->gpu[pool->nr_gpus];
+
+            size[pool->nr_gpus++] = 1 + (uint32_t)gen_below(&seed, 4);
+            gpu->host = h;
+            gpu->takes = 3;
+            for (uint32_t k = 0; k < 2; k++) {
+                gpu->share[k] = EXCLAIM_GPU_FULL * (k + 1) / size[pool->nr_gpus - 1];
+            }
+        }
+    }
+    for (uint32_t v = 0; v < pool->nr_vms; v++) {
+        const uint32_t kind = (uint32_t)gen_below(&seed, 2);
+
+        for (uint32_t g = 0; g < pool->nr_gpus && !pool->vm[v].nr_vgpus; g++) {
+            if (pool->gpu[g].host != pool->vm[v].host || pool->gpu[g].nr[1 - kind] ||
+                taken[g] + kind + 1 > size[g] || !gen_below(&seed, 2)) {
+                continue;
+            }
+            taken[g] += kind + 1;
+            pool->gpu[g].nr[kind]++;
+            m->vgpu[v] = (struct exclaim_vgpu){ .kind = kind, .gpu = g };
+            pool->vm[v].vgpu = &m->vgpu[v];
+            pool->vm[v].nr_vgpus = 1;
+        }
+    }
 }
 
 void gen_host(struct exclaim_pool *pool, uint32_t host, uint32_t nodes, uint64_t pages)

@@ -40,6 +40,12 @@ struct exclaim_pool *gen_large(const struct gen_large *how, uint64_t seed);
  */
 struct exclaim_pool *gen_odd(uint32_t nodes, uint32_t vms, uint64_t seed);
 
+/*
+ * GPUs of 1 to 4 for two hosts of three, up to two on each; virtual ones of two kinds, of size 1
+ * and 2, which do not share a GPU, for half of the VMs as far as their host has room for them.
+ */
+void gen_gpus(struct exclaim_pool *pool, uint64_t seed);
+
 /* Of a VM that may run nowhere but where it is. */
 extern struct exclaim_bar gen_local_disk;
 

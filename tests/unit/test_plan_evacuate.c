@@ -590,6 +590,88 @@ static void spreading_costs_no_goal(void **state)
     }
 }
 
+/* 40 VMs of 100 pages with virtual GPUs fill the first of two hosts with few GPUs where they come
+ * first, so that some of 40 without have to make way there: more than branch and price takes. */
+static void gpus_are_shared_out(void **state)
+{
+    static const struct exclaim_vgpu one = { .kind = 0, .gpu = 0 };
+    static const uint32_t places[] = { 0, 30, 15 };
+    struct exclaim_pool_gpu gpu[3] = { 0 };
+    struct exclaim_pool *pool = gen_pool(3, 80);
+    struct exclaim_plan *plan;
+    uint32_t to[3] = { 0 };
+    char text[160];
+
+    (void)state;
+    gen_host(pool, 0, 1, 8000);
+    gen_host(pool, 1, 1, 4000);
+    gen_host(pool, 2, 1, 4000);
+    for (uint32_t v = 0; v < 80; v++) {
+        gen_vm(pool, 0, 1, PAGES(100), 0);
+        pool->vm[v].nr_vgpus = v >= 40;
+        pool->vm[v].vgpu = &one;
+    }
+    for (uint32_t g = 0; g < 3; g++) {
+        gpu[g] = (struct exclaim_pool_gpu){ .host = g, .takes = 1 };
+        gpu[g].share[0] = EXCLAIM_GPU_FULL / (places[g] ? places[g] : 40);
+    }
+    gpu[0].nr[0] = 40;
+    pool->gpu_joins[0] = 1;
+    pool->nr_gpus = 3;
+    pool->gpu = gpu;
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->nr_moves, 80);
+    for (uint32_t i = 0; i < plan->nr_moves; i++) {
+        to[plan->move[i].to] += pool->vm[plan->move[i].vm].nr_vgpus;
+    }
+    assert_true(to[1] <= 30 && to[2] <= 15);
+    exclaim_plan_free(plan);
+
+    gpu[1].share[0] = EXCLAIM_GPU_FULL / 20;
+    plan = evacuate(pool, NULL);
+    assert_text(pool, plan,
+                "infeasible: 75 of 80 VMs leave, 75 keep their shape: 40 VMs have 40 vGPUs of one "
+                "type, the GPUs of their group have room for 35");
+    assert_int_equal(plan->nr_stays, 5);
+    assert_int_equal(plan->stay[0].why, EXCLAIM_MISFIT_GPU);
+    exclaim_misfit_text(pool, &plan->stay[0], text, sizeof(text));
+    assert_non_null(strstr(text, "no GPU of its group on host host"));
+    pool->gpu = NULL; /* the test's */
+    done(pool, plan);
+}
+
+/* The replay sees a GPU with more on it than it has room for. */
+static void the_check_sees_a_full_gpu(void **state)
+{
+    static const struct exclaim_vgpu one = { .kind = 0, .gpu = 0 };
+    struct exclaim_pool_gpu gpu[2] = { { .host = 0, .takes = 1 }, { .host = 1, .takes = 1 } };
+    struct exclaim_pool *pool = three_hosts();
+    struct exclaim_error err = { 0 };
+    struct exclaim_plan *plan;
+
+    (void)state;
+    for (uint32_t v = 0; v < 2; v++) {
+        gen_vm(pool, 0, 1, PAGES(100), 0);
+        pool->vm[v].nr_vgpus = 1;
+        pool->vm[v].vgpu = &one;
+    }
+    gpu[0].share[0] = gpu[1].share[0] = EXCLAIM_GPU_FULL / 2;
+    gpu[0].nr[0] = 2;
+    pool->gpu_joins[0] = 1;
+    pool->nr_gpus = 2;
+    pool->gpu = gpu;
+    plan = evacuate(pool, NULL);
+    assert_int_equal(plan->nr_moves, 2);
+    assert_int_equal(plan->move[0].to, 1);
+    gpu[1].nr[0] = 1;
+    assert_int_equal(exclaim_plan_check(pool, plan, NULL, &err), -1);
+    assert_int_equal(err.kind, EXCLAIM_ERR_NOFIT);
+    assert_string_equal(err.text, "move 1: the GPUs of host host1 have no room for the vGPU of VM "
+                                  "vm1");
+    pool->gpu = NULL;
+    done(pool, plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +698,8 @@ int main(void)
         cmocka_unit_test(a_vm_that_runs_nowhere_can_be_placed),
         cmocka_unit_test(bad_hosts_are_refused),
         cmocka_unit_test(the_check_sees_an_oversold_node),
+        cmocka_unit_test(gpus_are_shared_out),
+        cmocka_unit_test(the_check_sees_a_full_gpu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,16 @@ static void is_whole(const struct exclaim_plan *plan)
     assert_true(proof->apart.reached >= proof->apart.bound);
 }
 
+static bool for_gpus(const struct exclaim_plan_proof *proof)
+{
+    return proof->why_leave.kind == EXCLAIM_REASON_GPUS ||
+           (proof->why_leave.kind == EXCLAIM_REASON_ALONE &&
+            proof->why_leave.misfit.why == EXCLAIM_MISFIT_GPU);
+}
+
 static void evacuations(void **state)
 {
+    uint32_t gpus = 0;
     uint32_t compared = 0, optimal = 0, infeasible = 0, best = 0;
 
     (void)state;
@@ -68,6 +76,9 @@ static void evacuations(void **state)
         struct exclaim_error err = { 0 };
         uint32_t leave, keep;
 
+        if (seed % 4 == 1) {
+            gen_gpus(pool, seed);
+        }
         assert_int_equal(exclaim_plan_evacuate(pool, &host, 1, &opt, &plan, &err), 0);
         is_whole(plan);
         holds(pool, seed, plan, &opt);
@@ -77,6 +88,7 @@ static void evacuations(void **state)
                               proof->keep.reached == proof->keep.bound;
 
             compared++;
+            gpus += for_gpus(proof);
             optimal += ends;
             infeasible += leave < proof->nr_vms;
             best += leave == proof->leave.reached && keep == proof->keep.reached;
@@ -92,8 +104,10 @@ static void evacuations(void **state)
         exclaim_plan_free(plan);
         gen_free(pool);
     }
-    print_message("%u compared with brute force: %u as good, %u proven, %u infeasible\n", compared,
-                  best, optimal, infeasible);
+    print_message("%u compared with brute force: %u as good, %u proven, %u infeasible, %u of these "
+                  "for want of GPUs\n",
+                  compared, best, optimal, infeasible, gpus);
+    assert_true(gpus > POOLS / 100);
     assert_true(compared > POOLS / 2 && infeasible > POOLS / 50);
     assert_true(best > compared - compared / 50);
 }
@@ -107,6 +121,9 @@ static void rolling(void **state)
     for (uint64_t seed = 0; seed < ROLLING; seed++) {
         struct exclaim_pool *pool = gen_odd(seed % 3 ? 3 : 8, 14, seed + 100000);
 
+        if (seed % 4 == 1) {
+            gen_gpus(pool, seed);
+        }
         for (uint32_t back = 0; back < 3; back++) {
             const struct exclaim_rolling_options opt = {
                 .plan = { .stray_pages = seed % 5 == 0 ? 200 : 0 },

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 from pools import GIB, Sim, events, host, state, vm
 
 FEATURES = ("1fcbfbff-f7fa3223-2d93fbff", "1fcbfbff-97fa3223-2d93fbff", "1fcbfbff-f7fa3223-2d93fbff-00000423", "1fcbfbff-97fa3223-2d93fbff-00000003")
-OF_THE_HOST = ("agility", "older", "disabled", "dead")  # misfits that are no matter of memory
+OF_THE_HOST = ("agility", "older", "disabled", "dead", "gpu")  # misfits that are no matter of memory
 
 
 def some(rng, of, share):
@@ -44,8 +44,8 @@ def a_pool(seed):
                 {"name": "inside", "hosts": [], "internal": True}, {"name": "vpn", "hosts": [], "internal": True, "assumed": True},
                 {"name": "foreign", "hosts": [], "internal": True, "managed": False}]
     storage = [{"name": "shared", "hosts": names}, {"name": "partly", "hosts": some(rng, names, 0.7) or names[:1]}]
-    gpus = [{"name": f"gpu-{name}", "host": name, "size": rng.choice((1, 2, 4)), "moves": rng.random() < 0.9}
-            for name in some(rng, names, 0.4)]
+    gpus = [{"name": f"gpu-{name}-{n}", "host": name, "size": rng.choice((1, 2, 4)), "moves": rng.random() < 0.9}
+            for name in some(rng, names, 0.4) for n in range(rng.randrange(1, 3))]
     used = {gpu["name"]: [0, None] for gpu in gpus}
     vms = []
     for i in range(rng.randrange(2, 15)):
@@ -72,6 +72,19 @@ def a_pool(seed):
     return state(hosts, vms, networks=networks, storage=storage, gpus=gpus)
 
 
+def a_pool_of_gpus(seed):
+    """Few places for many virtual GPUs, hosts that could take all else."""
+    rng = random.Random(seed)
+    names = [f"h{i}" for i in range(rng.randrange(3, 6))]
+    gpus = [{"name": f"gpu-{name}-{n}", "host": name, "size": rng.choice((1, 2, 4))} for name in names for n in range(rng.randrange(0, 3))]
+    vms = []
+    for gpu in gpus:
+        size = rng.choice([s for s in (1, 2) if s <= gpu["size"]])
+        for i in range(rng.randrange(0, gpu["size"] // size + 1)):
+            vms.append(vm(f"{gpu['name']}-{i}", gpu["host"], rng.randrange(1, 5) * GIB, 0, vgpu=[size, gpu["name"]]))
+    return state([host(name, 64 * GIB, 64 * GIB) for name in names], vms + [vm("plain", "h0", GIB)], gpus=gpus)
+
+
 class Random(unittest.TestCase):
     def verdicts(self, sim, told):
         """Of every VM and host: what exclaim rules out is what XAPI refuses, and nothing else."""
@@ -88,8 +101,8 @@ class Random(unittest.TestCase):
                 seen += 1
         return seen
 
-    def one(self, seed):
-        content = a_pool(seed)
+    def one(self, seed, make=a_pool):
+        content = make(seed)
         with Sim(content) as sim:
             where = content["hosts"][0]["name"]
             seen = 0
@@ -103,6 +116,12 @@ class Random(unittest.TestCase):
             bad = [e for e in told if e["event"] in ("failed", "unknown", "given-up")]
             self.assertFalse(bad, done.out)
             return seen, [e["event"] for e in told].count("done")
+
+    def test_no_vgpu_is_refused(self):
+        pools, first = int(os.environ.get("EXCLAIM_POOLS", 200)) // 5, int(os.environ.get("EXCLAIM_SEED", 1))
+        for seed in range(first, first + pools):
+            with self.subTest(seed=seed):
+                self.one(seed, a_pool_of_gpus)
 
     def test_no_move_of_a_plan_is_refused(self):
         pools, first, seen, moved = int(os.environ.get("EXCLAIM_POOLS", 200)), int(os.environ.get("EXCLAIM_SEED", 1)), 0, 0

@@ -81,6 +81,34 @@ class Refusals(unittest.TestCase):
                 tried = [(e["vm"]["name"], e["to"]["name"]) for e in events(sim.file("events")) if e["event"] == "start"]
                 self.assertEqual(len(tried), len(set(tried)), f"tried twice: {tried}")
 
+    def test_two_do_not_go_for_the_last_place_on_a_gpu(self):
+        def pool(places):
+            gpus = [{"name": f"gpu-{name}", "host": name, "size": size} for name, size in (("a", 4), ("b", 2), ("c", places))]
+            vms = [vm(f"v{i}", "a", 4 * GIB, 0, vgpu=[1, "gpu-a"]) for i in range(2)] + [vm("w", "b", GIB, vgpu=[1, "gpu-b"]), vm("x", "c", GIB, vgpu=[1, "gpu-c"])]
+            return state(THREE, vms, gpus=gpus)
+        with Sim(pool(1)) as sim:
+            planned = sim.run("plan", "evacuate", "a")
+            self.assertEqual(planned.code, 3, planned.out)
+            self.assertIn("infeasible: 1 of 2 VMs leave, 1 keep their shape: 2 VMs have 2 vGPUs of one type, the GPUs of their group have room for 1", planned.out)
+            self.assertRegex(planned.out, "stays: VM v[01]: no GPU of its group on host [bc] has room for its vGPU")
+            cells = {c["host"]["name"]: c for c in sim.run("preflight", "--host", "a", "--json").json["vms"][0]["on"]}
+            self.assertEqual((cells["b"]["verdict"], cells["c"]["misfit"]["why"]), ("same", "gpu"))
+            done = sim.run("evacuate", "a", "--apply", "--partial", "--events", sim.file("events"))
+            self.assertEqual(([e["event"] for e in events(sim.file("events"))].count("start"), done.code), (1, 3), done.out)
+        with Sim(pool(2)) as sim:
+            done = sim.run("evacuate", "a", "--apply", "--events", sim.file("events"))
+            self.assertEqual((done.code, sorted(sim.where()[v] for v in ("v0", "v1"))), (0, ["b", "c"]), done.out)
+            self.assertFalse([e for e in events(sim.file("events")) if e["event"] == "failed"])
+
+    def test_a_place_that_one_leaves_is_another_s(self):
+        # Each GPU is full; as a rolling upgrade empties a host, its places are free for the next.
+        gpus = [{"name": f"gpu-{name}", "host": name, "size": 1} for name in ("b", "c")] + [{"name": "gpu-a", "host": "a", "size": 2}]
+        with Sim(state(THREE, [vm("v", "a", GIB, vgpu=[1, "gpu-a"]), vm("w", "b", GIB, vgpu=[1, "gpu-b"])], gpus=gpus)) as sim:
+            planned = sim.run("plan", "rolling", "--json")
+            self.assertEqual((planned.code, planned.json["moves"]), (0, 4), planned.out)
+            ways = [(m["vm"]["name"], m["from"]["name"], m["to"]["name"]) for s in planned.json["steps"] for m in s["moves"]]
+            self.assertEqual(ways[0], ("v", "a", "c"), "b has no place for it")
+
     def test_names_stand_in_place_of_references(self):
         with Sim(state(THREE[:2], self.POOL["vms"])) as sim:
             b, net = sim.ref("host", "b"), sim.ref("network", "lan")

@@ -276,6 +276,8 @@ class Pool:
             self.free[host] = [f - g for f, g in zip(free, got)]
             self.incoming[vm] = (host, got)
             self.db.set("VM", vm, scheduled_to_be_resident_on=host)
+            for vgpu, pgpu in self.rules.gpus(vm, host).items():
+                self.db.set("VGPU", vgpu, scheduled_to_be_resident_on=pgpu)
             self.measure(host)
 
     def arrive(self, vm, source):
@@ -289,21 +291,17 @@ class Pool:
                 return
             self.where[vm] = pages
             self.db.set("VM", vm, resident_on=host, scheduled_to_be_resident_on=NULL)
-            self._move_gpus(vm, host)
+            self._release_gpus(vm, True)
             for ref in (source, host):
                 self.db.touch("host", ref)
                 self.measure(ref)
 
-    def _move_gpus(self, vm, host):
-        taken = []
+    def _release_gpus(self, vm, arrived):
         for ref in self.db.record("VM", vm)["VGPUs"]:
-            self.db.set("VGPU", ref, resident_on=NULL)
-        for ref in self.db.record("VM", vm)["VGPUs"]:
-            vgpu = self.db.record("VGPU", ref)
-            for pgpu, record in self.db.tables["PGPU"].items():
-                if record["host"] == host and record["GPU_group"] == vgpu["GPU_group"] and self.rules._capacity(pgpu, vgpu["type"], taken):
-                    self.db.set("VGPU", ref, resident_on=pgpu)
-                    break
+            there = self.db.record("VGPU", ref)["scheduled_to_be_resident_on"]
+            if arrived or self.db.record("VM", vm)["power_state"] != "Running":
+                self.db.set("VGPU", ref, resident_on=there if arrived else NULL)
+            self.db.set("VGPU", ref, scheduled_to_be_resident_on=NULL)
 
     def abandon(self, vm):
         with self.db.lock:
@@ -311,4 +309,5 @@ class Pool:
             self.free[host] = [f + p for f, p in zip(self.free[host], pages)]
             if vm in self.db.tables["VM"]:
                 self.db.set("VM", vm, scheduled_to_be_resident_on=NULL)
+                self._release_gpus(vm, False)
             self.measure(host)

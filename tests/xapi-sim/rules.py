@@ -150,16 +150,17 @@ class Rules:
         return not hosts or host in hosts
 
     def gpus(self, vm, host):
-        """vgpuops.ml, allocate_vgpu_to_gpu, one virtual GPU after the other"""
-        taken = []
+        """vgpuops.ml, allocate_vgpu_to_gpu, one virtual GPU after the other, depth first: where least is left; by VGPU"""
+        taken, where = [], {}
         for ref in self.db.record("VM", vm)["VGPUs"]:
             vgpu = self.db.record("VGPU", ref)
-            pgpu = next((p for p, record in self.db.tables["PGPU"].items()
-                         if record["host"] == host and record["GPU_group"] == vgpu["GPU_group"] and self._capacity(p, vgpu["type"], taken)),
-                        None)
-            if not pgpu:
-                raise Failure("VM_REQUIRES_GPU", vm, vgpu["GPU_group"])
-            taken.append((pgpu, vgpu["type"]))
+            left = {p: self._capacity(p, vgpu["type"], taken) for p, record in self.db.tables["PGPU"].items()
+                    if record["host"] == host and record["GPU_group"] == vgpu["GPU_group"]}
+            where[ref] = min((p for p in left if left[p]), key=lambda p: left[p], default=None)
+            if not where[ref]:
+                raise Failure("VM_REQUIRES_VGPU", vm, vgpu["GPU_group"], vgpu["type"])
+            taken.append((where[ref], vgpu["type"]))
+        return where
 
     def _capacity(self, pgpu, kind, taken):
         """xapi_pgpu_helpers.ml, get_remaining_capacity"""
