@@ -16,7 +16,7 @@
 #define TOLERANCE (EXACT_SCALE / (4.0 * EXCLAIM_POOL_HOSTS))
 
 /* Steps for a first look at a host, which mostly finds what is better if anything is. */
-#define LOOK 400u
+static const struct look first_look = { 400, 0 };
 
 struct tree {
     struct exact x;
@@ -67,7 +67,7 @@ static void round_off(struct tree *t)
     }
     for (uint32_t h = 0; h < t->nr_hosts; h++) {
         if (!(t->try[h].whole | t->try[h].fluid)) {
-            exact_best(&t->x, t->host[h], t->may[h] & ~taken, &no_price, LOOK, &t->try[h]);
+            exact_best(&t->x, t->host[h], t->may[h] & ~taken, &no_price, first_look, &t->try[h]);
             taken |= t->try[h].whole | t->try[h].fluid;
             value += t->try[h].value;
         }
@@ -86,20 +86,20 @@ static void ban(struct tree *t)
 }
 
 /* Patterns that would improve the fractions become columns; *sum grows by what each host gains. */
-static bool look(struct tree *t, const struct price *price, uint64_t steps, int64_t *sum)
+static bool look(struct tree *t, const struct price *price, struct look how, int64_t *sum)
 {
     bool better = false;
 
     for (uint32_t h = 0; h < t->nr_hosts && !t->x.spent; h++) {
         const double dual = t->m.dual[t->x.nr + h];
         struct pattern pattern;
-        const int64_t gain = exact_best(&t->x, t->host[h], t->may[h], price, steps, &pattern);
+        const int64_t most = exact_best(&t->x, t->host[h], t->may[h], price, how, &pattern);
 
         if (sum) {
-            *sum += gain;
+            *sum += most;
         }
         pattern.host = h;
-        if ((double)gain > (dual > 0 ? dual : 0) * EXACT_SCALE + TOLERANCE) {
+        if ((double)pattern.gain > (dual > 0 ? dual : 0) * EXACT_SCALE + TOLERANCE) {
             better = true;
             t->x.spent |= !master_add(&t->m, &pattern);
         }
@@ -131,6 +131,19 @@ static int64_t set_prices(const struct tree *t, struct price *price)
     return sum;
 }
 
+/* What may be added to the gain of each host without any harm: a bound is a whole number of values,
+ * and no more is asked than that of the fractions.  @sum is of all prices. */
+static int64_t little(const struct tree *t, int64_t sum)
+{
+    int64_t whole;
+
+    for (uint32_t h = 0; h < t->nr_hosts; h++) {
+        sum += scaled(t->m.dual[t->x.nr + h]);
+    }
+    whole = sum / EXACT_SCALE < t->value ? t->value : sum / EXACT_SCALE;
+    return ((whole + 1) * EXACT_SCALE - sum) * 15 / 16 / (t->nr_hosts + 1);
+}
+
 /* The fractions as good as they get, in *limit what no solution can surpass.  False: that is not
  * proven to the end, *limit is what is. */
 static bool relax(struct tree *t, int64_t *limit)
@@ -144,11 +157,11 @@ static bool relax(struct tree *t, int64_t *limit)
 
         master_solve(&t->m, &t->x.p->steps);
         sum = set_prices(t, &price);
-        if (look(t, &price, LOOK, NULL) && !t->x.spent) {
+        if (look(t, &price, first_look, NULL) && !t->x.spent) {
             continue;
         }
         round_off(t); /* what follows may take all steps */
-        better = look(t, &price, UINT64_MAX, &sum);
+        better = look(t, &price, (struct look){ UINT64_MAX, little(t, sum) }, &sum);
         if (t->x.spent) {
             return false;
         }
@@ -274,7 +287,7 @@ static void better_alone(struct tree *t, uint32_t host)
     const uint64_t items = now->whole | now->fluid;
     struct pattern pattern;
 
-    exact_best(&t->x, t->host[host], items, &none, LOOK, &pattern);
+    exact_best(&t->x, t->host[host], items, &none, first_look, &pattern);
     if ((pattern.whole | pattern.fluid) == items && pattern.value > value_of(t, now)) {
         t->best[host].whole = pattern.whole;
         t->best[host].fluid = pattern.fluid;

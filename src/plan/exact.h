@@ -19,6 +19,7 @@
 struct pattern {
     uint64_t whole, fluid; /* items, by bit */
     int64_t value;
+    int64_t gain;  /* value less prices when it was found, scaled */
     int64_t loose; /* charged to each node when nodes were found; below 0: they were given */
     uint32_t host;
 };
@@ -58,13 +59,20 @@ struct price {
     int64_t whole; /* of every item that is whole, besides */
 };
 
+/* How hard to look for a pattern: in so many steps, and for no more that is no more than
+ * @little worth, scaled. */
+struct look {
+    uint64_t steps;
+    int64_t little;
+};
+
 /*
- * The pattern of @host with the most value less prices, of the items in @may.  Returns that,
- * scaled; at least 0, which is the empty pattern.  With x->spent, or when it took
- * more than @steps, it is only the best that was seen.
+ * The pattern of @host with the most value less prices, of the items in @may, but for
+ * @look.little.  Returns what none surpasses, scaled; at least 0, which is the empty pattern.  With
+ * x->spent, or when it took more than @look.steps, it is only the best that was seen.
  */
 int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct price *price,
-                   uint64_t steps, struct pattern *best);
+                   struct look look, struct pattern *best);
 
 /* Whether the parts of @items have nodes on @host, each with @loose pages taken off; with x->spent
  * that is not known.  @where: by part of the pack, or NULL. */

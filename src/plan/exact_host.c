@@ -161,6 +161,7 @@ struct search {
     uint32_t nr;
     struct pattern now, best;
     int64_t gain, most;
+    int64_t little, over; /* over: the most that was not looked for, being so little more */
     int64_t left, loose, flowing, standing; /* flowing: totals; standing: parts */
     uint64_t end;
 };
@@ -244,7 +245,7 @@ static int64_t promise(const struct search *s, uint32_t at, uint64_t out)
         sum += c->most;
         left -= c->weight;
     }
-    if (s->x->pair && s->gain + sum > s->most) {
+    if (s->x->pair && s->gain + sum > s->most + s->little) {
         const int64_t apart = promise_apart(s, at, out, room, rate);
 
         return apart < sum ? apart : sum;
@@ -289,6 +290,8 @@ static void with(struct search *s, uint32_t at, uint64_t out, bool fluid)
 /* The candidates from @at on; those in @out are worse than one that was left out. */
 static void search(struct search *s, uint32_t at, uint64_t out)
 {
+    int64_t most;
+
     if (s->gain > s->most) {
         s->most = s->gain;
         s->best = s->now;
@@ -300,8 +303,12 @@ static void search(struct search *s, uint32_t at, uint64_t out)
     while (at < s->nr && out >> s->c[at].item & 1) {
         at++;
     }
-    if (at == s->nr || s->x->spent || s->x->p->steps > s->end ||
-        s->gain + promise(s, at, out) <= s->most) {
+    if (at == s->nr || s->x->spent || s->x->p->steps > s->end) {
+        return;
+    }
+    most = s->gain + promise(s, at, out);
+    if (most <= s->most + s->little) {
+        s->over = most > s->over ? most : s->over;
         return;
     }
     if (s->c[at].whole > 0) {
@@ -363,14 +370,16 @@ int64_t exact_value(const struct exact *x, uint32_t host, uint64_t whole, uint64
 }
 
 int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct price *price,
-                   uint64_t steps, struct pattern *best)
+                   struct look look, struct pattern *best)
 {
     const struct pack *p = x->p;
-    struct search s = { .x = x, .h = &p->host[host], .host = host, .left = p->host[host].left };
+    struct search s = {
+        .x = x, .h = &p->host[host], .host = host, .left = p->host[host].left, .little = look.little
+    };
 
     const uint64_t end = x->end;
 
-    s.end = steps < UINT64_MAX - p->steps ? p->steps + steps : UINT64_MAX;
+    s.end = look.steps < UINT64_MAX - p->steps ? p->steps + look.steps : UINT64_MAX;
 
     s.now.host = s.best.host = host;
     for (; may; may &= may - 1) {
@@ -406,5 +415,6 @@ int64_t exact_best(struct exact *x, uint32_t host, uint64_t may, const struct pr
     x->end = end;
     *best = s.best;
     best->value = exact_value(x, host, best->whole, best->fluid);
-    return s.most;
+    best->gain = s.most;
+    return s.over > s.most ? s.over : s.most;
 }

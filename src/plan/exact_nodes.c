@@ -3,6 +3,7 @@
  * Whether parts have nodes: those of one item on different ones, none filled beyond its room.
  *
  * One node after the other, the smallest first, with every set of parts that no exchange improves.
+ * An item with as many parts left as there are nodes has one on each of them.
  * What all nodes may leave empty together is known beforehand, and mostly little; what the rest of
  * the nodes could not take once they cannot take when the same parts are left again.
  */
@@ -24,6 +25,8 @@ struct packing {
     int64_t cap[EXCLAIM_NODES_MAX];
     int64_t waste;              /* that may still be left empty */
     int64_t rest;               /* of parts that have no node yet */
+    uint64_t must;              /* items that need every node from this one on */
+    int64_t least[EXACT_ITEMS]; /* of these: the smallest part that may still come here */
     uint64_t here;              /* items with a part on the node that is being filled */
     uint64_t several;           /* items of more than one part */
     uint64_t open[EXACT_ITEMS]; /* by item: its parts that have no node yet, by size */
@@ -97,11 +100,56 @@ static struct dead_end *dead_end(const struct packing *k, const struct dead_end 
     return &k->x->dead[(end->left[0] + end->node) >> (64 - EXACT_DEAD_BITS)];
 }
 
+/* Items with as many parts left as there are nodes from @at on; false: one has more. */
+static bool find_must(struct packing *k, uint32_t at)
+{
+    const int nodes = (int)(k->nr_nodes - at);
+
+    k->must = 0;
+    for (uint64_t items = k->items; items; items &= items - 1) {
+        const int item = __builtin_ctzll(items), open = __builtin_popcountll(k->open[item]);
+
+        k->must |= (uint64_t)(open == nodes) << item;
+        if (open > nodes) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What those that must still come to this node take at least, of the parts from @from on; below 0:
+ * one has none there. */
+static int64_t must_take(struct packing *k, uint32_t from)
+{
+    uint64_t items = k->must & ~k->here;
+    int64_t sum = 0;
+
+    for (uint32_t i = k->nr; i-- > from && items;) {
+        if (!k->placed[i] && (items >> k->item[i] & 1)) {
+            items &= ~(1ull << k->item[i]);
+            k->least[k->item[i]] = k->size[i];
+            sum += k->size[i];
+        }
+    }
+    return items ? -1 : sum;
+}
+
+/* Whether the part leaves room for those that must come, @keep pages with its own item's. */
+static bool may_join(const struct packing *k, uint32_t i, int64_t left, int64_t keep)
+{
+    const uint32_t item = k->item[i];
+
+    if (keep && ((k->must & ~k->here) >> item & 1)) {
+        keep -= k->least[item];
+    }
+    return may_add(k, i, left - keep);
+}
+
 static bool fill(struct packing *k, uint32_t at, uint32_t from, int64_t left);
 
 static bool next_node(struct packing *k, uint32_t at, int64_t left)
 {
-    const uint64_t here = k->here;
+    const uint64_t here = k->here, must = k->must;
     struct dead_end end, *dead;
     int64_t last = -1;
     bool done;
@@ -130,8 +178,9 @@ static bool next_node(struct packing *k, uint32_t at, int64_t left)
     k->waste -= left;
     k->here = 0;
     k->nr_on[at + 1] = 0;
-    done = fill(k, at + 1, 0, k->cap[at + 1]);
+    done = find_must(k, at + 1) && fill(k, at + 1, 0, k->cap[at + 1]);
     k->here = here;
+    k->must = must;
     k->waste += left;
     if (!done && !k->x->spent) {
         *dead = end;
@@ -141,7 +190,7 @@ static bool next_node(struct packing *k, uint32_t at, int64_t left)
 
 static bool fill(struct packing *k, uint32_t at, uint32_t from, int64_t left)
 {
-    int64_t some = 0;
+    int64_t some = 0, keep = 0;
     uint32_t next;
     bool done;
 
@@ -150,11 +199,17 @@ static bool fill(struct packing *k, uint32_t at, uint32_t from, int64_t left)
         k->x->spent = true;
         return false;
     }
-    while (from < k->nr && !may_add(k, from, left)) {
+    if (k->must & ~k->here) {
+        keep = must_take(k, from);
+        if (keep < 0 || keep > left) {
+            return false;
+        }
+    }
+    while (from < k->nr && !may_join(k, from, left, keep)) {
         from++;
     }
     if (from == k->nr) {
-        return next_node(k, at, left);
+        return !keep && next_node(k, at, left);
     }
     for (uint32_t i = from; i < k->nr && left - some > k->waste; i++) {
         some += may_add(k, i, left) ? k->size[i] : 0;
@@ -273,7 +328,8 @@ static bool fill_all(struct packing *k)
     }
     at = fill_tightly(k, order);
     k->x->p->steps += k->nr;
-    return at == k->nr || (!too_much(k) && (fill_again(k, order, at) || fill(k, 0, 0, k->cap[0])));
+    return at == k->nr || (!too_much(k) && (fill_again(k, order, at) ||
+                                            (find_must(k, 0) && fill(k, 0, 0, k->cap[0]))));
 }
 
 /* Pinned parts have no choice. */
