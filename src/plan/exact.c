@@ -131,6 +131,53 @@ static int64_t set_prices(const struct tree *t, struct price *price)
     return sum;
 }
 
+/* Fractions of the columns that a first look finds; returns the sum of all prices. */
+static int64_t look_first(struct tree *t, struct price *price)
+{
+    int64_t sum;
+
+    ban(t);
+    do {
+        master_solve(&t->m, &t->x.p->steps);
+        sum = set_prices(t, price);
+    } while (look(t, price, first_look, NULL) && !t->x.spent);
+    return sum;
+}
+
+/* Solutions: one host after the other gets its largest fraction whole, then the others are looked
+ * at anew. */
+static void dive(struct tree *t)
+{
+    uint64_t may[EXCLAIM_POOL_HOSTS];
+    bool fixed[EXCLAIM_POOL_HOSTS] = { false };
+    struct price price;
+
+    memcpy(may, t->may, sizeof(may));
+    for (uint32_t round = 0; round < t->nr_hosts && !t->x.spent; round++) {
+        const struct pattern *best = NULL;
+        double most = 0.01;
+        uint64_t items;
+
+        for (uint32_t c = 0; c < t->m.nr; c++) {
+            if (t->m.amount[c] > most && !fixed[t->m.column[c].host]) {
+                most = t->m.amount[c];
+                best = &t->m.column[c];
+            }
+        }
+        if (!best) {
+            break;
+        }
+        items = best->whole | best->fluid;
+        for (uint32_t h = 0; h < t->nr_hosts; h++) {
+            t->may[h] &= h == best->host ? items : ~items;
+        }
+        fixed[best->host] = true;
+        look_first(t, &price);
+        round_off(t);
+    }
+    memcpy(t->may, may, sizeof(may));
+}
+
 /* What may be added to the gain of each host without any harm: a bound is a whole number of values,
  * and no more is asked than that of the fractions.  @sum is of all prices. */
 static int64_t little(const struct tree *t, int64_t sum)
@@ -150,17 +197,15 @@ static bool relax(struct tree *t, int64_t *limit)
 {
     struct price price;
 
-    ban(t);
-    for (;;) {
-        int64_t sum;
+    for (bool dived = false;; dived = true) {
+        int64_t sum = look_first(t, &price);
         bool better;
 
-        master_solve(&t->m, &t->x.p->steps);
-        sum = set_prices(t, &price);
-        if (look(t, &price, first_look, NULL) && !t->x.spent) {
-            continue;
-        }
         round_off(t); /* what follows may take all steps */
+        if (!dived && !t->x.spent && t->value < *limit) {
+            dive(t);
+            sum = look_first(t, &price);
+        }
         better = look(t, &price, (struct look){ UINT64_MAX, little(t, sum) }, &sum);
         if (t->x.spent) {
             return false;

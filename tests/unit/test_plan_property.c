@@ -195,18 +195,22 @@ static void hard_pools_are_proven(void **state)
     }
 }
 
-/* VMs on nearly all nodes of a host: what was found without a proof kept 14 of 19 where 17 can be
- * kept, and CBC knew 16. */
-static void vms_on_most_nodes_are_proven(void **state)
+/* What was once found without a proof, and was worse than what CBC knew after minutes: 14 of 19
+ * that keep their shape where 17 can (CBC: 16), and 18 of 24 where it found 21. */
+static void no_worse_than_cbc_after_minutes(void **state)
 {
     static const struct {
+        enum gen_hard kind;
         uint32_t vms, keep;
         uint64_t seed;
-    } pools[] = { { 17, 15, 900079 }, { 19, 17, 900261 } };
+        bool proven;
+    } pools[] = { { GEN_MANY_PARTS, 17, 15, 900079, true },
+                  { GEN_MANY_PARTS, 19, 17, 900261, true },
+                  { GEN_PINNED, 24, 21, 900351, false } };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
-        struct exclaim_pool *pool = gen_hard(GEN_MANY_PARTS, pools[i].vms, pools[i].seed);
+        struct exclaim_pool *pool = gen_hard(pools[i].kind, pools[i].vms, pools[i].seed);
         const uint32_t host = 0;
         struct exclaim_plan *plan;
         struct exclaim_error err = { 0 };
@@ -215,7 +219,7 @@ static void vms_on_most_nodes_are_proven(void **state)
         holds(pool, pools[i].seed, plan, NULL);
         assert_int_equal(plan->step[0].proof.leave.reached, pools[i].vms);
         assert_int_equal(plan->step[0].proof.keep.reached, pools[i].keep);
-        assert_true(exclaim_plan_optimal(&plan->step[0].proof));
+        assert_true(exclaim_plan_optimal(&plan->step[0].proof) || !pools[i].proven);
         exclaim_plan_free(plan);
         gen_free(pool);
     }
@@ -227,7 +231,7 @@ int main(void)
         cmocka_unit_test(evacuations),
         cmocka_unit_test(several_hosts),
         cmocka_unit_test(hard_pools_are_proven),
-        cmocka_unit_test(vms_on_most_nodes_are_proven),
+        cmocka_unit_test(no_worse_than_cbc_after_minutes),
         cmocka_unit_test(rolling),
     };
 
