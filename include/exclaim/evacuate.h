@@ -49,9 +49,11 @@ struct evac_flight {
     uint32_t vm, from, to;
     uint32_t move; /* of the plan; EVAC_NO_MOVE: begun by an earlier run */
     int64_t begun_ms;
-    uint32_t permille; /* last one told */
-    bool planned;      /* takes[] are the plan's */
-    bool cancelled;    /* for taking too long */
+    uint32_t permille;       /* last one told */
+    uint32_t first_permille; /* when we began to watch */
+    uint64_t pages;          /* to go from there on */
+    bool planned;            /* takes[] are the plan's */
+    bool cancelled;          /* for taking too long */
     bool want_known;
     uint32_t nr_want; /* pages per node as planned, largest first */
     uint64_t want[EXCLAIM_NODES_MAX];
@@ -71,6 +73,7 @@ struct evac_options {
     uint32_t max_moves;    /* per host and direction; 0: EXCLAIM_PLAN_CONCURRENT */
     uint32_t seconds;      /* after so many no further move begins; 0: no limit */
     uint32_t move_seconds; /* a move that takes longer is cancelled; 0: no limit */
+    uint64_t expected_ms;  /* that the first plan will take; 0: not known */
     bool partial;          /* begin though some VMs cannot leave as they should */
     bool keep_enabled;     /* hosts are not disabled first */
     bool disable;          /* they are, whatever a resumed run did */
@@ -127,6 +130,13 @@ enum evac_door {
     EVAC_DOOR_DISABLED,
 };
 
+/* Of the moves that end where they should. */
+struct evac_way {
+    int64_t begun_ms; /* the first of them; 0: none yet */
+    uint64_t landed_pages;
+    uint64_t all_pages; /* and those that are still to go */
+};
+
 struct evac {
     struct evac_options opt;
     struct evac_sink sink;
@@ -163,6 +173,7 @@ struct evac {
     uint32_t stays;        /* that the last plan says cannot leave */
     char given_up[512];    /* the last move that was not begun, and why */
 
+    struct evac_way way;
     uint32_t nr_flights;
     struct evac_flight flight[EXCLAIM_XAPI_TASKS];
     struct exclaim_xapi_task task[EXCLAIM_XAPI_TASKS];
@@ -200,6 +211,16 @@ const char *evac_first_reason(const struct evac *e);
 
 /* The names of those that do not run any more, into @text, which is returned. */
 const char *evac_lost_names(const struct evac *e, char *text, size_t size);
+
+struct evac_headway {
+    uint64_t moved_pages, left_pages;
+    double bytes_per_second; /* of the whole run, once a move is over; else 0 */
+    bool time_known;
+    uint64_t seconds_left; /* if that is known */
+};
+
+/* How far the run is by @now_ms of the monotonic clock: what its tasks say that has gone counts. */
+void evac_headway(const struct evac *e, int64_t now_ms, struct evac_headway *h);
 
 /* Of all that were compared. */
 bool evac_all_exact(const struct evac *e);

@@ -70,7 +70,7 @@ static void facts_of_hosts(struct facts *facts, const struct cli *cli, const str
     }
 }
 
-static int show_plan(const struct cli *cli, const struct evac *e, const struct exclaim_plan *plan,
+static int show_plan(const struct cli *cli, struct evac *e, const struct exclaim_plan *plan,
                      int64_t time_unix_ms, struct exclaim_error *err)
 {
     struct facts facts = { 0 };
@@ -83,6 +83,7 @@ static int show_plan(const struct cli *cli, const struct evac *e, const struct e
     facts_of_pool(&facts, e->pool, time_unix_ms);
     cli_pace(cli, &pace);
     facts_of_pace(&facts, plan, &pace);
+    e->opt.expected_ms = pace_expected_ms(plan, &pace);
     if (cli->html &&
         exclaim_html_plan(cli->html, e->pool, plan, false, time_unix_ms, &facts, err)) {
         goto out;

@@ -149,7 +149,12 @@ int evac_take_off(struct evac *e, const struct exclaim_plan *plan, uint32_t move
         .begun_ms = exclaim_now_ms(),
         .result = r,
     };
-    if (move != EVAC_NO_MOVE) {
+    f->permille = f->first_permille = task->permille;
+    f->pages = move != EVAC_NO_MOVE ? plan->move[move].pages : e->pool->vm[vm].total_pages;
+    e->way.begun_ms = e->way.begun_ms ? e->way.begun_ms : f->begun_ms;
+    if (move == EVAC_NO_MOVE) {
+        e->way.all_pages += f->pages; /* no plan has it */
+    } else {
         expect(f, &plan->move[move]);
         f->planned = true;
         r->guarantee = plan->move[move].guarantee;
@@ -298,9 +303,11 @@ static int land(struct evac *e, uint32_t i)
         rc = failed(e, f, task, &now);
     } else {
         r->outcome = EVAC_DONE;
+        e->way.landed_pages += f->pages;
         e->last_failure[0] = '\0';
         compare(e, f);
     }
+    f->pages = 0; /* it is not on its way any more */
     exclaim_xapi_forget(e->xapi, task);
     evac_tell(e, &(struct evac_event){
                      .kind = EVAC_EVENT_LANDED, .vm = f->vm, .to = f->to, .result = r });

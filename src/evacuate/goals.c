@@ -13,18 +13,40 @@ uint32_t evac_find_vm(const struct exclaim_pool *pool, const char *uuid)
     return exclaim_pool_find_vm(pool, uuid, &v, NULL) ? pool->nr_vms : v;
 }
 
+/* The VM that is not where this goal wants it; pool->nr_vms if it is. */
+static uint32_t goal_left(const struct evac *e, const struct evac_goal *goal)
+{
+    const uint32_t v = evac_find_vm(e->pool, goal->vm);
+
+    /* One that does not run any more is not left; where it was lost, that is told. */
+    return v == e->pool->nr_vms || e->pool->vm[v].host == EXCLAIM_NO_HOST ||
+                   e->pool->vm[v].host == exclaim_pool_find_host(e->pool, goal->to)
+               ? e->pool->nr_vms
+               : v;
+}
+
+uint64_t evac_goals_pages(const struct evac *e)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        const uint32_t v =
+            e->goal[g].stage < e->stage ? e->pool->nr_vms : goal_left(e, &e->goal[g]);
+
+        pages += v < e->pool->nr_vms ? e->pool->vm[v].total_pages : 0;
+    }
+    return pages;
+}
+
 /* The goals of this stage that are not reached yet: into @vm and @to, unless NULL. */
 static uint32_t goals_left(const struct evac *e, uint32_t *vm, uint32_t *to)
 {
     uint32_t left = 0;
 
     for (uint32_t g = 0; g < e->nr_goals; g++) {
-        const uint32_t v = evac_find_vm(e->pool, e->goal[g].vm);
+        const uint32_t v = goal_left(e, &e->goal[g]);
 
-        /* One that does not run any more is not left; where it was lost, that is told. */
-        if (e->goal[g].stage != e->stage || v == e->pool->nr_vms ||
-            e->pool->vm[v].host == EXCLAIM_NO_HOST ||
-            e->pool->vm[v].host == exclaim_pool_find_host(e->pool, e->goal[g].to)) {
+        if (e->goal[g].stage != e->stage || v == e->pool->nr_vms) {
             continue;
         }
         if (vm) {

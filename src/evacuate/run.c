@@ -65,6 +65,7 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
         if (!(*plan)->nr_moves) {
             return 0;
         }
+        evac_expect_all(e, *plan);
         evac_tell(e, &(struct evac_event){ .kind = EVAC_EVENT_PLAN, .plan = *plan });
         bans = e->nr_bans;
         if (evac_round(e, *plan, &moved, &again, err)) {

@@ -14,6 +14,11 @@
 
 void evac_note(struct evac *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* --- headway.c --- */
+
+/* What the run moves in all, now that it goes on by @plan. */
+void evac_expect_all(struct evac *e, const struct exclaim_plan *plan);
+
 /* --- hosts.c --- */
 
 /* Disables the hosts but for opt->keep_enabled; one that is disabled already is left as it is. */
@@ -70,6 +75,9 @@ uint32_t evac_find_vm(const struct exclaim_pool *pool, const char *uuid);
 
 /* VMs of this stage that are not where the saved plan wants them. */
 uint32_t evac_goals_left(const struct evac *e);
+
+/* Pages of the VMs that this stage and later ones still have to move. */
+uint64_t evac_goals_pages(const struct evac *e);
 
 /* False if there is none. */
 bool evac_next_stage(struct evac *e);

@@ -13,8 +13,10 @@
 
 #include "../base/clock.h"
 #include "../base/text.h"
+#include "../base/width.h"
 #include "plan_json.h"
 #include "print.h"
+#include "screen.h"
 
 static const char *outcome_name(enum evac_outcome outcome)
 {
@@ -116,6 +118,40 @@ line(struct evac_teller *t, const struct evac *e, const char *fmt, ...)
     fflush(stdout);
 }
 
+/* How far the run is, for people and for programs. */
+static const char *way_text(const struct evac *e, char *text, size_t size)
+{
+    struct evac_headway h;
+    char left[40] = "";
+
+    evac_headway(e, exclaim_now_ms(), &h);
+    if (h.time_known && h.seconds_left >= 2 * 3600) {
+        snprintf(left, sizeof(left), ", about %" PRIu64 " h left", (h.seconds_left + 1800) / 3600);
+    } else if (h.time_known && h.seconds_left >= 120) {
+        snprintf(left, sizeof(left), ", about %" PRIu64 " min left", (h.seconds_left + 30) / 60);
+    } else if (h.time_known && h.seconds_left) {
+        snprintf(left, sizeof(left), ", about %" PRIu64 " s left", h.seconds_left);
+    }
+    snprintf(text, size, "%s of %s%s", exclaim_size(h.moved_pages).text,
+             exclaim_size(h.moved_pages + h.left_pages).text, left);
+    return text;
+}
+
+static void way_json(json_object *o, const struct evac *e)
+{
+    struct evac_headway h;
+
+    evac_headway(e, exclaim_now_ms(), &h);
+    exclaim_json_u64(o, "bytes_moved", h.moved_pages << EXCLAIM_PAGE_SHIFT);
+    exclaim_json_u64(o, "bytes_left", h.left_pages << EXCLAIM_PAGE_SHIFT);
+    if (h.bytes_per_second > 0) {
+        exclaim_json_u64(o, "bytes_per_second", (uint64_t)h.bytes_per_second);
+    }
+    if (h.time_known) {
+        exclaim_json_u64(o, "seconds_left", h.seconds_left);
+    }
+}
+
 static json_object *new_event(const char *event)
 {
     json_object *o = exclaim_json_schema("event");
@@ -142,7 +178,9 @@ static int put(struct evac_teller *t, const struct evac *e, json_object *o)
 
 static void status(struct evac_teller *t, const struct evac *e)
 {
+    char text[512], way[120];
     uint32_t done = 0;
+    size_t len;
 
     if (t->json || !isatty(STDOUT_FILENO)) {
         return;
@@ -150,12 +188,19 @@ static void status(struct evac_teller *t, const struct evac *e)
     for (uint32_t i = 0; i < e->nr_results; i++) {
         done += e->result[i]->outcome == EVAC_DONE;
     }
-    printf("\r\033[K%" PRIu32 " of %" PRIu32 " VMs have moved, %" PRIu32 " on their way", done,
-           e->planned, e->nr_flights);
+    len = (size_t)snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32 " VMs, %s", done,
+                           e->planned, way_text(e, way, sizeof(way)));
     for (uint32_t i = 0; i < e->nr_flights && i < 3; i++) {
-        exclaim_print("%s%.20s %" PRIu32 " %%", i ? ", " : ": ", e->flight[i].result->name,
-                      e->task[i].permille / 10);
+        const char *name = e->flight[i].result->name;
+
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s %" PRIu32 " %%",
+                                i ? ", " : "; ", (int)exclaim_width_bytes(name, 20), name,
+                                e->task[i].permille / 10);
     }
+    /* A line that wraps could not be taken back. */
+    exclaim_clean(text);
+    fputs("\r\033[K", stdout);
+    exclaim_print("%.*s", (int)exclaim_width_bytes(text, screen_columns() - 1), text);
     fflush(stdout);
     t->status_shown = true;
 }
@@ -221,17 +266,23 @@ static void started(struct evac_teller *t, const struct evac *e, const struct ev
 
 static void landed_line(struct evac_teller *t, const struct evac *e, const struct evac_result *r)
 {
+    char way[120];
+
+    way_text(e, way, sizeof(way));
     if (r->outcome != EVAC_DONE) {
         line(t, e, "%s: %s", r->name, r->why);
     } else if (!r->counted) {
-        line(t, e, "%s: on %s after %" PRId64 " s; %s", r->name, r->to, r->ms / 1000, r->why);
+        line(t, e, "%s: on %s after %" PRId64 " s; %s; %s", r->name, r->to, r->ms / 1000, r->why,
+             way);
     } else if (r->exact) {
-        line(t, e, "%s: on %s after %" PRId64 " s, exact: %s%s", r->name, r->to, r->ms / 1000,
-             exclaim_size(r->pages).text, r->planned_nodes ? "" : ", on other nodes than planned");
+        line(t, e, "%s: on %s after %" PRId64 " s, exact: %s%s; %s", r->name, r->to, r->ms / 1000,
+             exclaim_size(r->pages).text, r->planned_nodes ? "" : ", on other nodes than planned",
+             way);
     } else {
-        line(t, e, "%s: on %s after %" PRId64 " s, %s of %s (%" PRIu64 " pages) are not as planned",
+        line(t, e,
+             "%s: on %s after %" PRId64 " s, %s of %s (%" PRIu64 " pages) are not as planned; %s",
              r->name, r->to, r->ms / 1000, exclaim_size(r->deviation).text,
-             exclaim_size(r->pages).text, r->deviation);
+             exclaim_size(r->pages).text, r->deviation, way);
     }
 }
 
@@ -259,6 +310,7 @@ static int landed(struct evac_teller *t, const struct evac *e, const struct evac
     if (*r->why) {
         exclaim_json_str(o, "why", r->why);
     }
+    way_json(o, e);
     rc = put(t, e, o);
     landed_line(t, e, r);
     return rc;
@@ -303,6 +355,7 @@ int evac_teller_tell(void *arg, const struct evac *e, const struct evac_event *e
         o = new_event("progress");
         exclaim_json_vm(o, "vm", e->pool, event->vm);
         exclaim_json_u64(o, "permille", event->number);
+        way_json(o, e);
         return put(t, e, o);
     case EVAC_EVENT_LANDED:
         return landed(t, e, event);
@@ -351,6 +404,7 @@ static void summary_json(const struct evac *e, const char *outcome)
     json_object_object_add(o, "ms", json_object_new_int64(exclaim_now_ms() - e->begun_ms));
     exclaim_json_u64(o, "left", e->left);
     exclaim_json_u64(o, "lost", e->lost);
+    way_json(o, e);
     list = exclaim_json_array(o, "hosts");
     for (uint32_t i = 0; i < e->nr_hosts; i++) {
         json_object_array_add(list, json_object_new_string(e->host[i]));
@@ -400,6 +454,7 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
     exclaim_json_str(event, "outcome", outcome);
     exclaim_json_u64(event, "left", e->left);
     exclaim_json_u64(event, "lost", e->lost);
+    way_json(event, e);
     put(t, e, event);
     clear_status(t);
     if (t->json) {

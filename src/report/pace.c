@@ -109,3 +109,8 @@ void pace_json(struct json_object *o, const struct exclaim_plan *plan, const str
         exclaim_json_u64(o, "migrations_measured", pace->migrations);
     }
 }
+
+uint64_t pace_expected_ms(const struct exclaim_plan *plan, const struct pace *pace)
+{
+    return known(pace) ? (uint64_t)(seconds_of(plan, pace) * 1000) : 0;
+}

@@ -16,4 +16,7 @@ struct pace {
 void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const struct pace *pace);
 void pace_json(struct json_object *o, const struct exclaim_plan *plan, const struct pace *pace);
 
+/* Milliseconds that the plan takes at that pace; 0: not known. */
+uint64_t pace_expected_ms(const struct exclaim_plan *plan, const struct pace *pace);
+
 #endif

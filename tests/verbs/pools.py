@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pools in the XAPI simulator, and the exclaim that is tried on them."""
+import fcntl
 import http.client
 import json
 import os
 import pathlib
+import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 SIM = pathlib.Path(__file__).resolve().parent.parent / "xapi-sim"
@@ -139,6 +143,26 @@ def environment(**more):
 def run(*arguments, **env):
     done = subprocess.run([EXCLAIM, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment(**env), check=False)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def on_terminal(*arguments, columns=80, rows=24):
+    """All that a terminal of that size is given."""
+    child, master = pty.fork()
+    if not child:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.execvpe(EXCLAIM, [EXCLAIM, *arguments], {k: v for k, v in environment().items() if k not in ("COLUMNS", "LINES")})
+    data = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        data += more
+    os.waitpid(child, 0)
+    os.close(master)
+    return data.decode()
 
 
 class Running:

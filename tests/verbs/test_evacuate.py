@@ -3,6 +3,7 @@
 """evacuate --apply against a simulated pool: moves, failures on the way, stopping, and going on."""
 import json
 import os
+import re
 import signal
 import sys
 import unittest
@@ -10,7 +11,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import pools
-from pools import GIB, MIB, Sim, events, host, state, vm, wait_until
+from pools import GIB, MIB, Sim, events, host, on_terminal, state, vm, wait_until
 
 # Six VMs on a; b and c can each take all of them.
 POOL = state([host("a", 8 * GIB, 8 * GIB), host("b", 16 * GIB, 16 * GIB), host("c", 16 * GIB, 16 * GIB)],
@@ -80,6 +81,59 @@ class Evacuate(Case):
                 durations = [e["ms"] for e in told if "ms" in e]
                 self.assertGreater(len(durations), 6)
                 self.assertTrue(all(0 <= ms < 3600000 for ms in durations), durations)
+
+    def test_how_far_it_is(self):
+        with Sim(POOL, SLOW) as sim:
+            log = sim.file("events")
+            # --bandwidth tells the time that is left until a move is over; from then on the run itself does.
+            done = sim.run("evacuate", "a", "--apply", "--json", "--events", log, "--bandwidth", "512")
+            self.assertEqual((done.code, done.err), (0, ""), done.out)
+            plan = next(e for e in events(log) if e["event"] == "plan")
+            all_bytes = sum(move["pages"] for step in plan["steps"] for move in step["moves"]) * 4096
+            way = [e for e in events(log) if e["event"] in ("progress", "done")]
+            self.assertGreater(len(way), 12)
+            self.assertEqual({e["bytes_moved"] + e["bytes_left"] for e in way}, {all_bytes})
+            moved = [e["bytes_moved"] for e in way]
+            self.assertEqual(moved, sorted(moved))
+            first = [e["event"] for e in way].index("done")
+            self.assertTrue(all("seconds_left" in e for e in way))
+            self.assertFalse([e for e in way[:first] if "bytes_per_second" in e])
+            self.assertTrue(all(e["bytes_per_second"] > 0 for e in way[first:]))
+            self.assertEqual((way[-1]["bytes_left"], way[-1]["seconds_left"]), (0, 0))
+            told = json.loads(done.out.splitlines()[-1])
+            self.assertEqual((told["bytes_moved"], told["bytes_left"], told["seconds_left"]), (all_bytes, 0, 0))
+            rate = all_bytes * 1000 / told["ms"]
+            self.assertTrue(rate <= told["bytes_per_second"] < 2 * rate, (told, rate))
+
+    def test_time_left_is_learned_on_the_way(self):
+        with Sim(POOL, SLOW) as sim:
+            log = sim.file("events")
+            done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--events", log)
+            self.assertEqual(done.code, 0, done.err)
+            way = [e for e in events(log) if e["event"] in ("progress", "done")]
+            first = [e["event"] for e in way].index("done")
+            self.assertFalse([e for e in way[:first] if "seconds_left" in e], "nobody knew")
+            self.assertTrue(all(1 <= e["seconds_left"] <= 60 for e in way[first:] if e["bytes_left"]), "a second or so for each that is left")
+            lines = [line for line in done.out.splitlines() if " after " in line]
+            self.assertEqual(len(lines), 6)
+            self.assertTrue(all(re.search(r" of [0-9.]+ GiB, about \d+ s left$", line) for line in lines[:-1]), lines)
+            self.assertRegex(lines[-1], r"; ([0-9.]+ GiB) of \1$")
+
+    def test_what_failed_has_not_moved(self):
+        with Sim(POOL, hook="/bin/false") as sim:
+            told = sim.run("evacuate", "a", "--apply", "--json").json
+            self.assertEqual(told["bytes_moved"], 0)
+            self.assertGreater(told["bytes_left"], 0)
+            self.assertNotIn("bytes_per_second", told)
+            self.assertNotIn("seconds_left", told)
+
+    def test_the_status_line_fits_the_terminal(self):
+        with Sim(POOL, SLOW) as sim:
+            shown = on_terminal("evacuate", "a", "--apply", "--xapi", sim.socket)
+            status = re.findall(r"\r\x1b\[K(\d of 6 VMs, [^\r\n]+)", shown)
+            self.assertTrue(any(re.search(r", [0-9.]+ [GM]iB of [0-9.]+ GiB.*; v\d \d+ %", line) for line in status), status)
+            self.assertTrue(any("s left" in line for line in status), status)
+            self.assertLessEqual(max(map(len, status)), 79)
 
     def test_limits_hold(self):
         with Sim(POOL, SLOW) as sim:

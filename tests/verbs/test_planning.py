@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """preflight and plan against a simulated pool: answers, exit codes, pages for a browser, and what goes wrong."""
-import fcntl
 import json
 import os
 import pathlib
 import pty
 import re
 import signal
-import struct
 import sys
 import tempfile
 import termios
@@ -42,23 +40,8 @@ def page(path):
 
 def screen(*arguments, columns, rows):
     """The lines that a terminal of that size is given."""
-    child, master = pty.fork()
-    if not child:
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        env = {k: v for k, v in pools.environment().items() if k not in ("COLUMNS", "LINES")}
-        os.execvpe(pools.EXCLAIM, [pools.EXCLAIM, *arguments], env)
-    data = b""
-    while True:
-        try:
-            more = os.read(master, 65536)
-        except OSError:
-            break
-        if not more:
-            break
-        data += more
-    os.waitpid(child, 0)
-    os.close(master)
-    text = re.sub("\\r\x1b\\[K[^\\r\\n]*(?=\\r\x1b)|\\r\x1b\\[K", "", data.decode())  # progress comes and goes
+    text = pools.on_terminal(*arguments, columns=columns, rows=rows)
+    text = re.sub("\\r\x1b\\[K[^\\r\\n]*(?=\\r\x1b)|\\r\x1b\\[K", "", text)  # progress comes and goes
     return text.replace("\r\n", "\n").split("\n")
 
 
