@@ -32,6 +32,7 @@ struct exclaim_xen {
     struct xen_lib lib;
     xc_interface *xch;
     struct xs_handle *xs; /* NULL until xenstore is read */
+    bool store_stuck;     /* it did not answer: it is not asked again */
     struct xen_features features;
 };
 
@@ -88,6 +89,15 @@ int xen_fail(struct exclaim_xen *xen, struct exclaim_error *err, int errnum, con
 
 const struct xen_features *xen_probe(struct exclaim_xen *xen);
 int xen_caps(struct exclaim_hv *hv, struct exclaim_caps *caps, struct exclaim_error *err);
+
+/* --- store.c --- */
+
+/*
+ * What is at @path of xenstore: *value is the caller's to free, NULL if nothing is there.  Waits 3
+ * s at most; a daemon that did not answer is not asked again.
+ */
+int xen_store_read(struct exclaim_xen *xen, const char *path, char **value,
+                   struct exclaim_error *err);
 
 /* --- domain.c --- */
 

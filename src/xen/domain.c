@@ -53,27 +53,6 @@ int xen_next_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain
     return 1;
 }
 
-/* *value is NULL if there is nothing at @path; the caller frees it. */
-static int read_store(struct exclaim_xen *xen, uint32_t domid, const char *path, char **value,
-                      struct exclaim_error *err)
-{
-    unsigned int len;
-
-    *value = NULL;
-    if (!xen->xs) {
-        xen->xs = xen->lib.store_open(0);
-        if (!xen->xs) {
-            return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "domain %u: opening xenstore",
-                                domid);
-        }
-    }
-    *value = xen->lib.store_read(xen->xs, XBT_NULL, path, &len);
-    if (!*value && errno != ENOENT) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "reading %s", path);
-    }
-    return 0;
-}
-
 int xen_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t size,
                     struct exclaim_error *err)
 {
@@ -84,7 +63,7 @@ int xen_domain_name(struct exclaim_hv *hv, uint32_t domid, char *name, uint32_t 
     }
     name[0] = '\0';
     snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-    if (read_store(xen_of(hv), domid, path, &value, err)) {
+    if (xen_store_read(xen_of(hv), path, &value, err)) {
         return -1;
     }
     /* A domain under construction has none yet. */
@@ -100,7 +79,7 @@ int xen_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID
     bool found;
 
     snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
-    if (read_store(xen_of(hv), domid, path, &value, err)) {
+    if (xen_store_read(xen_of(hv), path, &value, err)) {
         return -1;
     }
     found = value && snprintf(path, sizeof(path), "%s/final-uuid", value) < (int)sizeof(path);
@@ -108,7 +87,7 @@ int xen_vm_uuid(struct exclaim_hv *hv, uint32_t domid, uint8_t uuid[EXCLAIM_UUID
     if (!found) {
         return 0;
     }
-    if (read_store(xen_of(hv), domid, path, &value, err)) {
+    if (xen_store_read(xen_of(hv), path, &value, err)) {
         return -1;
     }
     found = value && exclaim_uuid_parse(value, uuid);

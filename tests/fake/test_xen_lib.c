@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "xen/client.h"
@@ -208,6 +210,38 @@ static void disagree(void **state)
     more = 0;
 }
 
+/* --- a xenstore whose daemon is stopped: the kernel takes connections for it, nobody answers ---
+ */
+
+static void stuck_store(void **state)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct exclaim_error err = { 0 };
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    struct exclaim_hv *hv;
+    char name[16] = "x";
+
+    (void)state;
+    new_host(MODEL_4_17);
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s/store", dir);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    setenv("XENSTORED_PATH", at.sun_path, 1);
+    assert_int_equal(exclaim_xen_open(&hv, &err), 0);
+    alarm(60); /* for one that waits */
+    assert_int_equal(hv->ops->vm_uuid(hv, 1, uuid, &err), -1);
+    assert_non_null(strstr(err.text, "xenstored does not answer"));
+    /* Nor is it asked again. */
+    assert_int_equal(hv->ops->domain_name(hv, 1, name, sizeof(name), &err), -1);
+    assert_int_equal(err.errnum, ETIMEDOUT);
+    assert_string_equal(name, "");
+    hv->ops->close(hv);
+    alarm(0);
+    unsetenv("XENSTORED_PATH");
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pauses, create, drop),
         cmocka_unit_test_setup_teardown(not_loaded, create, drop),
         cmocka_unit_test_setup_teardown(disagree, create, drop),
+        cmocka_unit_test_setup_teardown(stuck_store, create, drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
