@@ -64,20 +64,15 @@ void exclaim_emu_parse_args(int argc, char *const *argv, struct exclaim_emu_args
 {
     bool mode = false, asks = false;
     int c, domid = -1;
-    char **copy;
 
     *args = (struct exclaim_emu_args){
         .control_in = -1, .control_out = -1, .stream_fd = -1, .vgpu_fd = -1, .node = -1
     };
-    /* getopt sorts; the leading '-' has it hand over words that are no options instead. */
-    copy = calloc((size_t)argc + 1, sizeof(*copy));
-    if (!copy) {
-        return;
-    }
-    memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+    /* The leading '-' hands over words that are no options, and so keeps getopt from sorting: the
+     * real manager gets the words as they came, without a copy that there may be no memory for. */
     opterr = 0;
     optind = 0;
-    while ((c = getopt_long_only(argc, copy, "-", options, NULL)) != -1) {
+    while ((c = getopt_long_only(argc, argv, "-", options, NULL)) != -1) {
         switch (c) {
         case CONTROL_IN:
             args->control_in = number(optarg, INT_MAX);
@@ -115,7 +110,6 @@ void exclaim_emu_parse_args(int argc, char *const *argv, struct exclaim_emu_args
             break;
         }
     }
-    free(copy);
     args->domid = domid < 0 ? 0 : (uint32_t)domid;
     args->known = mode && !asks && domid >= 0 && args->control_in > 2 && args->control_out > 2 &&
                   args->control_in != args->control_out;
