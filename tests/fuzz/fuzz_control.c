@@ -2,10 +2,14 @@
 /*
  * What xenopsd and emu-manager say, in pieces of any size, and what toolstacks put on our command
  * lines: no byte of a line is lost, doubled or changed, and no argument is taken for more than it
- * is.  fuzz_control -max_total_time=60 corpus/fuzz_control
+ * is.  And libxl's own file about a domain.  fuzz_control -max_total_time=60 corpus/fuzz_control
  */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <exclaim/emu.h>
 #include "toolstack/emu_line.h"
@@ -92,6 +96,91 @@ static void arguments(const uint8_t *data, size_t size)
     free(text);
 }
 
+/* Through pipes that are full and empty at any time. */
+static void pipes(const uint8_t *data, size_t size)
+{
+    struct emu_way *way = calloc(1, sizeof(*way));
+    int from[2], to[2];
+    size_t given = 0, got = 0;
+    bool more = true;
+
+    if (!way || pipe2(from, O_NONBLOCK) || pipe2(to, O_NONBLOCK)) {
+        abort();
+    }
+    way->from = from[0];
+    way->to = to[1];
+    (void)fcntl(to[1], F_SETPIPE_SZ, 4096);
+    while (more || way->out_len) {
+        size_t n = size - given < 3000 ? size - given : 3000, len;
+        char seen[1500];
+        enum emu_word word;
+        ssize_t r;
+
+        if (n && (r = write(from[1], data + given, n)) > 0) {
+            given += (size_t)r;
+        }
+        if (given == size && from[1] >= 0) {
+            close(from[1]);
+            from[1] = -1;
+        }
+        (void)emu_way_read(way);
+        while (emu_way_room(way) && (len = emu_way_next(way, &word))) {
+            if (!emu_way_put(way, way->in, len)) {
+                abort();
+            }
+            emu_way_drop(way, len);
+        }
+        emu_way_write(way);
+        r = read(to[0], seen, sizeof(seen));
+        if (r > 0 && memcmp(seen, data + got, (size_t)r) != 0) {
+            abort();
+        }
+        got += r > 0 ? (size_t)r : 0;
+        more = !way->ended || way->in_len;
+    }
+    close(to[0]);
+    emu_way_put(way, "x", 1);
+    emu_way_write(way); /* nobody reads it */
+    if (way->to >= 0) {
+        abort();
+    }
+    emu_way_close(&way->from);
+    free(way);
+}
+
+static char dir[32], path[120];
+
+static void drop_place(void)
+{
+    unlink(path);
+    rmdir(dir);
+}
+
+/* /var/lib/xen/userdata-d.5.UUID.libxl-json */
+static void userdata(const uint8_t *data, size_t size)
+{
+    static const uint8_t uuid[EXCLAIM_UUID_BYTES] = { 1 };
+    int fd;
+
+    if (!*dir) {
+        snprintf(dir, sizeof(dir), "/tmp/fuzz-control-XXXXXX");
+        if (!mkdtemp(dir) || atexit(drop_place)) {
+            abort();
+        }
+        snprintf(path, sizeof(path),
+                 "%s/userdata-d.5.01000000-0000-0000-0000-000000000000.libxl-json", dir);
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+        abort();
+    }
+    close(fd);
+    if (exclaim_libxl_soft_affinity(dir, 5, uuid) > EXCLAIM_SOFT_USER ||
+        exclaim_libxl_soft_affinity(dir, 6, uuid) != EXCLAIM_SOFT_UNKNOWN) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const size_t steps[] = { 1, 7, 4096, 1 << 20 };
@@ -99,6 +188,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; size && i < sizeof(steps) / sizeof(steps[0]); i++) {
         lines(data, size, steps[i]);
     }
+    signal(SIGPIPE, SIG_IGN);
+    pipes(data, size);
     arguments(data, size);
+    userdata(data, size);
     return 0;
 }

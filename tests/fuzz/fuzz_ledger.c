@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A ledger of any bytes, which others may have written, cut or filled: refused with a reason, or
- * used without harm, and the placing object's sums over it end.
+ * used without harm, and the placing object's sums over it end.  So are the layouts beside it: the
+ * bytes behind the head of a file, or the whole of it.
  *   fuzz_ledger -max_total_time=60 corpus/fuzz_ledger
  */
 #include <errno.h>
@@ -17,11 +18,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char dir[64], path[128];
+static char dir[64], path[128], layout[128];
 
 static void drop_place(void)
 {
     unlink(path);
+    unlink(layout);
     rmdir(dir);
 }
 
@@ -32,6 +34,7 @@ static void make_place(void)
         abort();
     }
     snprintf(path, sizeof(path), "%s/" EXCLAIM_LEDGER_FILE, dir);
+    snprintf(layout, sizeof(layout), "%s/layout.0", dir);
 }
 
 /* As it is, or in the entries behind a header that is right, in the first and the last slot. */
@@ -57,6 +60,71 @@ static void write_file(const uint8_t *data, size_t size, bool raw)
         abort();
     }
     close(fd);
+}
+
+/* Up to here the file says whose it is: domid, process, times, uuid. */
+#define HEAD_SAME 48u
+
+static void check_layout(const struct exclaim_ledger_entry *e)
+{
+    struct ledger_layout *l = ledger_layout_read(path, 0, e);
+
+    if (!l) {
+        return;
+    }
+    for (uint32_t i = 0; i < l->nr_shares; i++) {
+        if (i >= EXCLAIM_SHARES_MAX || l->share[i].dst >= EXCLAIM_NODES_MAX) {
+            abort();
+        }
+    }
+    for (size_t i = 0; i < l->layout.len; i++) {
+        (void)((volatile const uint8_t *)l->layout.bytes)[i];
+    }
+    free(l);
+}
+
+static void put_file(const uint8_t *head, size_t head_len, const uint8_t *data, size_t size)
+{
+    int fd = open(layout, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, head, head_len) != (ssize_t)head_len ||
+        write(fd, data, size) != (ssize_t)size) {
+        abort();
+    }
+    close(fd);
+}
+
+static void layouts(const uint8_t *data, size_t size)
+{
+    static struct exclaim_ledger_entry e = { .domid = 5, .pid = 7, .pid_start = 8 };
+    const struct exclaim_share share = { .src = 1, .dst = 2, .pages = 3 };
+    const struct exclaim_layout of = { .bytes = data, .len = size < EXCLAIM_LAYOUT_MAX ? size : 0 };
+    struct ledger_layout *back;
+    uint8_t head[HEAD_SAME];
+    int fd;
+
+    if (ledger_layout_write(path, 0, &e, &of, &share, 1)) {
+        abort();
+    }
+    back = ledger_layout_read(path, 0, &e);
+    if (!back || back->nr_shares != 1 || back->share[0].dst != 2 || back->layout.len != of.len ||
+        (of.len && memcmp(back->layout.bytes, data, of.len) != 0)) {
+        abort();
+    }
+    free(back);
+    fd = open(layout, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, head, sizeof(head)) != (ssize_t)sizeof(head)) {
+        abort();
+    }
+    close(fd);
+    put_file(head, sizeof(head), data, size);
+    check_layout(&e);
+    put_file(head, 0, data, size);
+    check_layout(&e);
+    ledger_layout_remove(path, 0);
+    if (ledger_layout_read(path, 0, &e)) {
+        abort();
+    }
 }
 
 /* Some extents are refused. */
@@ -101,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!*dir) {
         make_place();
     }
+    layouts(data, size);
     for (int raw = 0; raw < 2; raw++) {
         struct exclaim_ledger *l;
         struct exclaim_error err = { 0 };

@@ -53,6 +53,29 @@ static void open_layout(const struct exclaim_reservation *res)
     }
 }
 
+/* Against its own domain, one that is too small, and another. */
+static void check_domain(const struct exclaim_reservation *res)
+{
+    const uint64_t pages = exclaim_reservation_pages(res);
+    struct exclaim_domain dom = { .domid = 5, .max_pages = pages };
+    struct exclaim_error err = { 0 };
+
+    memcpy(dom.uuid, res->uuid, sizeof(dom.uuid));
+    if (exclaim_reservation_check_domain(res, &dom, &err)) {
+        abort();
+    }
+    dom.max_pages = pages - 1;
+    if (pages && (!exclaim_reservation_check_domain(res, &dom, &err) || !err.text[0])) {
+        abort();
+    }
+    dom.max_pages = pages;
+    memset(dom.uuid, ~res->uuid[0], sizeof(dom.uuid));
+    err = (struct exclaim_error){ 0 };
+    if (!exclaim_reservation_check_domain(res, &dom, &err) || !err.text[0]) {
+        abort();
+    }
+}
+
 static void again(const struct exclaim_reservation *res)
 {
     static uint8_t buf[EXCLAIM_PREFIX_MAX];
@@ -69,6 +92,7 @@ static void again(const struct exclaim_reservation *res)
         memcmp(back.count.pages, res->count.pages, sizeof(back.count.pages)) != 0) {
         abort();
     }
+    check_domain(res);
     open_layout(res);
 }
 
