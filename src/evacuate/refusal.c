@@ -9,6 +9,7 @@
 
 /* Of assert_can_boot_here, what it calls, and the destination's reservation. */
 static const char *const of_pair[] = {
+    "CANNOT_PLUG_BOND_SLAVE",
     "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN",
     "HOST_CANNOT_ATTACH_NETWORK",
     "HOST_DISABLED",
@@ -20,6 +21,8 @@ static const char *const of_pair[] = {
     "INTERFACE_HAS_NO_IP",
     "NETWORK_SRIOV_INSUFFICIENT_CAPACITY",
     "NOT_SUPPORTED_DURING_UPGRADE",
+    "NVIDIA_SRIOV_MISCONFIGURED",
+    "NVIDIA_TOOLS_ERROR",    /* of the destination: its GPU says nothing of what it is */
     "OPERATION_NOT_ALLOWED", /* a USB device that is not there */
     "PGPU_INSUFFICIENT_CAPACITY_FOR_VGPU",
     "PIF_NOT_PRESENT",
@@ -43,10 +46,13 @@ static const char *const of_pair[] = {
 
 /* Of check_operation_error, and of licences. */
 static const char *const of_vm[] = {
+    "FEATURE_REQUIRES_HVM",
     "HANDLE_INVALID",
     "LICENCE_RESTRICTION",
     "OPERATION_BLOCKED",
     "VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION",
+    "VGPU_GUEST_DRIVER_LIMIT",
+    "VGPU_TYPE_NO_LONGER_SUPPORTED",
     "VM_BAD_POWER_STATE",
     "VM_HAS_PCI_ATTACHED",
     "VM_HAS_SRIOV_VIF",

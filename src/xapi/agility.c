@@ -229,13 +229,23 @@ static uint32_t feature_word(const char *features, unsigned int n)
     return n ? 0 : (uint32_t)strtoul(features, NULL, 16);
 }
 
+/* helpers.ml, domain_type: as what it runs, whatever it will be started as the next time. */
+static bool runs_as_pv(const struct database *db, json_object *record)
+{
+    const char *now =
+        db_text(db_follow(db, DB_VM_METRICS, record, "metrics"), "current_domain_type");
+
+    return !strcmp(*now && strcmp(now, "unspecified") != 0 ? now : db_text(record, "domain_type"),
+                   "pv");
+}
+
 /* cpuid_helpers.ml, assert_vm_is_compatible: a running VM keeps the features that it booted with.
  */
-static const char *cpu_lacks(json_object *record, json_object *host)
+static const char *cpu_lacks(const struct database *db, json_object *record, json_object *host)
 {
     json_object *flags = jread_get(record, "last_boot_CPU_flags");
     json_object *info = jread_get(host, "cpu_info");
-    bool pv = !strcmp(db_text(record, "domain_type"), "pv");
+    const bool pv = runs_as_pv(db, record);
     const char *has = db_text(info, pv ? "features_pv" : "features_hvm");
     const char *needs = db_text(flags, "features");
     const char *vendor = db_text(flags, "vendor"), *other = db_text(info, "vendor");
@@ -275,7 +285,7 @@ static bool has_number(json_object *list, uint64_t number)
 static const char *host_lacks(struct database *db, json_object *record, json_object *host)
 {
     uint64_t vcpus = 0, cpus = 0, platform = 0;
-    const char *why = cpu_lacks(record, host);
+    const char *why = cpu_lacks(db, record, host);
     json_object *list;
     bool hvm = false;
     size_t nr;
@@ -299,7 +309,7 @@ static const char *host_lacks(struct database *db, json_object *record, json_obj
     for (size_t i = 0; i < nr; i++) {
         hvm |= !strncmp(db_item(list, i), "hvm", 3);
     }
-    if (nr && !hvm && strcmp(db_text(record, "domain_type"), "pv") != 0) {
+    if (nr && !hvm && !runs_as_pv(db, record)) {
         return "its CPUs have no hardware virtualisation";
     }
     return "";

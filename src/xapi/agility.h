@@ -18,6 +18,9 @@ int gpus_of(struct database *db, json_object *record, struct exclaim_pool_vm *vm
             struct exclaim_error *err);
 void gpus_drop(struct database *db);
 
+/* Whether it is a PCI function, which needs an IOMMU (xapi_vgpu_type.ml, requires_passthrough). */
+bool gpu_has_function(struct database *db, json_object *vgpu);
+
 /* Why its virtual GPUs could never be on the host, however little is there; "" if they could. */
 const char *gpu_lacks(struct database *db, json_object *record, uint32_t host);
 

@@ -197,6 +197,12 @@ int gpus_of(struct database *db, json_object *record, struct exclaim_pool_vm *vm
     return 0;
 }
 
+bool gpu_has_function(struct database *db, json_object *vgpu)
+{
+    return !strcmp(db_text(db_follow(db, DB_VGPU_TYPE, vgpu, "type"), "implementation"),
+                   "nvidia_sriov");
+}
+
 const char *gpu_lacks(struct database *db, json_object *record, uint32_t host)
 {
     json_object *list;
@@ -206,6 +212,8 @@ const char *gpu_lacks(struct database *db, json_object *record, uint32_t host)
         json_object *vgpu = db_record(db, DB_VGPU, db_item(list, i));
         const uint32_t kind = kind_of(db, vgpu, false);
         const char *group = db_text(vgpu, "GPU_group");
+        const char *iommu = db_text(
+            jread_get(db_record(db, DB_HOST, db->pool->host[host].ref), "chipset_info"), "iommu");
         bool any = false, found = false;
 
         json_object_object_foreach(db_table(db, DB_PGPU), ref, pgpu)
@@ -220,6 +228,9 @@ const char *gpu_lacks(struct database *db, json_object *record, uint32_t host)
         if (!found) {
             return any ? "no GPU of its group there takes its type of vGPU"
                        : "there is no GPU of its group";
+        }
+        if (gpu_has_function(db, vgpu) && *iommu && strcmp(iommu, "true") != 0) {
+            return "the host has no IOMMU, which its vGPU needs";
         }
         if (kind == EXCLAIM_GPU_KINDS) { /* on none now, or one of too many kinds */
             return "its vGPU is on no GPU that is known, or of too many types";

@@ -43,6 +43,35 @@ static bool resets_with_cache(struct database *db, json_object *record)
     return false;
 }
 
+/* The PCI function of a virtual GPU moves with it (nvidia_sriov_pcis). */
+static bool is_of_gpu(struct database *db, json_object *record, const char *pci)
+{
+    json_object *list;
+    size_t nr = db_list(record, "VGPUs", &list);
+
+    for (size_t i = 0; i < nr; i++) {
+        json_object *vgpu = db_record(db, DB_VGPU, db_item(list, i));
+
+        if (gpu_has_function(db, vgpu) && !strcmp(db_text(vgpu, "PCI"), pci)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_pci(struct database *db, json_object *record)
+{
+    json_object *list;
+    size_t nr = db_list(record, "attached_PCIs", &list);
+
+    for (size_t i = 0; i < nr; i++) {
+        if (!is_of_gpu(db, record, db_item(list, i))) {
+            return true;
+        }
+    }
+    return *db_text(jread_get(record, "other_config"), "pci") != '\0';
+}
+
 /* Only NVIDIA's, on a GPU that says with what it is compatible. */
 static bool gpus_move(struct database *db, json_object *record)
 {
@@ -91,8 +120,7 @@ const char *immovable(struct database *db, json_object *record)
     if (db_true(metrics, "nested_virt")) {
         return "it runs virtual machines itself (nested virtualisation)";
     }
-    if (db_list(record, "attached_PCIs", &list) ||
-        *db_text(jread_get(record, "other_config"), "pci")) {
+    if (has_pci(db, record)) {
         return "a PCI device is passed through to it";
     }
     if (db_list(record, "VUSBs", &list)) {

@@ -34,9 +34,9 @@ def a_pool(seed):
     cpus = rng.random() < 0.4
     hosts = [host(name, *([rng.randrange(8, 40) * GIB] * rng.randrange(1, 4)),
                   **(rng.choice(versions) if mixed else {}),
-                  **({"features": rng.choice(FEATURES)} if cpus else {}),
+                  **({"features": rng.choice(FEATURES), "features_pv": rng.choice(FEATURES)} if cpus else {}),
                   **maybe(rng, 0.1, vendor="AuthenticAMD"), **maybe(rng, 0.2, cpus=rng.choice((2, 4, 8))),
-                  **maybe(rng, 0.08, hvm=False), **rng.choice([{}] * 9 + [{"enabled": False}, {"live": False, "enabled": False}]),
+                  **maybe(rng, 0.08, hvm=False), **maybe(rng, 0.1, iommu=False), **rng.choice([{}] * 9 + [{"enabled": False}, {"live": False, "enabled": False}]),
                   **maybe(rng, 0.08, operations={"OpaqueRef:op": rng.choice(("evacuate", "reboot", "provision"))}))
              for name in names]
     networks = [{"name": "lan", "hosts": names}, {"name": "dmz", "hosts": some(rng, names, 0.7) or names[:1]},
@@ -44,7 +44,7 @@ def a_pool(seed):
                 {"name": "inside", "hosts": [], "internal": True}, {"name": "vpn", "hosts": [], "internal": True, "assumed": True},
                 {"name": "foreign", "hosts": [], "internal": True, "managed": False}]
     storage = [{"name": "shared", "hosts": names}, {"name": "partly", "hosts": some(rng, names, 0.7) or names[:1]}]
-    gpus = [{"name": f"gpu-{name}-{n}", "host": name, "size": rng.choice((1, 2, 4)), "moves": rng.random() < 0.9}
+    gpus = [{"name": f"gpu-{name}-{n}", "host": name, "size": rng.choice((1, 2, 4)), "moves": rng.random() < 0.9, "sriov": rng.random() < 0.4}
             for name in some(rng, names, 0.4) for n in range(rng.randrange(1, 3))]
     used = {gpu["name"]: [0, None] for gpu in gpus}
     vms = []
@@ -57,11 +57,11 @@ def a_pool(seed):
         one = vm(f"v{i}", where["name"], *nodes, vcpus=rng.choice((1, 2, 4, 6)),
                  networks=["lan"] + some(rng, ("dmz", "bonded", "inside", "vpn", "foreign"), 0.12),
                  storage=["shared"] + some(rng, ("partly",), 0.2),
-                 **maybe(rng, 0.7, features=where.get("features", FEATURES[0])), **maybe(rng, 0.2, type="pv"),
+                 **maybe(rng, 0.7, features=where.get("features", FEATURES[0])), **maybe(rng, 0.2, type="pv"), **maybe(rng, 0.1, runs_as=rng.choice(("pv", "pvh", "hvm"))),
                  **maybe(rng, 0.06, pci=True), **maybe(rng, 0.05, usb=True), **maybe(rng, 0.05, blocked="by its owner"),
                  **maybe(rng, 0.05, cached=True), **maybe(rng, 0.05, nomigrate=True), **maybe(rng, 0.04, nested=True),
                  **maybe(rng, 0.05, state="Paused"), **maybe(rng, 0.05, operations={"OpaqueRef:s": "snapshot"}),
-                 **maybe(rng, 0.1, unrestricted=True), **maybe(rng, 0.1, platform_version=rng.choice((1, 2, 3))))
+                 **maybe(rng, 0.05, drivers=False), **maybe(rng, 0.1, unrestricted=True), **maybe(rng, 0.1, platform_version=rng.choice((1, 2, 3))))
         for gpu in gpus:
             size = used[gpu["name"]][1] or rng.choice((1, 2))
             if gpu["host"] == where["name"] and rng.random() < 0.5 and used[gpu["name"]][0] + size <= gpu["size"]:

@@ -4,11 +4,11 @@
 The state file is JSON; everything but names may be left out (pool.py has the defaults):
   {"name", "password", "pages_per_second", "ha",
    "hosts": [{"name", "address", "nodes": [pages of each], "xen", "platform", "xapi", "enabled", "live", "plugin",
-              "cpus", "vendor", "features": as XAPI writes them, "hvm", "operations": {task: name}}],
+              "cpus", "vendor", "features": as XAPI writes them, "features_pv", "hvm", "iommu", "operations": {task: name}}],
    "storage": [{"name", "hosts": [names]}],
    "networks": [{"name", "hosts": [names], "internal", "managed", "assumed": assume_network_is_shared, "slaves": [names of hosts]}],
-   "gpus": [{"name", "host", "size", "moves": its vGPUs may be migrated}], "groups": [{"name", "placement"}],
-   "vms": [{"name", "host", "nodes": [pages on each], "vcpus", "type", "storage": [names], "networks": [names], "group",
+   "gpus": [{"name", "host", "size", "moves": its vGPUs may be migrated, "sriov": they are PCI functions}], "groups": [{"name", "placement"}],
+   "vms": [{"name", "host", "nodes": [pages on each], "vcpus", "type", "runs_as": its type now, "drivers": that can suspend, "storage": [names], "networks": [names], "group",
             "mask", "pci", "usb", "vgpu": [size, name of a GPU], "cached": disks reset on boot, "nomigrate", "nested", "blocked": why,
             "features", "vendor", "platform_version", "unrestricted", "min": pages of its dynamic minimum, "operations": {task: name}, "state"}]}
 Pages are of 4 KiB.

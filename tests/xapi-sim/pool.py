@@ -72,9 +72,9 @@ class Pool:
                 "hostname": name, "address": host.get("address", "192.0.2.1"), "enabled": host.get("enabled", True),
                 "metrics": metrics, "memory_overhead": str(72 * MIB), "software_version": _default_versions(host),
                 "cpu_info": {"vendor": host.get("vendor", "GenuineIntel"), "features_hvm": host.get("features", FEATURES),
-                             "features_pv": host.get("features", FEATURES), "cpu_count": str(host.get("cpus", 64))},
+                             "features_pv": host.get("features_pv", host.get("features", FEATURES)), "cpu_count": str(host.get("cpus", 64))},
                 "capabilities": ["xen-3.0-x86_64"] + (["hvm-3.0-x86_64"] if host.get("hvm", True) else []),
-                "virtual_hardware_platform_versions": ["0", "1", "2"],
+                "virtual_hardware_platform_versions": ["0", "1", "2"], "chipset_info": {"iommu": str(host.get("iommu", True)).lower()},
                 "resident_VMs": [], "PBDs": [], "PIFs": [], "PCIs": [], "PGPUs": [], "other_config": {}, "tags": [],
                 "allowed_operations": ["evacuate", "provision"], "current_operations": dict(host.get("operations", {})), "API_version_major": "2",
                 "API_version_minor": "21", "numa_affinity_policy": "default_policy", "editions": [], "license_params": {}})
@@ -109,17 +109,17 @@ class Pool:
         """Each of state["gpus"]: {"name", "host", "size", "moves"}; one group, types by their size."""
         for gpu in self.state.get("gpus", []):
             ref = self._ref("PGPU", gpu["name"])
-            types = [self._gpu_type(size) for size in (1, 2, 4)]
+            types = [self._gpu_type(size, gpu.get("sriov", False)) for size in (1, 2, 4)]
             self.db.add("PGPU", ref, {"uuid": self._uuid("PGPU", gpu["name"]), "host": self._ref("host", gpu["host"]),
                                       "GPU_group": self._ref("GPU_group", "gpus"), "enabled_VGPU_types": types,
                                       "supported_VGPU_types": types, "supported_VGPU_max_capacities": {},
                                       "size": str(gpu["size"]), "compatibility_metadata": {"nvidia": "x"} if gpu.get("moves", True) else {}})
 
-    def _gpu_type(self, size):
-        ref = self._ref("VGPU_type", str(size))
+    def _gpu_type(self, size, sriov):
+        ref = self._ref("VGPU_type", f"{size} {sriov}")
         if ref not in self.db.tables["VGPU_type"]:
-            self.db.add("VGPU_type", ref, {"uuid": self._uuid("VGPU_type", str(size)), "model_name": f"size {size}", "size": str(size),
-                                           "implementation": "nvidia", "compatible_types_on_pgpu": [ref]})
+            self.db.add("VGPU_type", ref, {"uuid": self._uuid("VGPU_type", f"{size} {sriov}"), "model_name": f"size {size}", "size": str(size),
+                                           "implementation": "nvidia_sriov" if sriov else "nvidia", "compatible_types_on_pgpu": [ref]})
         return ref
 
     def _vgpus(self, vm):
@@ -127,9 +127,14 @@ class Pool:
         if "vgpu" not in vm:
             return []
         size, gpu = vm["vgpu"]
+        sriov = next(g for g in self.state["gpus"] if g["name"] == gpu).get("sriov", False)
         return [self.db.add("VGPU", self._ref("VGPU", vm["name"]), {
             "uuid": self._uuid("VGPU", vm["name"]), "VM": self._ref("VM", vm["name"]), "GPU_group": self._ref("GPU_group", "gpus"),
-            "type": self._gpu_type(size), "resident_on": self._ref("PGPU", gpu), "scheduled_to_be_resident_on": NULL, "device": "0"})]
+            "type": self._gpu_type(size, sriov), "PCI": reference("PCI", gpu + "/" + vm["name"]) if sriov else NULL, "resident_on": self._ref("PGPU", gpu), "scheduled_to_be_resident_on": NULL, "device": "0"})]
+
+    def _gpu_functions(self, vm):
+        functions = [self.db.record("VGPU", ref)["PCI"] for ref in self._vgpus(vm)]
+        return [pci for pci in functions if pci != NULL]
 
     def _disk(self, vm, sr):
         key = vm["name"] + "/" + sr
@@ -151,18 +156,20 @@ class Pool:
         pages, host = sum(vm["nodes"]), self._ref("host", vm["host"])
         running = vm.get("state", "Running") in ("Running", "Paused")
         metrics = self._ref("VM_metrics", name)
+        drivers = vm.get("drivers", True)
+        moves = running and (drivers or vm.get("runs_as", vm.get("type", "hvm")) != "hvm")
         size = str(pages * PAGE)
         self.vcpus[ref] = vm.get("vcpus", 2)
         self.db.add("VM_metrics", metrics, {
             "uuid": self._uuid("VM_metrics", name), "memory_actual": size if running else "0", "numa_optimised": False,
             "numa_nodes": str(sum(1 for p in vm["nodes"] if p)),
             "numa_node_memory": {str(n): str(p * PAGE) for n, p in enumerate(vm["nodes"]) if p > 4096},
-            "VCPUs_number": str(self.vcpus[ref]), "nomigrate": vm.get("nomigrate", False), "nested_virt": vm.get("nested", False)})
+            "VCPUs_number": str(self.vcpus[ref]), "current_domain_type": vm.get("runs_as", vm.get("type", "hvm")) if running else "unspecified", "nomigrate": vm.get("nomigrate", False), "nested_virt": vm.get("nested", False)})
         self.db.add("VM", ref, {
             "uuid": vm.get("uuid", self._uuid("VM", name)), "name_label": name, "name_description": "",
             "power_state": vm.get("state", "Running"), "resident_on": host if running else NULL,
             "scheduled_to_be_resident_on": NULL, "affinity": NULL, "is_a_template": False, "is_a_snapshot": False,
-            "is_control_domain": False, "metrics": metrics, "guest_metrics": NULL, "domain_type": vm.get("type", "hvm"),
+            "is_control_domain": False, "metrics": metrics, "guest_metrics": reference("VM_guest_metrics", name) if drivers else NULL, "domain_type": vm.get("type", "hvm"),
             "memory_static_max": str(-(-pages // 256) * MIB), "memory_static_min": "0", "memory_dynamic_max": size,
             "memory_dynamic_min": str(vm.get("min", pages) * PAGE), "memory_target": size, "memory_overhead": str(OVERHEAD_PAGES * PAGE),
             "VCPUs_max": str(self.vcpus[ref]), "VCPUs_at_startup": str(self.vcpus[ref]),
@@ -170,9 +177,9 @@ class Pool:
             "VBDs": [self._disk(vm, sr) for sr in vm.get("storage", [])],
             "VIFs": [self._card(vm, net) for net in vm.get("networks", [])], "VGPUs": self._vgpus(vm),
             "VUSBs": [reference("VUSB", name)] if vm.get("usb") else [],
-            "attached_PCIs": [reference("PCI", name)] if vm.get("pci") else [],
+            "attached_PCIs": ([reference("PCI", name)] if vm.get("pci") else []) + self._gpu_functions(vm),
             "groups": [self._ref("VM_group", vm["group"])] if "group" in vm else [], "blocked_operations": {"pool_migrate": vm["blocked"]} if "blocked" in vm else {},
-            "allowed_operations": ["pool_migrate", "clean_shutdown"] if running else ["start"], "current_operations": dict(vm.get("operations", {})),
+            "allowed_operations": (["pool_migrate"] if moves else []) + ["clean_shutdown"] if running else ["start"], "current_operations": dict(vm.get("operations", {})),
             "hardware_platform_version": str(vm.get("platform_version", 0)),
             "last_boot_CPU_flags": {"vendor": vm.get("vendor", "GenuineIntel"), "features": vm["features"]} if "features" in vm else {},
             "other_config": {}, "xenstore_data": {}, "platform": {"vcpu-unrestricted": "true"} if vm.get("unrestricted") else {}, "tags": [], "ha_restart_priority": "", "consoles": []})

@@ -48,7 +48,7 @@ class Rules:
     def cpu(self, vm, host):
         record, info = self.db.record("VM", vm), self.db.record("host", host)["cpu_info"]
         flags = record["last_boot_CPU_flags"]
-        has = info.get("features_pv" if record["domain_type"] == "pv" else "features_hvm")
+        has = info.get("features_pv" if self.domain_type(vm) == "pv" else "features_hvm")
         if "vendor" in flags and "vendor" in info and flags["vendor"] != info["vendor"]:
             raise Failure("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host, "VM last booted on a host which had a CPU from a different vendor.")
         if "features" in flags and has:
@@ -57,6 +57,11 @@ class Rules:
             if any(n & ~o for n, o in zip(need, offered)):
                 raise Failure("VM_INCOMPATIBLE_WITH_THIS_HOST", vm, host,
                               "VM last booted on a CPU with features this host's CPU does not have.")
+
+    def domain_type(self, vm):
+        """helpers.ml: of a VM that runs, as what it does"""
+        record = self.db.record("VM", vm)
+        return record["domain_type"] if record["power_state"] == "Halted" else self.db.record("VM_metrics", record["metrics"])["current_domain_type"]
 
     # --- xapi_vm_lifecycle.ml, check_operation_error for pool_migrate ---
 
@@ -71,16 +76,21 @@ class Rules:
             raise Failure("OTHER_OPERATION_IN_PROGRESS", "VM", vm, *record["current_operations"].values())
         if metrics.get("nomigrate") or metrics.get("nested_virt"):
             raise Failure("VM_IS_IMMOBILE", vm)
+        if record["guest_metrics"] == NULL and self.domain_type(vm) == "hvm":  # check_op_for_feature: no drivers, no feature-suspend
+            raise Failure("VM_LACKS_FEATURE", vm)
         for vbd in record["VBDs"]:
             config = self.db.record("VDI", self.db.record("VBD", vbd)["VDI"]).get("sm_config", {})
             if config.get("on_boot") == "reset" and truth(config.get("caching")):
                 raise Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
-        if record["attached_PCIs"]:
+        if [pci for pci in record["attached_PCIs"] if pci not in [self.db.record("VGPU", v)["PCI"] for v in record["VGPUs"] if self.function(v)]]:
             raise Failure("VM_HAS_PCI_ATTACHED", vm)
         if record["VGPUs"] and not all(self.suspendable(vgpu) for vgpu in record["VGPUs"]):
             raise Failure("VM_HAS_VGPU", vm)
         if record["VUSBs"]:
             raise Failure("VM_HAS_VUSBS", vm)
+
+    def function(self, vgpu):
+        return self.db.record("VGPU_type", self.db.record("VGPU", vgpu)["type"])["implementation"] == "nvidia_sriov"
 
     def suspendable(self, vgpu):
         record = self.db.record("VGPU", vgpu)
@@ -114,8 +124,10 @@ class Rules:
                           "[" + "; ".join(target["virtual_hardware_platform_versions"]) + "]", vm, record["hardware_platform_version"])
         self.storage(vm, host)
         self.networks(vm, host)
+        if target["chipset_info"]["iommu"] != "true" and any(self.function(vgpu) for vgpu in record["VGPUs"]):
+            raise Failure("VM_REQUIRES_IOMMU", host)
         self.gpus(vm, host)
-        if record["domain_type"] != "pv" and not any(c.startswith("hvm") for c in target["capabilities"]):
+        if self.domain_type(vm) != "pv" and not any(c.startswith("hvm") for c in target["capabilities"]):
             raise Failure("VM_HVM_REQUIRED", vm)
         vcpus, cpus = int(record["VCPUs_max"]), int(target["cpu_info"].get("cpu_count", UNKNOWN_CPUS))
         if vcpus > cpus and not truth(record["platform"].get("vcpu-unrestricted")):
