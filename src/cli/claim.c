@@ -75,6 +75,12 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
            dom->domid, exclaim_size(match->total_pages).text, match->total_pages,
            exclaim_guarantee_name(guarantee), exclaim_size(dom->outstanding_pages).text,
            dom->outstanding_pages);
+    for (uint32_t n = 0; n < match->nr_nodes; n++) {
+        if (match->pages[n]) {
+            printf("  node %" PRIu32 ": %s (%" PRIu64 " pages)\n", n,
+                   exclaim_size(match->pages[n]).text, match->pages[n]);
+        }
+    }
 }
 
 int verb_claim(struct cli *cli, struct exclaim_error *err)

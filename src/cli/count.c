@@ -38,13 +38,18 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
                        struct exclaim_error *err)
 {
     static const char *const head[] = { "NODE", ">SIZE", ">PAGES", NULL };
+    char uuid[EXCLAIM_UUID_TEXT];
     struct table t;
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
-    exclaim_print("domain %" PRIu32 " %s, by %s\n\n", dom->domid, dom->name,
+    exclaim_uuid_format(dom->uuid, uuid);
+    exclaim_print("domain %" PRIu32 " %s (%s), counted by %s\n", dom->domid, dom->name, uuid,
                   exclaim_provenance_name(count->method));
+    exclaim_print("at most %s (%" PRIu64 " pages), claims %s (%" PRIu64 " pages)\n\n",
+                  exclaim_size(dom->max_pages).text, dom->max_pages,
+                  exclaim_size(dom->outstanding_pages).text, dom->outstanding_pages);
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%s", exclaim_size(count->pages[n]).text);
@@ -57,6 +62,10 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     table_free(&t);
     if (!count->exact) {
         exclaim_print("\nnot exact: %s\n", count->why);
+    }
+    if (count->uncertain_pages) {
+        exclaim_print("uncertain: %s (%" PRIu64 " pages)\n",
+                      exclaim_size(count->uncertain_pages).text, count->uncertain_pages);
     }
     return 0;
 }

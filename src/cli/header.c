@@ -8,12 +8,20 @@
 #include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
+#include "../base/clock.h"
 #include "../base/json.h"
 #include "../base/text.h"
 #include "../report/layout_print.h"
 #include "../report/print.h"
 #include "../report/table.h"
 #include "cli.h"
+
+static const char *soft_name(const struct exclaim_reservation *res)
+{
+    return res->soft_affinity == EXCLAIM_SOFT_USER        ? "user"
+           : res->soft_affinity == EXCLAIM_SOFT_AUTOMATIC ? "automatic"
+                                                          : "unknown";
+}
 
 static void print_json(const struct exclaim_reservation *res, const struct exclaim_layout *layout,
                        const char *why)
@@ -32,10 +40,7 @@ static void print_json(const struct exclaim_reservation *res, const struct excla
     exclaim_json_u64(o, "paging_pool_bytes", res->paging_pool_bytes);
     exclaim_json_u64(o, "vcpus", res->vcpus);
     exclaim_json_u64(o, "time_unix_ms", res->time_unix_ms);
-    exclaim_json_str(o, "soft_affinity",
-                     res->soft_affinity == EXCLAIM_SOFT_USER        ? "user"
-                     : res->soft_affinity == EXCLAIM_SOFT_AUTOMATIC ? "automatic"
-                                                                    : "unknown");
+    exclaim_json_str(o, "soft_affinity", soft_name(res));
     rows = exclaim_json_array(o, "node_distances");
     for (uint32_t i = 0; i < res->count.nr_nodes; i++) {
         json_object *row = json_object_new_array();
@@ -54,7 +59,7 @@ static void print_json(const struct exclaim_reservation *res, const struct excla
 static int print_table(const struct exclaim_reservation *res, struct exclaim_error *err)
 {
     static const char *const head[] = { "NODE", ">SIZE", ">PAGES", NULL };
-    char uuid[EXCLAIM_UUID_TEXT];
+    char uuid[EXCLAIM_UUID_TEXT], age[48];
     struct table t;
 
     if (table_init(&t, head)) {
@@ -63,8 +68,17 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
     exclaim_uuid_format(res->uuid, uuid);
     exclaim_print("VM %s from %s (Xen %s), counted by %s\n", uuid, res->source_host,
                   res->xen_version, exclaim_provenance_name(res->count.method));
-    printf("at most %s, paging pool %s, %" PRIu32 " vCPUs\n\n", exclaim_size(res->max_pages).text,
-           exclaim_size(res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT).text, res->vcpus);
+    printf("at most %s, paging pool %s, %" PRIu32 " vCPU%s\n", exclaim_size(res->max_pages).text,
+           exclaim_size(res->paging_pool_bytes >> EXCLAIM_PAGE_SHIFT).text, res->vcpus,
+           exclaim_s(res->vcpus));
+    printf("soft affinity: %s; shared: %s, paged out: %s", soft_name(res),
+           exclaim_size(res->shared_pages).text, exclaim_size(res->paged_pages).text);
+    exclaim_age_text(exclaim_now_unix_ms(), (int64_t)res->time_unix_ms, age, sizeof(age));
+    printf("%s%s%s\n", *age ? "; read " : "", age, *age ? " ago" : "");
+    for (uint32_t n = 0; n < res->count.nr_nodes; n++) {
+        exclaim_print_distances(!n, n, res->distance[n], res->count.nr_nodes);
+    }
+    puts("\n");
     for (uint32_t n = 0; exclaim_count_usable(&res->count) && n < res->count.nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%s", exclaim_size(res->count.pages[n]).text);

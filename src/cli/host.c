@@ -48,19 +48,22 @@ static void source_text(const struct exclaim_host *host, const struct exclaim_ro
     }
 }
 
-static void print_json(const struct exclaim_host *host, const struct exclaim_room *room)
+static void print_json(const struct exclaim_host *host, const struct exclaim_room *room,
+                       const struct exclaim_caps *caps)
 {
     json_object *o = exclaim_json_schema("host"), *nodes;
     struct exclaim_room worst;
+    char text[192];
 
     at_worst(room, &worst);
-
+    source_text(host, room, caps, text, sizeof(text));
     exclaim_json_u64(o, "total_pages", host->total_pages);
     exclaim_json_u64(o, "free_pages", host->free_pages);
     exclaim_json_u64(o, "outstanding_pages", host->outstanding_pages);
     exclaim_json_u64(o, "headroom_pages", room->headroom);
     exclaim_json_u64(o, "claimable_pages", exclaim_room_host(room));
     exclaim_json_u64(o, "untold_claims_pages", room->hidden);
+    exclaim_json_str(o, "claims", text);
     nodes = exclaim_json_array(o, "nodes");
     for (uint32_t n = 0; n < host->nr_nodes; n++) {
         json_object *item, *distances;
@@ -114,8 +117,14 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
     table_cell(&t, "%" PRIu64, exclaim_room_host(room));
     table_print(&t, stdout);
     source_text(host, room, caps, text, sizeof(text));
-    exclaim_print("\nPAGES: claimable ones, of 4 KiB; headroom of the host: %s; %s\n",
-                  exclaim_size(room->headroom).text, text);
+    exclaim_print("\nPAGES: claimable ones, of 4 KiB; memory of the host: %s, headroom: %s; %s\n",
+                  exclaim_size(host->total_pages).text, exclaim_size(room->headroom).text, text);
+    for (uint32_t n = 0, told = 0; n < host->nr_nodes; n++) {
+        if (host->node[n].online) {
+            exclaim_print_distances(!told++, n, host->node[n].distance, host->nr_nodes);
+        }
+    }
+    putchar('\n');
     table_free(&t);
     return 0;
 }
@@ -156,7 +165,7 @@ int verb_host(struct cli *cli, struct exclaim_error *err)
     if (cli->snapshot) {
         rc = write_snapshot(cli, hv, &room, err);
     } else if (cli->json) {
-        print_json(&host, &room);
+        print_json(&host, &room, &caps);
         rc = 0;
     } else {
         rc = print_table(&host, &room, &caps, err);

@@ -14,9 +14,23 @@
 #include "../report/table.h"
 #include "cli.h"
 
+/* What is to be known of claims whose nodes Xen does not tell; false: there are none. */
+static bool untold_text(const struct exclaim_room *room, char *text, size_t size)
+{
+    char untold[192];
+
+    if (!room->hidden) {
+        return false;
+    }
+    exclaim_room_hidden_text(room, untold, sizeof(untold));
+    snprintf(text, size, "%s; a claim finds out, and makes another match if need be", untold);
+    return true;
+}
+
 static void print_json(const struct exclaim_match *match, const struct exclaim_room *room)
 {
     json_object *o = exclaim_json_schema("match");
+    char text[256];
 
     exclaim_json_str(o, "shape", exclaim_match_shape_name(match->shape));
     exclaim_json_u64(o, "total_pages", match->total_pages);
@@ -26,6 +40,9 @@ static void print_json(const struct exclaim_match *match, const struct exclaim_r
     exclaim_json_nodes(o, "free", room->nr_nodes, room->free);
     exclaim_json_nodes(o, "claimed", room->nr_nodes, room->claimed);
     exclaim_json_u64(o, "untold_claims_pages", room->hidden);
+    if (untold_text(room, text, sizeof(text))) {
+        json_object_array_add(exclaim_json_array(o, "notes"), json_object_new_string(text));
+    }
     exclaim_json_print(o);
 }
 
@@ -34,7 +51,9 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
 {
     static const char *const head[] = { "SOURCE", "NODE",     ">SIZE", ">PAGES",
                                         ">FREE",  ">CLAIMED", NULL };
+    uint64_t takes = 0;
     struct table t;
+    char text[256];
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
@@ -48,6 +67,17 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
         table_cell(&t, "%" PRIu64, part->pages);
         table_cell(&t, "%s", exclaim_size(room->free[part->dst_node]).text);
         table_cell(&t, "%s", exclaim_size(room->claimed[part->dst_node]).text);
+        takes |= UINT64_C(1) << part->dst_node;
+    }
+    for (uint32_t n = 0; n < room->nr_nodes; n++) {
+        if (!(takes >> n & 1) && (room->free[n] || room->claimed[n])) {
+            table_cell(&t, "-");
+            table_cell(&t, "%" PRIu32, n);
+            table_cell(&t, "-");
+            table_cell(&t, "0");
+            table_cell(&t, "%s", exclaim_size(room->free[n]).text);
+            table_cell(&t, "%s", exclaim_size(room->claimed[n]).text);
+        }
     }
     printf("fits: shape %s, %s (%" PRIu64 " pages)", exclaim_match_shape_name(match->shape),
            exclaim_size(match->total_pages).text, match->total_pages);
@@ -56,11 +86,8 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
     }
     puts("\n");
     table_print(&t, stdout);
-    if (room->hidden) {
-        char text[192];
-
-        exclaim_room_hidden_text(room, text, sizeof(text));
-        exclaim_print("\nnote: %s; a claim finds out, and makes another match if need be\n", text);
+    if (untold_text(room, text, sizeof(text))) {
+        exclaim_print("\nnote: %s\n", text);
     }
     table_free(&t);
     return 0;
@@ -69,10 +96,10 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
 /* --note: for the hook that receives the VM. */
 static int write_note(struct cli *cli, struct exclaim_error *err)
 {
+    const unsigned int seconds = cli->seconds ? cli->seconds : 600u;
     struct exclaim_note note = {
         .given = cli->nodes_given,
-        .expires_unix_ms =
-            exclaim_now_unix_ms() + (cli->seconds ? cli->seconds : 600u) * INT64_C(1000),
+        .expires_unix_ms = exclaim_now_unix_ms() + seconds * INT64_C(1000),
     };
     uint8_t uuid[EXCLAIM_UUID_BYTES];
     json_object *o;
@@ -91,10 +118,11 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
     if (cli->json) {
         o = exclaim_json_schema("match");
         exclaim_json_str(o, "noted", cli->note);
+        exclaim_json_u64(o, "seconds", seconds);
         json_object_object_add(o, "expires_unix_ms", json_object_new_int64(note.expires_unix_ms));
         exclaim_json_print(o);
     } else {
-        printf("noted for VM %s, nothing is held\n", cli->note);
+        printf("noted for VM %s for %u s, nothing is held\n", cli->note, seconds);
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <exclaim/layout.h>
 #include <exclaim/uuid.h>
 
+#include "../base/clock.h"
 #include "../base/json.h"
 #include "../base/text.h"
 #include "../report/print.h"
@@ -48,6 +49,15 @@ static void find_placed(json_object *report, void *arg)
         json_object_put(p->report);
         p->report = json_object_get(report);
     }
+}
+
+/* When that was, by the report; 0 if it does not say. */
+static int64_t placed_ms(const struct placed *p)
+{
+    json_object *time;
+
+    return json_object_object_get_ex(p->report, "time_unix_ms", &time) ? json_object_get_int64(time)
+                                                                       : 0;
 }
 
 /* Extents of that size on the node, as text; "" if there is no report. */
@@ -103,14 +113,18 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     if (same) {
-        exclaim_print("domain %" PRIu32 " %s: %s lie as they should\n\n", p->dom->domid,
-                      p->dom->name, exclaim_size(count->total_pages).text);
+        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64
+                      " pages) lie as they should, counted by %s\n\n",
+                      p->dom->domid, p->dom->name, p->uuid, exclaim_size(count->total_pages).text,
+                      count->total_pages, exclaim_provenance_name(count->method));
     } else {
         const uint64_t pages = strayed(count, want);
 
-        exclaim_print("domain %" PRIu32 " %s: %s (%" PRIu64
-                      " pages) are not where they should be\n\n",
-                      p->dom->domid, p->dom->name, exclaim_size(pages).text, pages);
+        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64 " pages) of %s (%" PRIu64
+                      " pages) are not where they should be, counted by %s\n\n",
+                      p->dom->domid, p->dom->name, p->uuid, exclaim_size(pages).text, pages,
+                      exclaim_size(count->total_pages).text, count->total_pages,
+                      exclaim_provenance_name(count->method));
     }
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         if (n < count->nr_nodes || want[n]) {
@@ -128,8 +142,16 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
     if (!count->exact) {
         exclaim_print("uncertain: %s\n", count->why);
     }
-    puts(p->report ? "4KIB, 2MIB, 1GIB: extents, as its last migration to this host placed them"
-                   : "4KIB, 2MIB, 1GIB: not known, no report of its migration to this host");
+    if (p->report) {
+        char age[48];
+
+        exclaim_age_text(exclaim_now_unix_ms(), placed_ms(p), age, sizeof(age));
+        exclaim_print("4KIB, 2MIB, 1GIB: extents, as its last migration to this host placed "
+                      "them%s%s%s\n",
+                      *age ? ", " : "", age, *age ? " ago" : "");
+    } else {
+        puts("4KIB, 2MIB, 1GIB: not known, no report of its migration to this host");
+    }
     return 0;
 }
 
@@ -145,13 +167,16 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
                        const uint64_t *want, bool exact, const struct placed *p,
                        const struct wanted_layout *l)
 {
-    json_object *o = exclaim_json_schema("verify"), *placed, *time;
+    json_object *o = exclaim_json_schema("verify"), *placed;
 
     exclaim_json_u64(o, "domid", dom->domid);
+    exclaim_json_str(o, "uuid", p->uuid);
+    exclaim_json_str(o, "name", dom->name);
     exclaim_json_nodes(o, "wanted", EXCLAIM_NODES_MAX, want);
     exclaim_json_count(exclaim_json_child(o, "got"), count);
     exclaim_json_bool(o, "exact", exact && count->exact);
     exclaim_json_bool(o, "same", exact);
+    exclaim_json_u64(o, "deviation_pages", strayed(count, want));
     if (l) {
         json_object *layout = exclaim_json_child(o, "layout");
 
@@ -163,10 +188,11 @@ static void print_json(const struct exclaim_domain *dom, const struct exclaim_co
             exclaim_json_u64(layout, "unlisted_pages", l->compare.unlisted);
         }
     }
-    if (p->report && json_object_object_get_ex(p->report, "placed", &placed) &&
-        json_object_object_get_ex(p->report, "time_unix_ms", &time)) {
+    if (p->report && json_object_object_get_ex(p->report, "placed", &placed)) {
         json_object_object_add(o, "placed", json_object_get(placed));
-        json_object_object_add(o, "placed_unix_ms", json_object_get(time));
+        if (placed_ms(p)) {
+            json_object_object_add(o, "placed_unix_ms", json_object_new_int64(placed_ms(p)));
+        }
     }
     exclaim_json_print(o);
 }

@@ -44,6 +44,13 @@ void layout_print_text(const struct exclaim_layout *layout)
         putchar('\n');
     }
     puts("FRAMES with holes; EACH: so many on one node, then it is the next one's turn");
+    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+        if (layout->hole_frames[n]) {
+            printf("holes on node %" PRIu32 ": %s (%" PRIu64 " frames)\n", n,
+                   exclaim_size(layout->hole_frames[n]).text, layout->hole_frames[n]);
+        }
+    }
+    printf("runs: %zu bytes before they are deflated\n", layout->len);
 }
 
 void layout_print_json(const struct exclaim_layout *layout)

@@ -61,6 +61,14 @@ void exclaim_print(const char *fmt, ...)
     va_end(ap);
 }
 
+void exclaim_print_distances(bool first, uint32_t node, const uint32_t *distance, uint32_t nr)
+{
+    printf("%snode %" PRIu32 ":", first ? "distances: " : "; ", node);
+    for (uint32_t n = 0; n < nr; n++) {
+        printf(" %" PRIu32, distance[n]);
+    }
+}
+
 void exclaim_json_print(struct json_object *o)
 {
     exclaim_json_write(o, stdout);

@@ -4,6 +4,7 @@
 #define EXCLAIM_PRINT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ struct json_object;
  */
 void exclaim_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void exclaim_vprint(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
+/* "distances: node 0: 10 21; node 1: 21 10\n", node by node: @first is the one that begins the
+ * line. */
+void exclaim_print_distances(bool first, uint32_t node, const uint32_t *distance, uint32_t nr);
 
 /* Prints @o on one line and frees it. */
 void exclaim_json_print(struct json_object *o);

@@ -79,7 +79,9 @@ static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
     static const char *const head[] = { "!DOMID", "!UUID", "!GUARANTEE", ">PLACED", ">OF", NULL };
-    static const char *const more[] = { "!DOMID", ">2MIB", ">KEPT", ">MOVED", ">PID", NULL };
+    static const char *const more[] = { "!DOMID", ">2MIB",  ">KEPT", ">MOVED",
+                                        ">PID",   "!SINCE", "!SEEN", NULL };
+    const int64_t now = exclaim_now_unix_ms();
     uint32_t nr = 0, nr_unseen = 0;
     struct table t, d;
 
@@ -93,7 +95,7 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
         bool unseen;
         const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
-        char uuid[EXCLAIM_UUID_TEXT];
+        char uuid[EXCLAIM_UUID_TEXT], age[48];
         uint64_t placed, target;
 
         if (!e) {
@@ -118,6 +120,9 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
             table_cell(&d, "-");
         }
         table_cell(&d, "%" PRId32, e->pid);
+        exclaim_age_text(now, (int64_t)e->started_ms, age, sizeof(age));
+        table_cell(&d, "%s", age);
+        table_cell(&d, "%s", unseen ? "no" : "yes");
     }
     printf("migrations in flight: %" PRIu32 "\n", nr);
     if (nr) {
@@ -126,10 +131,10 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         printf("\n");
         table_print(&d, stdout);
         puts("2MIB: whole regions of 2 MiB; KEPT, MOVED: pages on the node of their frame, "
-             "elsewhere");
+             "elsewhere;\nSEEN: whether its process can be seen from here");
     }
     if (nr_unseen) {
-        printf("of these, %" PRIu32 " are of processes that cannot be seen from here\n", nr_unseen);
+        printf("of %" PRIu32 " of these no process can be seen from here\n", nr_unseen);
     }
     table_free(&t);
     table_free(&d);
