@@ -395,6 +395,15 @@ class ExclaimHooks(InDir):
         self.run_it("disable")
         self.assertEqual(self.get(links[0]), "theirs")
 
+    def test_a_pipe_in_place_of_the_configuration(self):
+        os.makedirs(self.path("etc/logrotate.d"))
+        os.makedirs(self.path("etc/exclaim"), exist_ok=True)
+        self.process(XCP_NG)
+        self.run_it("enable", "plugin")
+        self.put("{}", "usr/share/exclaim/logrotate.conf")
+        os.mkfifo(self.path("etc/exclaim/exclaim.conf"))
+        self.assertEqual([s for s, _ in self.states("logrotate")], ["on"])
+
     def test_the_hook_of_earlier_versions_goes(self):
         """Its program is gone, and xenopsd fails a migration whose hook cannot be run."""
         for verb in ("enable", "disable"):

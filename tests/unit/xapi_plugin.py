@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -241,6 +242,23 @@ class Process(unittest.TestCase):
     def test_a_full_disk_behind_stdout(self):
         with open("/dev/full", "wb") as full:
             self.assertEqual(run(xml(), stdout=full).returncode, 5)
+
+    def test_a_log_that_nobody_reads(self):
+        path = os.path.join(DIR, "log")
+        plugin = plugin_for("logs", os.path.join(HERE, "fake-exclaim"), **{'"/dev/log"': repr(path)})
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(path)
+            call("none\n\x7f\u009b2J", {}, plugin)
+            line = daemon.recv(4096).decode()
+            self.assertRegex(line, r'^<29>exclaim-xapi-plugin\[\d+\]: .*no function "none\?')
+            self.assertNotRegex(line, "[\x00-\x1f\x7f-\x9f]")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+                other.connect(path)
+                other.setblocking(False)
+                with self.assertRaises(BlockingIOError):
+                    while True:
+                        other.send(b"x" * 1000)
+            self.assertEqual(call("none", {}, plugin)["Status"], "Failure")
 
     def test_a_reader_that_went(self):
         r, w = os.pipe()
