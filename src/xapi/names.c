@@ -2,7 +2,10 @@
 /* What XAPI's references in an error stand for, by the database as it was read last. */
 #include "database.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include <exclaim/uuid.h>
 
 #include "../base/text.h"
 
@@ -25,33 +28,44 @@ void names_keep(struct exclaim_xapi *xapi, const struct database *db)
     }
 }
 
+/* Bytes of the reference at @at, 0 if none begins here.  One with a uuid ends with that, whatever
+ * follows; any other one, or one that was cut short, where no more of its characters follow. */
+static size_t reference(const char *at)
+{
+    const size_t head = sizeof(prefix) - 1;
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    char text[EXCLAIM_UUID_TEXT];
+
+    if (strncmp(at, prefix, head) != 0) {
+        return 0;
+    }
+    snprintf(text, sizeof(text), "%s", at + head);
+    return exclaim_uuid_parse(text, uuid)
+               ? REF_LENGTH
+               : head + strspn(at + head, "0123456789abcdefghijklmnopqrstuvwxyz"
+                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
+}
+
 void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err)
 {
-    char text[sizeof(err->text)], ref[REF_LENGTH + 1];
-    size_t out = 0;
+    char text[sizeof(err->text)], ref[sizeof(err->text)];
+    size_t out = 0, len;
 
     for (const char *at = err->text; *at && out + 1 < sizeof(text);) {
-        const char *name = NULL;
+        const char *name;
 
-        if (!strncmp(at, prefix, sizeof(prefix) - 1) && strlen(at) >= REF_LENGTH) {
-            memcpy(ref, at, REF_LENGTH);
-            ref[REF_LENGTH] = '\0';
-            name = json_object_get_string(jread_get(xapi->names, ref));
-        }
-        if (name && *name) {
-            while (*name && out + 1 < sizeof(text)) {
-                text[out++] = *name++;
-            }
-            at += REF_LENGTH;
-        } else if (name || (!strncmp(at, prefix, sizeof(prefix) - 1) && strlen(at) >= REF_LENGTH)) {
-            static const char nameless[] = "(not named)";
-
-            for (const char *c = nameless; *c && out + 1 < sizeof(text); c++) {
-                text[out++] = *c;
-            }
-            at += REF_LENGTH;
-        } else {
+        len = reference(at);
+        if (!len) {
             text[out++] = *at++;
+            continue;
+        }
+        memcpy(ref, at, len);
+        ref[len] = '\0';
+        at += len;
+        name = !strcmp(ref, "OpaqueRef:NULL") ? "(none)"
+                                              : json_object_get_string(jread_get(xapi->names, ref));
+        for (name = name && *name ? name : "(not named)"; *name && out + 1 < sizeof(text);) {
+            text[out++] = *name++;
         }
     }
     text[out] = '\0';

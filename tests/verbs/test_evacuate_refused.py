@@ -118,6 +118,17 @@ class Refusals(unittest.TestCase):
             self.assertIn("HOST_CANNOT_ATTACH_NETWORK: b, lan", done.out)
             self.assertNotIn("OpaqueRef", done.out + done.err)
 
+    def test_a_reference_in_the_midst_of_words(self):
+        with Sim(state(THREE[:2], self.POOL["vms"])) as sim:
+            b, gone = sim.ref("host", "b"), "OpaqueRef:01234567-89ab-cdef-0123-456789abcdef"
+            words = [f"on<{b}>it", f"{b}s", "OpaqueRef:NULL and all that comes behind it in one line of text", f"<{gone}>", "OpaqueRef:0123-45"]
+            sim.faults({"method": "Async.VM.pool_migrate", "action": "error", "description": ["HOST_CANNOT_ATTACH_NETWORK", *words]})
+            for more in ([], ["--json"]):
+                done = sim.run("evacuate", "a", "--apply", *more)
+                self.assertEqual(done.code, 3, done.out + done.err)
+                self.assertIn("on<b>it, bs, (none) and all that comes behind it in one line of text, <(not named)>, (not named)", done.out)
+                self.assertNotIn("OpaqueRef", done.out + done.err)
+
     def test_a_vm_that_no_host_can_get_is_not_tried_elsewhere(self):
         with Sim(self.POOL) as sim:
             v0 = sim.ref("VM", "v0")
