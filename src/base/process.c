@@ -11,10 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* @start is 0 for a zombie. */
+/* @start is 0 for a zombie: one whose first thread alone has ended is none, the others go on. */
 static enum exclaim_life read_start(int32_t pid, uint64_t *start)
 {
     char path[32], text[1024];
+    uint64_t threads;
     const char *at;
     char state;
     ssize_t len;
@@ -38,15 +39,15 @@ static enum exclaim_life read_start(int32_t pid, uint64_t *start)
     close(fd);
     text[len] = '\0';
     /* The name in parentheses may hold anything, so count fields from its end: state is the 3rd
-     * field of proc(5), starttime the 22nd. */
+     * field of proc(5), num_threads the 20th, starttime the 22nd. */
     at = strrchr(text, ')');
     if (!at || sscanf(at,
-                      ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                      "%*s %" SCNu64,
-                      &state, start) != 2) {
+                      ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+                      " %*s %*s %*s %*s %*s %" SCNu64 " %*s %" SCNu64,
+                      &state, &threads, start) != 3) {
         return EXCLAIM_LIFE_UNKNOWN;
     }
-    if (state == 'Z' || state == 'X') {
+    if ((state == 'Z' && threads < 2) || state == 'X') {
         *start = 0;
     }
     return EXCLAIM_LIFE_LIVES;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -465,6 +466,45 @@ static void contended(void **state)
     exclaim_ledger_close(l);
 }
 
+static void *go_on(void *arg)
+{
+    (void)arg;
+    pause();
+    return NULL;
+}
+
+/* Its first thread has ended, as a zombie's; the others still restore. */
+static void first_thread_ended(void **state)
+{
+    char path[40], text[512] = "";
+    enum exclaim_life life;
+    uint64_t start;
+    pid_t pid = fork();
+    pthread_t thread;
+
+    (void)state;
+    if (!pid) {
+        if (!pthread_create(&thread, NULL, go_on, NULL)) {
+            pthread_exit(NULL);
+        }
+        _exit(1);
+    }
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    start = exclaim_process_start_time(pid);
+    while (!strstr(text, ") Z")) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        assert_true(read(fd, text, sizeof(text) - 1) > 0);
+        close(fd);
+        usleep(1000);
+    }
+    life = exclaim_process_life(pid, start, exclaim_process_space());
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(life, EXCLAIM_LIFE_LIVES);
+    assert_int_equal(exclaim_process_life(pid, start, exclaim_process_space()), EXCLAIM_LIFE_GONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +512,7 @@ int main(void)
         cmocka_unit_test(stale_owner),
         cmocka_unit_test(layout_of_the_dead),
         cmocka_unit_test(zombie),
+        cmocka_unit_test(first_thread_ended),
         cmocka_unit_test(reused_pid),
         cmocka_unit_test(locked),
         cmocka_unit_test(contended),
