@@ -15,10 +15,11 @@
 struct exclaim_note {
     uint64_t given;                   /* bit n: the part on source node n has a node */
     uint32_t node[EXCLAIM_NODES_MAX]; /* that node here; no two parts share one */
-    int64_t expires_unix_ms;
+    int64_t expires_boot_ms;          /* on CLOCK_BOOTTIME, which nobody sets, in milliseconds */
 };
 
-/* In place of an earlier one for that VM; removes notes that are long expired.  USAGE: two parts on
+/* In place of an earlier one for that VM; removes notes that are expired, those of an
+ * earlier boot among them.  USAGE: two parts on
  * one node, none at all. */
 int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
                        const struct exclaim_note *note, struct exclaim_error *err);

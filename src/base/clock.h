@@ -10,4 +10,8 @@ int64_t exclaim_now_unix_ms(void);
 /* Milliseconds on a clock that nobody sets: for every wait and every duration. */
 int64_t exclaim_now_ms(void);
 
+/* The same since this machine was started, for what one process writes down and another reads: it
+ * goes on while the machine sleeps. */
+int64_t exclaim_now_boot_ms(void);
+
 #endif

@@ -99,7 +99,7 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
     const unsigned int seconds = cli->seconds ? cli->seconds : 600u;
     struct exclaim_note note = {
         .given = cli->nodes_given,
-        .expires_unix_ms = exclaim_now_unix_ms() + seconds * INT64_C(1000),
+        .expires_boot_ms = exclaim_now_boot_ms() + seconds * INT64_C(1000),
     };
     uint8_t uuid[EXCLAIM_UUID_BYTES];
     json_object *o;
@@ -119,7 +119,9 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
         o = exclaim_json_schema("match");
         exclaim_json_str(o, "noted", cli->note);
         exclaim_json_u64(o, "seconds", seconds);
-        json_object_object_add(o, "expires_unix_ms", json_object_new_int64(note.expires_unix_ms));
+        json_object_object_add(
+            o, "expires_unix_ms",
+            json_object_new_int64(exclaim_now_unix_ms() + seconds * INT64_C(1000)));
         exclaim_json_print(o);
     } else {
         printf("noted for VM %s for %u s, nothing is held\n", cli->note, seconds);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 
 #include <exclaim/uuid.h>
 
+#include "../base/clock.h"
+
 #define PREFIX   "note-"
-#define FIRST    "exclaim-note 1"
+#define FIRST    "exclaim-note 2"
 #define TEXT_MAX 2048u /* 64 lines "63 63" and the first one */
 
 static int open_dir(const char *lock_dir, bool make, struct exclaim_error *err)
@@ -38,29 +41,6 @@ static void file_name(const uint8_t uuid[EXCLAIM_UUID_BYTES], char name[64])
     snprintf(name, 64, PREFIX "%s", text);
 }
 
-/* Of VMs that never came. */
-static void remove_old(int dir)
-{
-    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-    const struct dirent *entry;
-
-    while (d && (entry = readdir(d)) != NULL) {
-        struct stat st;
-
-        if (!strncmp(entry->d_name, PREFIX, strlen(PREFIX)) &&
-            !fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
-            st.st_mtime + (time_t)EXCLAIM_NOTE_SECONDS_MAX < time(NULL)) {
-            unlinkat(dir, entry->d_name, 0);
-        }
-    }
-    if (d) {
-        closedir(d);
-    } else if (copy >= 0) {
-        close(copy);
-    }
-}
-
 static int check(const struct exclaim_note *note, struct exclaim_error *err)
 {
     uint64_t taken = 0;
@@ -79,10 +59,145 @@ static int check(const struct exclaim_note *note, struct exclaim_error *err)
     return note->given ? 0 : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "a note of no part");
 }
 
+/* Which boot a time on CLOCK_BOOTTIME belongs to, for a lock_dir that outlives one; all zero where
+ * the kernel does not say. */
+static void boot_id(char text[EXCLAIM_UUID_TEXT])
+{
+    const uint8_t none[EXCLAIM_UUID_BYTES] = { 0 };
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, EXCLAIM_UUID_TEXT - 1) : -1;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (len == EXCLAIM_UUID_TEXT - 1) {
+        text[len] = '\0';
+    } else {
+        exclaim_uuid_format(none, text);
+    }
+}
+
+/* Two numbers up to 63, the second of which ends the line; where it ends, NULL if it is not so. */
+static const char *line(const char *text, unsigned long *a, unsigned long *b)
+{
+    char *end;
+
+    if (*text < '0' || *text > '9') {
+        return NULL;
+    }
+    *a = strtoul(text, &end, 10);
+    if (*end != ' ' || end[1] < '0' || end[1] > '9') {
+        return NULL;
+    }
+    *b = strtoul(end + 1, &end, 10);
+    return *end == '\n' && *a < EXCLAIM_NODES_MAX && *b < EXCLAIM_NODES_MAX ? end + 1 : NULL;
+}
+
+/* One of another boot has expired: its expires_boot_ms is 0. */
+static int parse(const char *text, struct exclaim_note *note, struct exclaim_error *err)
+{
+    char boot[EXCLAIM_UUID_TEXT];
+    uint8_t uuid[EXCLAIM_UUID_BYTES];
+    unsigned long from, to;
+    char *at;
+
+    *note = (struct exclaim_note){ 0 };
+    if (strncmp(text, FIRST " ", strlen(FIRST) + 1) != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it does not begin with \"" FIRST "\"");
+    }
+    errno = 0;
+    note->expires_boot_ms = strtoll(text + strlen(FIRST), &at, 10);
+    if (errno || *at != ' ') {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it has no time");
+    }
+    snprintf(boot, sizeof(boot), "%s", at + 1);
+    if (!exclaim_uuid_parse(boot, uuid) || at[sizeof(boot)] != '\n') {
+        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it has no boot");
+    }
+    at += sizeof(boot);
+    boot_id(boot);
+    if (strncmp(at - strlen(boot), boot, strlen(boot)) != 0) {
+        note->expires_boot_ms = 0;
+    }
+    for (const char *next = at + 1; *next;) {
+        next = line(next, &from, &to);
+        if (!next || note->given >> from & 1) {
+            return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "a line is no pair of nodes");
+        }
+        note->given |= 1ull << from;
+        note->node[from] = (uint32_t)to;
+    }
+    return check(note, err);
+}
+
+/* One that is valid for longer than notes are is none of ours. */
+static bool holds(const struct exclaim_note *note, int64_t now_boot_ms)
+{
+    return note->expires_boot_ms > now_boot_ms &&
+           note->expires_boot_ms <= now_boot_ms + EXCLAIM_NOTE_SECONDS_MAX * INT64_C(1000);
+}
+
+/* The bytes of @name, which ends with a zero in @text; -1: no file, -2: none of ours.  It is opened
+ * as what it is, and nothing waits for it. */
+static ssize_t read_note(int dir, const char *name, char text[TEXT_MAX])
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t len = -2;
+    struct stat st;
+
+    if (fd < 0) {
+        return -1;
+    }
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
+        len = read(fd, text, TEXT_MAX - 1);
+        len = len < 0 ? -2 : len;
+    }
+    close(fd);
+    if (len >= 0) {
+        text[len] = '\0';
+    }
+    return len;
+}
+
+/* Of VMs that never came.  A name with a dot is of somebody who is writing, or who died of it: that
+ * rubbish alone goes by the time of day, which may be set. */
+static void remove_old(int dir)
+{
+    int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    const struct dirent *entry;
+
+    while (d && (entry = readdir(d)) != NULL) {
+        char text[TEXT_MAX];
+        struct exclaim_note note;
+        struct stat st;
+        bool old;
+
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0) {
+            continue;
+        }
+        if (strchr(entry->d_name, '.')) {
+            old = !fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
+                  st.st_mtime + (time_t)EXCLAIM_NOTE_SECONDS_MAX < time(NULL);
+        } else {
+            old = read_note(dir, entry->d_name, text) < 0 || parse(text, &note, NULL) ||
+                  !holds(&note, exclaim_now_boot_ms());
+        }
+        if (old) {
+            unlinkat(dir, entry->d_name, 0);
+        }
+    }
+    if (d) {
+        closedir(d);
+    } else if (copy >= 0) {
+        close(copy);
+    }
+}
+
 int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
                        const struct exclaim_note *note, struct exclaim_error *err)
 {
-    char name[64], fresh[80], text[TEXT_MAX];
+    char name[64], fresh[80], text[TEXT_MAX], boot[EXCLAIM_UUID_TEXT];
     size_t len;
     int dir, fd = -1, rc = -1;
 
@@ -94,7 +209,9 @@ int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYT
         return -1;
     }
     remove_old(dir);
-    len = (size_t)snprintf(text, sizeof(text), FIRST " %" PRId64 "\n", note->expires_unix_ms);
+    boot_id(boot);
+    len = (size_t)snprintf(text, sizeof(text), FIRST " %" PRId64 " %s\n", note->expires_boot_ms,
+                           boot);
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         if (note->given >> n & 1) {
             len += (size_t)snprintf(text + len, sizeof(text) - len, "%" PRIu32 " %" PRIu32 "\n", n,
@@ -118,83 +235,32 @@ int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYT
     return rc;
 }
 
-/* Two numbers up to 63, the second of which ends the line; where it ends, NULL if it is not so. */
-static const char *line(const char *text, unsigned long *a, unsigned long *b)
-{
-    char *end;
-
-    if (*text < '0' || *text > '9') {
-        return NULL;
-    }
-    *a = strtoul(text, &end, 10);
-    if (*end != ' ' || end[1] < '0' || end[1] > '9') {
-        return NULL;
-    }
-    *b = strtoul(end + 1, &end, 10);
-    return *end == '\n' && *a < EXCLAIM_NODES_MAX && *b < EXCLAIM_NODES_MAX ? end + 1 : NULL;
-}
-
-static int parse(const char *text, struct exclaim_note *note, struct exclaim_error *err)
-{
-    unsigned long from, to;
-    char *at;
-
-    *note = (struct exclaim_note){ 0 };
-    if (strncmp(text, FIRST " ", strlen(FIRST) + 1) != 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it does not begin with \"" FIRST "\"");
-    }
-    errno = 0;
-    note->expires_unix_ms = strtoll(text + strlen(FIRST), &at, 10);
-    if (errno || *at != '\n') {
-        return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "it has no time");
-    }
-    for (const char *next = at + 1; *next;) {
-        next = line(next, &from, &to);
-        if (!next || note->given >> from & 1) {
-            return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "a line is no pair of nodes");
-        }
-        note->given |= 1ull << from;
-        note->node[from] = (uint32_t)to;
-    }
-    return check(note, err);
-}
-
 int exclaim_note_take(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
-                      int64_t now_unix_ms, struct exclaim_note *note, struct exclaim_error *err)
+                      int64_t now_boot_ms, struct exclaim_note *note, struct exclaim_error *err)
 {
     char name[64], text[TEXT_MAX];
-    struct stat st;
-    ssize_t len = -1;
-    int dir = open_dir(lock_dir, false, NULL), fd;
+    ssize_t len;
+    int dir = open_dir(lock_dir, false, NULL);
 
     if (dir < 0) {
         return 0;
     }
     file_name(uuid, name);
-    fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
-        len = read(fd, text, sizeof(text) - 1);
-    }
-    if (fd >= 0) {
+    len = read_note(dir, name, text);
+    if (len != -1) {
         unlinkat(dir, name, 0);
-        close(fd);
     }
     close(dir);
-    if (fd < 0) {
+    if (len == -1) {
         return 0;
     }
     if (len < 0) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0, "note %s: no file of ours", name);
     }
-    text[len] = '\0';
     if (parse(text, note, err)) {
         return exclaim_error_wrap(err, "note %s", name);
     }
-    /* One that is valid for longer than notes are is none of ours. */
-    return note->expires_unix_ms > now_unix_ms &&
-                   note->expires_unix_ms <= now_unix_ms + EXCLAIM_NOTE_SECONDS_MAX * INT64_C(1000)
-               ? 1
-               : 0;
+    return holds(note, now_boot_ms) ? 1 : 0;
 }
 
 int exclaim_note_match(const struct exclaim_note *note, const struct exclaim_reservation *res,

@@ -7,10 +7,10 @@
 
 /*
  * Reads the note for a VM and removes it.  Returns 1 with *note, 0 if there is none that holds at
- * @now_unix_ms, -1 if there is one that is damaged.
+ * @now_boot_ms (CLOCK_BOOTTIME), -1 if there is one that is damaged.
  */
 int exclaim_note_take(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYTES],
-                      int64_t now_unix_ms, struct exclaim_note *note, struct exclaim_error *err);
+                      int64_t now_boot_ms, struct exclaim_note *note, struct exclaim_error *err);
 
 /* The match that @note asks for, each part whole on its node.  NOFIT: it does not fit, or says
  * nothing of a part. */

@@ -131,7 +131,7 @@ static bool match_planned(struct exclaim_session *s, const struct exclaim_room *
     const struct exclaim_match_options opt = { .stray_pages = s->config.stray_pages };
     struct exclaim_error err = { 0 };
     struct exclaim_note note;
-    int found = exclaim_note_take(s->config.lock_dir, s->uuid, exclaim_now_unix_ms(), &note, &err);
+    int found = exclaim_note_take(s->config.lock_dir, s->uuid, exclaim_now_boot_ms(), &note, &err);
 
     if (!found) {
         return false;

@@ -112,7 +112,7 @@ static void note(struct fixture *f, uint32_t on0, uint32_t on1)
 {
     const struct exclaim_note n = { .given = 3,
                                     .node = { [0] = on0, [1] = on1 },
-                                    .expires_unix_ms = exclaim_now_unix_ms() + 60000 };
+                                    .expires_boot_ms = exclaim_now_boot_ms() + 60000 };
     struct exclaim_error err = { 0 };
 
     assert_int_equal(exclaim_note_write(f->dir, f->s.uuid, &n, &err), 0);

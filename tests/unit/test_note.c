@@ -3,14 +3,17 @@
  * nothing. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "reserve/note.h"
 
-#define NOW INT64_C(1800000000000)
+#define NOW  exclaim_now_boot_ms()
+#define BOOT " 01234567-89ab-cdef-0123-456789abcdef"
 
 static char dir[64];
 static const uint8_t vm[EXCLAIM_UUID_BYTES] = { 0x11, 0x22, 0x33, 0x44 };
@@ -26,7 +29,7 @@ static struct exclaim_note crossed(void)
 {
     return (struct exclaim_note){ .given = 3,
                                   .node = { [0] = 1, [1] = 0 },
-                                  .expires_unix_ms = NOW + 60000 };
+                                  .expires_boot_ms = NOW + 60000 };
 }
 
 static void path_of(char path[160])
@@ -59,8 +62,8 @@ static void holds_for_its_time(void **state)
 
     (void)state;
     assert_int_equal(exclaim_note_write(dir, vm, &note, &err), 0);
-    assert_int_equal(exclaim_note_take(dir, vm, NOW + 60000, &got, &err), 0);
-    note.expires_unix_ms = NOW + (EXCLAIM_NOTE_SECONDS_MAX + 1) * INT64_C(1000);
+    assert_int_equal(exclaim_note_take(dir, vm, note.expires_boot_ms, &got, &err), 0);
+    note.expires_boot_ms = NOW + (EXCLAIM_NOTE_SECONDS_MAX + 300) * INT64_C(1000);
     assert_int_equal(exclaim_note_write(dir, vm, &note, &err), 0);
     assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 0);
 }
@@ -74,28 +77,55 @@ static void refused(void **state)
     note.node[1] = 1;
     assert_int_equal(exclaim_note_write(dir, vm, &note, &err), -1);
     assert_non_null(strstr(err.text, "takes two parts"));
-    note = (struct exclaim_note){ .expires_unix_ms = NOW };
+    note = (struct exclaim_note){ .expires_boot_ms = NOW };
     assert_int_equal(exclaim_note_write(dir, vm, &note, &err), -1);
     note = crossed();
     note.node[0] = EXCLAIM_NODES_MAX;
     assert_int_equal(exclaim_note_write(dir, vm, &note, &err), -1);
 }
 
+/* The time of day may have been set since: that a file looks old is no reason to drop it.  The
+ * machine's own clock begins again with each boot, and a note does not outlive that. */
+static void clocks(void **state)
+{
+    const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    const uint8_t other[EXCLAIM_UUID_BYTES] = { 0x55 };
+    struct exclaim_note note = crossed(), got;
+    struct exclaim_error err = { 0 };
+    char path[160], text[128];
+
+    (void)state;
+    path_of(path);
+    assert_int_equal(exclaim_note_write(dir, vm, &note, &err), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    assert_int_equal(exclaim_note_write(dir, other, &note, &err), 0);
+    assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 1);
+    snprintf(text, sizeof(text), "exclaim-note 2 %lld" BOOT "\n0 1\n", (long long)NOW + 60000);
+    put_text(path, text);
+    assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 0);
+    put_text(path, text);
+    assert_int_equal(exclaim_note_write(dir, other, &note, &err), 0);
+    assert_int_not_equal(access(path, F_OK), 0); /* expired, and removed */
+}
+
 static void damaged(void **state)
 {
     static const char *const texts[] = {
         "",
+        "exclaim-note 1 1800000060000" BOOT "\n0 1\n",
         "exclaim-note 2 1800000060000\n0 1\n",
-        "exclaim-note 1 x\n0 1\n",
-        "exclaim-note 1 99999999999999999999\n0 1\n",
-        "exclaim-note 1 1800000060000\n",
-        "exclaim-note 1 1800000060000\n0 1",
-        "exclaim-note 1 1800000060000\n0 64\n",
-        "exclaim-note 1 1800000060000\n64 0\n",
-        "exclaim-note 1 1800000060000\n-1 0\n",
-        "exclaim-note 1 1800000060000\n0 1\n0 2\n",
-        "exclaim-note 1 1800000060000\n0 1\n1 1\n",
-        "exclaim-note 1 1800000060000\n0 1 2\n",
+        "exclaim-note 2 1800000060000 \n0 1\n",
+        "exclaim-note 2 1800000060000" BOOT "0\n0 1\n",
+        "exclaim-note 2 x" BOOT "\n0 1\n",
+        "exclaim-note 2 99999999999999999999" BOOT "\n0 1\n",
+        "exclaim-note 2 1800000060000" BOOT "\n",
+        "exclaim-note 2 1800000060000" BOOT "\n0 1",
+        "exclaim-note 2 1800000060000" BOOT "\n0 64\n",
+        "exclaim-note 2 1800000060000" BOOT "\n64 0\n",
+        "exclaim-note 2 1800000060000" BOOT "\n-1 0\n",
+        "exclaim-note 2 1800000060000" BOOT "\n0 1\n0 2\n",
+        "exclaim-note 2 1800000060000" BOOT "\n0 1\n1 1\n",
+        "exclaim-note 2 1800000060000" BOOT "\n0 1 2\n",
     };
     struct exclaim_note got;
     char path[160];
@@ -125,7 +155,7 @@ static void foreign(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), -1);
     snprintf(other, sizeof(other), "%s/other", dir);
-    put_text(other, "exclaim-note 1 1800000060000\n0 1\n");
+    put_text(other, "exclaim-note 2 1800000060000" BOOT "\n0 1\n");
     assert_int_equal(symlink(other, path), 0);
     assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 0);
     unlink(path);
@@ -195,8 +225,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_once), cmocka_unit_test(holds_for_its_time),
-        cmocka_unit_test(refused),    cmocka_unit_test(damaged),
-        cmocka_unit_test(foreign),    cmocka_unit_test(matched),
+        cmocka_unit_test(refused),    cmocka_unit_test(clocks),
+        cmocka_unit_test(damaged),    cmocka_unit_test(foreign),
+        cmocka_unit_test(matched),
     };
 
     return cmocka_run_group_tests(tests, setup, drop_made);
