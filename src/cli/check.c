@@ -213,7 +213,7 @@ int verb_check(struct cli *cli, struct exclaim_error *err)
 
     if (!cli->pool && (cli->xapi || cli->user || cli->password_file || cli->cacert)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--xapi and what belongs to it: --pool only");
+                            "--xapi, --user, --password-file and --cacert go with --pool");
     }
     if (cli->pool) {
         return check_pool(cli, err);

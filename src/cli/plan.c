@@ -202,9 +202,12 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
     uint32_t *host = NULL, nr_hosts = (uint32_t)cli->nr_args - 1;
     int rc = -1;
 
+    if (!rolling && strcmp(cli->arg, "evacuate") != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "no plan \"%s\": plan evacuate HOST... or plan rolling", cli->arg);
+    }
     if ((rolling && (nr_hosts || cli->to.nr || cli->only.nr)) ||
-        (!rolling &&
-         (strcmp(cli->arg, "evacuate") != 0 || !nr_hosts || cli->hosts.nr || cli->back))) {
+        (!rolling && (!nr_hosts || cli->hosts.nr || cli->back))) {
         return exclaim_fail(
             err, EXCLAIM_ERR_USAGE, 0,
             "usage: exclaim plan evacuate HOST... [--to HOST]... [--only-vm VM]... | "

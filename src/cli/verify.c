@@ -242,7 +242,8 @@ static int wanted(struct cli *cli, uint64_t *want, struct wanted_layout **layout
     struct exclaim_reservation res;
 
     if ((cli->record != NULL) + (cli->nr_nodes != 0) != 1) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "one of --record and --node");
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "either --record FILE or --node N=PAGES is needed");
     }
     if (!cli->record) {
         memcpy(want, cli->node_pages, sizeof(cli->node_pages));

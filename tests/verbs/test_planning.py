@@ -57,6 +57,11 @@ class Case(unittest.TestCase):
 
 
 class Preflight(Case):
+    def test_a_plan_that_does_not_exist_is_named(self):
+        with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
+            done = sim.run("plan", "evac", "a")
+            self.assertEqual((done.code, done.err), (2, 'exclaim plan: no plan "evac": plan evacuate HOST... or plan rolling\n'))
+
     def test_fits(self):
         with Sim(ROOMY) as sim:
             said = sim.run("preflight", "--host", "a")
