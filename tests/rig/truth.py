@@ -35,10 +35,10 @@ def node_free(lines):
 
 
 def node_ranges(lines):
-    """{node: (first machine frame, frames)}; a node's frames that another one's lie between are counted, so of two that hold a frame the one
-    that starts later has it."""
-    found = (re.match(r"NODE(\d+) start->(\d+) size->(\d+)", line) for line in lines)
-    return {int(m.group(1)): (int(m.group(2)), int(m.group(3))) for m in found if m}
+    """{node: (first machine frame, frames)}; of two that hold a frame the one that starts later has it. What Xen calls their size ends too
+    early where it leaves holes out, as XenServer 9's does, so they are not ended here."""
+    found = (re.match(r"NODE(\d+) start->(\d+) size->", line) for line in lines)
+    return {int(m.group(1)): (int(m.group(2)), 1 << 40) for m in found if m}
 
 
 def xl_info(text):
