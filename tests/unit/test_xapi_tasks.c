@@ -154,7 +154,7 @@ static void refused(void **state)
     assert_on("v1", "a");
 
     assert_int_equal(exclaim_xapi_migrate(xapi, "OpaqueRef:x", pool.host[0].ref, &bad, &err), -1);
-    assert_non_null(strstr(err.text, "HANDLE_INVALID: VM, OpaqueRef:x"));
+    assert_non_null(strstr(err.text, "HANDLE_INVALID: VM, (not named)"));
     assert_int_equal(bad.state, EXCLAIM_TASK_NONE);
     assert_int_equal(exclaim_xapi_vm(xapi, "OpaqueRef:x", &(struct exclaim_xapi_vm){ 0 }, &err),
                      -1);
