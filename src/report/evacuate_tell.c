@@ -125,7 +125,7 @@ static const char *way_text(const struct evac *e, char *text, size_t size)
     char left[40] = "";
 
     evac_headway(e, exclaim_now_ms(), &h);
-    if (h.time_known && h.seconds_left >= 2 * 3600) {
+    if (h.time_known && h.seconds_left >= 2ull * 3600) {
         snprintf(left, sizeof(left), ", about %" PRIu64 " h left", (h.seconds_left + 1800) / 3600);
     } else if (h.time_known && h.seconds_left >= 120) {
         snprintf(left, sizeof(left), ", about %" PRIu64 " min left", (h.seconds_left + 30) / 60);
