@@ -6,7 +6,7 @@ import os
 from scenario import alike, scenario
 
 
-@scenario("both hosts are up, with their nodes and nothing claimed")
+@scenario("both hosts are up, with their nodes and nothing claimed", xen=alike)
 def boot(pair):
     for host in pair.hosts:
         info = host.info()
@@ -16,7 +16,7 @@ def boot(pair):
         pair.check(set(host.node_free()) == set(range(len(host.shape.nodes))), f"{host.name}: key u names nodes {host.node_free()}")
 
 
-@scenario("commands on the hosts: much output and input, many at once, killed, failed")
+@scenario("commands on the hosts: much output and input, many at once, killed, failed", xen=alike)
 def channel(pair):
     host, data = pair.src, os.urandom(3_000_000)
     job = host.spawn("tee /tmp/data; md5sum /tmp/data >&2; exit 7", stdin=data)
@@ -33,7 +33,7 @@ def channel(pair):
     host.run("rm /tmp/data")
 
 
-@scenario("a guest's pages lie on two nodes as asked, unevenly")
+@scenario("a guest's pages lie on two nodes as asked, unevenly", xen=alike)
 def spread(pair):
     guest = pair.guest(spread={1: 12000, 0: "*"})
     count = guest.counts(pair.src)
@@ -41,7 +41,7 @@ def spread(pair):
     pair.check(sum(count["nodes"].values()) == count["total"], f"nodes do not add up: {count}")
 
 
-@scenario("a guest migrates between hosts that know nothing of exclaim and goes on ticking")
+@scenario("a guest migrates between hosts that know nothing of exclaim and goes on ticking", xen=alike)
 def plain_migrate(pair):
     guest = pair.guest()
     total = guest.counts(pair.src)["total"]
@@ -63,7 +63,7 @@ def local_migrate(pair):
     pair.check_ticks(guest, pair.src)
 
 
-@scenario("a PV guest can be counted")
+@scenario("a PV guest can be counted", xen=alike)
 def pv_guest(pair):
     count = pair.guest(type="pv", spread={0: 500, 1: "*"}).counts(pair.src)
     pair.check(len(count["nodes"]) == 2 and sum(count["nodes"].values()) == count["total"], f"got {count}")

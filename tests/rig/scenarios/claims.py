@@ -4,7 +4,7 @@ import json
 
 from bare import bare
 from exclaim import has_host_claims, strongest
-from scenario import scenario
+from scenario import alike, scenario
 
 VERBS = {"stage": True, "seconds": 240}
 
@@ -36,7 +36,7 @@ def mem_claim(pair):
             pair.check(exclaim(host, f"release {domain.domid}")["released_pages"] == 0, f"{host.name}: released what was not there")
 
 
-@scenario("the peers' cases that need no claims per node, by their ids; tests/model runs the same on the model", nodes=2, **VERBS)
+@scenario("the peers' cases that need no claims per node, by their ids; tests/model runs the same on the model", nodes=2, xen=alike, **VERBS)
 def peer_cases(pair):
     """A1-4, A1-6, I1-9 and I2-1 of the claim sets' own test program, as far as they are about claims on the host."""
     host = pair.dst
@@ -94,7 +94,7 @@ def count_methods(pair):
             guest.destroy(host)
 
 
-@scenario("record, match and verify, step by step as a script would", nodes=2, **VERBS)
+@scenario("record, match and verify, step by step as a script would", nodes=2, xen=alike, **VERBS)
 def by_hand(pair):
     host = pair.src
     guest = pair.guest(host, wait=False, spread={1: 6000, 0: "*"})

@@ -4,7 +4,7 @@ import concurrent.futures
 
 from bare import ballast
 from exclaim import HOOK, configure, goes_on, last_report, measure_plain, nodes_of, nothing_left, strongest, third_goes_elsewhere
-from scenario import scenario
+from scenario import alike, scenario
 
 BOTH = {"stage": True, "seconds": 600}
 
@@ -30,7 +30,7 @@ def three_at_once(pair):
         third_goes_elsewhere(pair, guests, totals)
 
 
-@scenario("the hook on the destination is killed at each of its steps in turn, the guest stays", nodes=2, **BOTH)
+@scenario("the hook on the destination is killed at each of its steps in turn, the guest stays", nodes=2, xen=alike, **BOTH)
 def killed_at_each_step(pair):
     measure_plain(pair)
     victim = pair.guest(name="victim", spread={1: "*"})

@@ -74,7 +74,7 @@ def evacuate_no_room(pair):
     goes_on(pair, guest, pair.src)
 
 
-@scenario("the destination is told: every VM of an evacuation takes exactly the planned nodes", nodes=2, **BOTH)
+@scenario("the destination is told: every VM of an evacuation takes exactly the planned nodes", nodes=2, xen=alike, **BOTH)
 def evacuate_as_planned(pair):
     # Both lie on node 1; the small one would fit there as well, and then the large one nowhere.
     small, large = pair.guest(name="small", spread={1: "*"}), pair.guest(name="large", mib=2 * MIB, spread={1: "*"})

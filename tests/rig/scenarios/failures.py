@@ -9,7 +9,7 @@ from scenario import alike, scenario
 BOTH = {"stage": True, "seconds": 300}
 
 
-@scenario("the real helper is killed half-way: nothing is left, the guest stays", nodes=2, **BOTH)
+@scenario("the real helper is killed half-way: nothing is left, the guest stays", nodes=2, xen=alike, **BOTH)
 def helper_killed(pair):
     guest = pair.guest(spread={1: "*"})
     measure_plain(pair)
@@ -18,7 +18,7 @@ def helper_killed(pair):
     pair.check(report["outcome"] == "failed", f"report says {report}")
 
 
-@scenario("our hook is killed half-way: the real helper dies with it, nothing is left", nodes=2, **BOTH)
+@scenario("our hook is killed half-way: the real helper dies with it, nothing is left", nodes=2, xen=alike, **BOTH)
 def hook_killed(pair):
     guest = pair.guest(spread={1: "*"})
     measure_plain(pair)

@@ -74,7 +74,7 @@ def strict_refuses(pair):
     goes_on(pair, guest, pair.src)
 
 
-@scenario("nothing fits, policy prefer: migrates all the same, and the report says why", nodes=2, **BOTH)
+@scenario("nothing fits, policy prefer: migrates all the same, and the report says why", nodes=2, xen=alike, **BOTH)
 def prefer_goes_on(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]

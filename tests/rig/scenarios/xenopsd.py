@@ -30,7 +30,7 @@ def _moves(pair, guest, *managers, **options):
     return done
 
 
-@scenario("xenopsd's way without us: the guest migrates and goes on ticking", nodes=2)
+@scenario("xenopsd's way without us: the guest migrates and goes on ticking", nodes=2, xen=alike)
 def xenopsd_plain(pair):
     guest = pair.guest(spread={1: "*"})
     total = guest.counts(pair.src)["total"]
@@ -66,7 +66,7 @@ def xenopsd_uneven(pair):
     pair.check(report["placed"]["by"] == "preload", f"placed by {report['placed']['by']}")
 
 
-@scenario("xenopsd: two nodes without the wrapper: steered by affinity, the deviation reported", **BOTH)
+@scenario("xenopsd: two nodes without the wrapper: steered by affinity, the deviation reported", xen=alike, **BOTH)
 def xenopsd_uneven_affinity(pair):
     guest = pair.guest(spread={1: 12000, 0: "*"})
     wanted = guest.counts(pair.src)["nodes"]
@@ -80,7 +80,7 @@ def xenopsd_uneven_affinity(pair):
     pair.note(f"two nodes by affinity: {off} of {sum(wanted.values())} pages deviate")
 
 
-@scenario("xenopsd: with us on one side only, the record is skipped or its absence said", **BOTH)
+@scenario("xenopsd: with us on one side only, the record is skipped or its absence said", xen=alike, **BOTH)
 def xenopsd_mixed(pair):
     with installed(pair):
         guest = pair.guest(name="to-old", spread={1: "*"})
