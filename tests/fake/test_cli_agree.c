@@ -71,7 +71,7 @@ static void claim_beside(uint64_t pages)
 
 static char *exclaim(int exit, const char *const *verb, const char *json)
 {
-    char conf[96], model[128], hooks[96], text[512], *out;
+    char conf[96], model[128], hooks[96], text[512];
     const char *argv[16] = { program("EXCLAIM_BIN") };
     /* COLUMNS=0: no cell is broken. */
     const char *const env[] = { conf, model, hooks, "COLUMNS=0", NULL };
@@ -92,14 +92,7 @@ static char *exclaim(int exit, const char *const *verb, const char *json)
              "count_ms_max = 60000\n",
              dir, dir);
     put_text(strchr(conf, '=') + 1, text);
-    run(&r);
-    if (run_exit(&r) != exit) {
-        fail_msg("%s: exit %d: %s%s", argv[1], run_exit(&r), r.out, r.err);
-    }
-    out = strdup(r.out);
-    assert_non_null(out);
-    run_free(&r);
-    return out;
+    return run_out(&r, exit);
 }
 
 /* --- words: what is between spaces and punctuation, a number with its unit --- */

@@ -69,7 +69,7 @@ static int teardown(void **state)
 /* What it prints; @config: further lines of exclaim.conf. */
 static char *exclaim(int exit, const char *config, const char *const *argv)
 {
-    char conf[96], model[128], text[512], *out;
+    char conf[96], model[128], text[512];
     const char *const env[] = { conf, model, NULL };
     struct run r = { .argv = argv, .env = env };
 
@@ -78,14 +78,7 @@ static char *exclaim(int exit, const char *config, const char *const *argv)
     snprintf(text, sizeof(text), "lock_dir = %s\nheadroom_pages = 0\nreport_file = %s/reports\n%s",
              lock_dir, dir, config);
     put_text(strchr(conf, '=') + 1, text);
-    run(&r);
-    if (run_exit(&r) != exit) {
-        fail_msg("%s: exit %d: %s%s", argv[1], run_exit(&r), r.out, r.err);
-    }
-    out = strdup(r.out);
-    assert_non_null(out);
-    run_free(&r);
-    return out;
+    return run_out(&r, exit);
 }
 
 static void assert_says(const char *text, const char *words)

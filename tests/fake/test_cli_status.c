@@ -47,7 +47,7 @@ static char *status_of(const char *role, const char *outcome, unsigned int domid
                        const char *json, const char *more)
 {
     const char *const argv[] = { program("EXCLAIM_BIN"), "status", json, NULL };
-    char conf[96], model[128], text[256], reports[96], *out;
+    char conf[96], model[128], text[256], reports[96];
     const char *const env[] = { conf, model, NULL };
     struct run r = { .argv = argv, .env = env };
 
@@ -60,14 +60,7 @@ static char *status_of(const char *role, const char *outcome, unsigned int domid
              "{\"role\":\"%s\",\"outcome\":\"%s\",\"domid\":%u,\"uuid\":\"%s\"}\n", role, outcome,
              domid, uuid);
     put_text(reports, more ? more : text);
-    run(&r);
-    if (run_exit(&r)) {
-        fail_msg("exit %d: %s", run_exit(&r), r.err);
-    }
-    out = strdup(r.out);
-    assert_non_null(out);
-    run_free(&r);
-    return out;
+    return run_out(&r, 0);
 }
 
 static char *status(const char *role, const char *outcome, unsigned int domid, const char *uuid,

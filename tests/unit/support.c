@@ -177,6 +177,20 @@ int run_exit(const struct run *r)
     return WIFSIGNALED(r->status) ? 1000 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
+char *run_out(struct run *r, int exit)
+{
+    char *out;
+
+    run(r);
+    if (run_exit(r) != exit) {
+        fail_msg("%s: exit %d: %s%s", r->argv[1], run_exit(r), r->out, r->err);
+    }
+    out = strdup(r->out);
+    assert_non_null(out);
+    run_free(r);
+    return out;
+}
+
 unsigned int count_lines(const char *text)
 {
     unsigned int lines = 0;

@@ -81,6 +81,9 @@ void run(struct run *r);
 void run_free(struct run *r);
 int run_exit(const struct run *r); /* exit code; 1000 + number for a signal */
 
+/* Runs it, which must end with @exit, and returns what it printed; free() it. */
+char *run_out(struct run *r, int exit);
+
 unsigned int count_lines(const char *text);
 
 /* One failing line for people: "exclaim...: text", nothing else. */
