@@ -11,6 +11,7 @@
 #include <exclaim/child.h>
 #include <exclaim/ledger.h>
 
+#include "../base/text.h"
 #include "check.h"
 #include "pool.h"
 
@@ -41,13 +42,22 @@ static void add(struct check *c, const char *name, enum check_state state, const
 static void look_at_caps(struct check *c, const struct cli *cli, const struct exclaim_caps *caps)
 {
     const uint64_t most = cli->config.count_console_max_pages;
+    char console[96] = "are not counted";
 
     add(c, "xen", CHECK_OK, "Xen %u.%u%s, %s", caps->xen_major, caps->xen_minor, caps->xen_extra,
         caps->library);
     if (caps->count[EXCLAIM_FROM_HYPERCALL]) {
         add(c, "count", CHECK_OK, "by hypercall");
+    } else if (caps->count[EXCLAIM_FROM_MAPPED] && cli->config.count_ms_max) {
+        if (caps->count[EXCLAIM_FROM_CONSOLE] && most) {
+            snprintf(console, sizeof(console),
+                     "by console, where all domains have up to %s together",
+                     exclaim_size(most).text);
+        }
+        add(c, "count", CHECK_OK, "HVM and PVH guests by mapping; PV guests %s", console);
     } else if (caps->count[EXCLAIM_FROM_CONSOLE] && most) {
-        add(c, "count", CHECK_OK, "by console, domains up to %" PRIu64 " pages", most);
+        add(c, "count", CHECK_OK, "by console, where all domains have up to %s together",
+            exclaim_size(most).text);
     } else {
         add(c, "count", CHECK_DEGRADED, "%s: no counts of HVM guests are sent from here",
             most ? caps->why_count[EXCLAIM_FROM_CONSOLE] : "count_console_max_pages = 0");

@@ -27,7 +27,8 @@ static int stake(struct exclaim_hv *hv, uint32_t domid, const struct exclaim_cla
     }
     return plan->nr
                ? -1
-               : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0, "this Xen offers no such claim");
+               : exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, 0,
+                              "this Xen offers no such claim, exclaim caps says which it does");
 }
 
 /* What the options ask for, as a match to be claimed. */

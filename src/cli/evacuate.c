@@ -24,16 +24,20 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
 {
     if (cli->cancel) {
         return cli->nr_args || cli->resume || cli->apply || cli->snapshots.nr
-                   ? exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "usage: exclaim evacuate --cancel VM")
+                   ? exclaim_fail(
+                         err, EXCLAIM_ERR_USAGE, 0,
+                         "--cancel VM stands alone: no HOST, --resume, --apply or --snapshot")
                    : 0;
     }
     if ((cli->nr_args != 0) + (cli->resume != NULL) + (cli->plan != NULL) != 1) {
         return exclaim_fail(
             err, EXCLAIM_ERR_USAGE, 0,
-            "usage: exclaim evacuate HOST... | --plan FILE | --resume FILE, and one of them");
+            "give one of HOST..., --plan FILE, --resume FILE and --cancel VM, see exclaim evacuate "
+            "--help");
     }
     if (cli->step && !cli->plan) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--step is one of a --plan");
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "--step N is of a plan: --plan FILE --step N");
     }
     if (cli->plan && (cli->to.nr || cli->only.nr)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,

@@ -16,7 +16,9 @@
 
 #include "../base/nearest.h"
 
-#define BANDWIDTH_MAX 1000000u /* MiB/s */
+#define BANDWIDTH_MAX   1000000u /* MiB/s */
+#define RUN_SECONDS_MAX 604800u  /* a week */
+#define STEP_MAX        1000000u /* the plan says how many it has */
 
 enum kind {
     KIND_FLAG,
@@ -28,6 +30,8 @@ enum kind {
     KIND_COUNT,
     KIND_PREFER,
     KIND_SECONDS,
+    KIND_RUN,
+    KIND_STEP,
     KIND_RATE
 };
 
@@ -74,11 +78,11 @@ static const struct own_option {
     { "events", CLI_APPLY, KIND_TEXT, offsetof(struct cli, events) },
     { "resume", CLI_APPLY, KIND_TEXT, offsetof(struct cli, resume) },
     { "plan", CLI_APPLY, KIND_TEXT, offsetof(struct cli, plan) },
-    { "step", CLI_APPLY, KIND_COUNT, offsetof(struct cli, step) },
+    { "step", CLI_APPLY, KIND_STEP, offsetof(struct cli, step) },
     { "save", CLI_BACK, KIND_TEXT, offsetof(struct cli, save) },
     { "cancel", CLI_APPLY, KIND_TEXT, offsetof(struct cli, cancel) },
-    { "timeout", CLI_APPLY, KIND_SECONDS, offsetof(struct cli, timeout) },
-    { "move-timeout", CLI_APPLY, KIND_SECONDS, offsetof(struct cli, move_timeout) },
+    { "timeout", CLI_APPLY, KIND_RUN, offsetof(struct cli, timeout) },
+    { "move-timeout", CLI_APPLY, KIND_RUN, offsetof(struct cli, move_timeout) },
 };
 
 #define NR_OWN      (sizeof(own_options) / sizeof(own_options[0]))
@@ -308,6 +312,10 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
         return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
     case KIND_SECONDS:
         return parse_count(o->name, optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
+    case KIND_RUN:
+        return parse_count(o->name, optarg, RUN_SECONDS_MAX, field, err);
+    case KIND_STEP:
+        return parse_count(o->name, optarg, STEP_MAX, field, err);
     case KIND_RATE:
         return parse_count(o->name, optarg, BANDWIDTH_MAX, field, err);
     case KIND_PREFER:

@@ -191,6 +191,31 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, uint32_t *
     return rc ? rc : exclaim_plan_must_hold(&from->pool, *plan, &opt.plan, err);
 }
 
+static int check_usage(const struct cli *cli, bool rolling, uint32_t nr_hosts,
+                       struct exclaim_error *err)
+{
+    if (rolling && nr_hosts) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "\"%s\" is too much: plan rolling takes hosts as --host HOST",
+                            cli->args[1]);
+    }
+    if (rolling && (cli->to.nr || cli->only.nr)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "%s is of plan evacuate, not of plan rolling",
+                            cli->to.nr ? "--to" : "--only-vm");
+    }
+    if (!rolling && (cli->hosts.nr || cli->back)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            cli->back ? "--back is of plan rolling, not of plan evacuate"
+                                      : "--host is of plan rolling: exclaim plan evacuate HOST...");
+    }
+    if (!rolling && !nr_hosts) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "which host is to be emptied? usage: exclaim plan evacuate HOST...");
+    }
+    return 0;
+}
+
 int verb_plan(struct cli *cli, struct exclaim_error *err)
 {
     bool rolling = !strcmp(cli->arg, "rolling");
@@ -206,12 +231,8 @@ int verb_plan(struct cli *cli, struct exclaim_error *err)
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "no plan \"%s\": plan evacuate HOST... or plan rolling", cli->arg);
     }
-    if ((rolling && (nr_hosts || cli->to.nr || cli->only.nr)) ||
-        (!rolling && (!nr_hosts || cli->hosts.nr || cli->back))) {
-        return exclaim_fail(
-            err, EXCLAIM_ERR_USAGE, 0,
-            "usage: exclaim plan evacuate HOST... [--to HOST]... [--only-vm VM]... | "
-            "plan rolling [--host HOST]... [--back each|end|none]");
+    if (check_usage(cli, rolling, nr_hosts, err)) {
+        return -1;
     }
     if (cli_pool_open(cli, NULL, NULL, &from, err)) {
         return -1;

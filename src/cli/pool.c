@@ -56,6 +56,12 @@ int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct ex
     }
     rc = exclaim_xapi_open(&opt, xapi, err);
     compat_wipe(password, sizeof(password));
+    if (rc && !opt.server && access(EXCLAIM_XAPI_SOCKET, F_OK) && errno == ENOENT) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                            "no XAPI on this host, which would have " EXCLAIM_XAPI_SOCKET
+                            ": --xapi HOST asks another%s",
+                            cli->pool ? "" : ", --snapshot FILE needs none");
+    }
     return rc;
 }
 

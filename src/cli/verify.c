@@ -117,6 +117,17 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
                       " pages) lie as they should, counted by %s\n\n",
                       p->dom->domid, p->dom->name, p->uuid, exclaim_size(count->total_pages).text,
                       count->total_pages, exclaim_provenance_name(count->method));
+    } else if (!strayed(count, want)) {
+        uint64_t wanted = 0;
+
+        for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
+            wanted += want[n];
+        }
+        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64
+                      " pages) more than it should have, counted by %s\n\n",
+                      p->dom->domid, p->dom->name, p->uuid,
+                      exclaim_size(count->total_pages - wanted).text, count->total_pages - wanted,
+                      exclaim_provenance_name(count->method));
     } else {
         const uint64_t pages = strayed(count, want);
 

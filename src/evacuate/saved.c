@@ -48,14 +48,18 @@ static void changed(struct saved *s, const char *fmt, ...) __attribute__((format
 static void changed(struct saved *s, const char *fmt, ...)
 {
     const size_t len = strlen(s->changes);
+    char text[sizeof(s->changes)];
     va_list ap;
 
-    if (s->nr_changes++ < NAMED && len + 2 < sizeof(s->changes)) {
-        snprintf(s->changes + len, sizeof(s->changes) - len, "%s", len ? "; " : "");
-        va_start(ap, fmt);
-        vsnprintf(s->changes + strlen(s->changes), sizeof(s->changes) - strlen(s->changes), fmt,
-                  ap);
-        va_end(ap);
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    /* What is wrong with a host is so for every move there, and is said once. */
+    if (strstr(s->changes, text)) {
+        return;
+    }
+    if (s->nr_changes++ < NAMED) {
+        snprintf(s->changes + len, sizeof(s->changes) - len, "%s%s", len ? "; " : "", text);
     }
 }
 
@@ -176,7 +180,10 @@ static void compare_target(struct saved *s, const struct saved_move *m)
     } else if (pool->host[to].dead) {
         changed(s, "host %.60s is not live", exclaim_pool_host_name(pool, to));
     } else if (!pool->host[to].enabled) {
-        changed(s, "host %.60s takes no VMs now", exclaim_pool_host_name(pool, to));
+        const char *why = pool->host[to].closed;
+
+        changed(s, "host %.60s takes no VMs now%s%s", exclaim_pool_host_name(pool, to),
+                why && *why ? ": " : "", why ? why : "");
     }
 }
 
@@ -325,15 +332,15 @@ int evac_read_plan(struct evac *e, const char *path, uint32_t step, struct excla
     struct saved s = { .e = e, .r = { .err = err } };
     char *text;
     size_t len;
-    int rc = -1;
+    int rc;
 
     if (exclaim_file_read(path, PLAN_MAX_BYTES, &text, &len, err)) {
         return -1;
     }
     e->planned_ahead = true;
-    if (!jread_parse(text, len, &s.plan, err)) {
-        rc = take_up(&s, step);
-    }
+    rc = jread_parse(text, len, &s.plan, err)
+             ? exclaim_error_wrap(err, "no plan that plan --save wrote")
+             : take_up(&s, step);
     json_object_put(s.plan);
     free(s.move);
     free(s.known);

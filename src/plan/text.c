@@ -344,6 +344,10 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
     goal_text(&proof->leave, more_leave, sizeof(more_leave));
     goal_text(&proof->keep, more_keep, sizeof(more_keep));
     apart_text(proof, broken, sizeof(broken));
+    if (!proof->nr_vms) {
+        snprintf(text, size, "%s: no VM is to be moved%s", verdict, broken);
+        return;
+    }
     snprintf(text, size,
              "%s: %" PRIu64 " of %" PRIu64 " VMs leave%s, %" PRIu64 " keep their shape%s%s%s%s",
              verdict, proof->leave.reached, proof->nr_vms, more_leave, proof->keep.reached,

@@ -379,7 +379,10 @@ int preflight_print_text(const struct preflight *p, struct exclaim_error *err)
     print_apart(pool, together, 0);
     print_changes(p);
     facts_print(&p->facts);
-    printf("\n");
+    if (together->nr_stays || p->result->nr_changes || p->facts.nr ||
+        together->step[0].proof.apart.reached) {
+        printf("\n");
+    }
     if (cells && print_cells(p, err)) {
         return -1;
     }

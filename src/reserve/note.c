@@ -56,7 +56,9 @@ static int check(const struct exclaim_note *note, struct exclaim_error *err)
         }
         taken |= 1ull << note->node[n];
     }
-    return note->given ? 0 : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "a note of no part");
+    return note->given ? 0
+                       : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                      "which part where? --node SOURCE=NODE for each");
 }
 
 /* Which boot a time on CLOCK_BOOTTIME belongs to, for a lock_dir that outlives one; all zero where

@@ -81,10 +81,9 @@ static int from_terminal(char *password, size_t size, struct exclaim_error *err)
         if (fd >= 0) {
             close(fd);
         }
-        return exclaim_fail(
-            err, EXCLAIM_ERR_USAGE, 0,
-            "a password is needed: in a file, in the environment as " EXCLAIM_XAPI_PASSWORD_ENV
-            ", or on a terminal");
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "a password is needed: --password-file FILE, " EXCLAIM_XAPI_PASSWORD_ENV
+                            " in the environment, or a terminal to ask on");
     }
     /* A ^C must not leave the terminal without echo, nor wait for a line: it is only looked for
      * here, and does what it always does once all is as it was. */

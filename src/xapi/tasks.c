@@ -405,14 +405,12 @@ int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
     struct rpc rpc;
     uint32_t found = 0;
     int rc = vms_named(xapi, name, &rpc, err);
+    const bool list = !rc && json_object_is_type(rpc.result, json_type_array);
+    const size_t nr = list ? json_object_array_length(rpc.result) : 1;
 
-    for (size_t i = 0; !rc; i++) {
-        bool list = json_object_is_type(rpc.result, json_type_array);
+    for (size_t i = 0; !rc && i < nr; i++) {
         char ref[EXCLAIM_XAPI_REF];
 
-        if (list ? i == json_object_array_length(rpc.result) : i > 0) {
-            break;
-        }
         rpc_copy_ref(list ? json_object_array_get_idx(rpc.result, i) : rpc.result, ref);
         rc = exclaim_xapi_vm(xapi, ref, &vm, err);
         if (!rc && vm.migrating.state == EXCLAIM_TASK_PENDING) {
@@ -425,8 +423,11 @@ int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
     if (rc || found == 1) {
         return rc;
     }
+    if (found) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                            "%" PRIu32 " VMs called %s are migrated: name it by its uuid", found,
+                            name);
+    }
     return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                        found ? "%u VMs called %s are migrated: name it by its uuid"
-                              : "%u VMs called %s are migrated now",
-                        found, name);
+                        nr ? "VM %s is not migrated now" : "the pool has no VM called %s", name);
 }

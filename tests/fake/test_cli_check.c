@@ -15,7 +15,8 @@ static int setup(void **state)
 {
     const struct model_config config = { .generation = MODEL_4_17,
                                          .nr_nodes = 2,
-                                         .node = { { .pages = 1000 }, { .pages = 1000 } } };
+                                         .node = { { .pages = 20000 }, { .pages = 20000 } },
+                                         .dom0_vcpus = 2 };
 
     (void)state;
     make_dir(dir);
@@ -70,6 +71,12 @@ static void hosts(void **state)
     } cases[] = {
         { IN_USE, "", false, 0, "ok", "xen", "Xen 4.17" },
         { IN_USE, "", false, 0, "ok", "emu-manager", "in place, read, used" },
+        { IN_USE, "", false, 0, "ok", "count",
+          "HVM and PVH guests by mapping; PV guests by console, where all domains have up to 64 "
+          "GiB together" },
+        { IN_USE, "count_console_max_pages = 0\n", false, 0, "ok", "count",
+          "HVM and PVH guests by mapping; PV guests are not counted" },
+        { IN_USE, "count_ms_max = 0\n", false, 0, "ok", "count", "by console, where" },
         { IN_USE, "", false, 0, "ok", "claims", "the host" },
         { IN_USE, "", false, 0, "ok", "ledger", "/lock" },
         { IN_USE, "", false, 0, "ok", "reports", "free" },

@@ -146,6 +146,33 @@ static void a_second_claim(void **state)
     drop_dir(dir);
 }
 
+/* What this Xen has not, and where what it has is told. */
+static void no_such_claim(void **state)
+{
+    const char *const claim[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "0=50", NULL };
+
+    (void)state;
+    open_host(MODEL_4_17);
+    assert_int_equal(exclaim(claim, 4, "no such claim, exclaim caps says which it does"), 0);
+    drop_dir(dir);
+}
+
+/* More than it should have on one node, and nothing missing elsewhere. */
+static void verified_with_more(void **state)
+{
+    const char *const verify[] = { program("EXCLAIM_BIN"), "verify", "1", "--node", "0=200", NULL };
+    struct model *m;
+    int lock;
+
+    (void)state;
+    open_host(MODEL_4_17);
+    m = host_lock(path, &lock);
+    assert_int_equal(model_populate(m, 1, 256, 0, MODEL_MEMF_EXACT_NODE(0)), 256);
+    host_unlock(path, m, lock);
+    run_one(verify, 3, ": 224 KiB (56 pages) more than it should have, counted by console\n", true);
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +180,8 @@ int main(void)
         cmocka_unit_test(host_claim_elsewhere),
         cmocka_unit_test(claims_that_are_not_told),
         cmocka_unit_test(a_second_claim),
+        cmocka_unit_test(no_such_claim),
+        cmocka_unit_test(verified_with_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,16 @@ static void typos(void **state)
         { "host -s", "no option -s: " },
         { "caps extra", "\"extra\" is too much, usage: exclaim caps" },
         { "count", "what for? usage: exclaim count VM" },
+        { "plan evacuate", "which host is to be emptied? usage: exclaim plan evacuate HOST..." },
+        { "plan evacuate --host a", "--host is of plan rolling: exclaim plan evacuate HOST..." },
+        { "plan evacuate a --back end", "--back is of plan rolling" },
+        { "plan rolling a", "\"a\" is too much: plan rolling takes hosts as --host HOST" },
+        { "plan rolling --to a", "--to is of plan evacuate" },
+        { "plan rolling --only-vm a", "--only-vm is of plan evacuate" },
+        { "evacuate", "HOST..., --plan FILE, --resume FILE and --cancel VM" },
+        { "evacuate --cancel v a", "--cancel VM stands alone" },
+        { "evacuate a --apply --timeout 604801", "\"604801\" is not a number from 1 to 604800" },
+        { "match --note 00000000-0000-0000-0000-000000000001", "--node SOURCE=NODE for each" },
     };
 
     (void)state;

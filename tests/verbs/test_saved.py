@@ -82,7 +82,7 @@ class Saved(unittest.TestCase):
             (state(HOSTS, [vm("v1", "a", GIB + 5 * MIB), *VMS[1:]]), "VM v1 has 5 MiB more than then (1280 pages)"),
             (state(HOSTS, [*VMS, vm("x", "a", MIB)]), "VM x has come to host a"),
             (state([HOSTS[0], HOSTS[2]], [v for v in VMS if v["name"] != "w"]), "is not in the pool"),
-            (state([HOSTS[0], host("b", 32 * GIB, enabled=False), HOSTS[2]], VMS), "host b takes no VMs now"),
+            (state([HOSTS[0], host("b", 32 * GIB, enabled=False), HOSTS[2]], VMS), "plan: host b takes no VMs now: it is disabled\n"),
         ]
         for pool, words in new:
             with self.subTest(words), Sim(pool) as sim:
@@ -95,6 +95,22 @@ class Saved(unittest.TestCase):
             self.assertIn("nothing was moved", done.out)
             self.assertIn("short by", done.out)
             self.assertEqual({sim.where()["v1"], sim.where()["v2"]}, {"a"})
+
+    def test_a_step_of_a_large_pool(self):
+        # 40 hosts have 80 steps: each of them can be named.
+        names = [f"h{i}" for i in range(40)]
+        content = state([host(name, 8 * GIB) for name in names], [vm("v" + name, name, MIB) for name in names])
+        plan = self.save("rolling", pool=content)
+        self.assertEqual(len(plan["steps"]), 80)
+        with Sim(content) as sim:
+            shown = sim.run("evacuate", "--plan", self.file, "--step", "79")
+            self.assertEqual(shown.code, 0, shown.err)
+            self.assertIn(plan["steps"][78]["moves"][0]["vm"]["name"], shown.out)
+            self.one_line(sim.run("evacuate", "--plan", self.file, "--step", "81"), 2, "1 to 80")
+
+    def test_no_plan(self):
+        with Sim(state(HOSTS, VMS)) as sim:
+            self.one_line(sim.run("evacuate", "--plan", "/etc/passwd"), 5, "/etc/passwd: no plan that plan --save wrote")
 
     def test_many_changes_are_counted(self):
         many = [vm(f"v{i}", "a", MIB) for i in range(30)]
