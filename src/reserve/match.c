@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "match_work.h"
+#include "../base/text.h"
 
 static void store_whole(const struct match_work *w, enum exclaim_match_shape shape,
                         struct exclaim_match *match)
@@ -40,11 +41,14 @@ static uint64_t fold_strays(const struct exclaim_reservation *res, uint64_t limi
 
 static int no_host_room(const struct exclaim_room *room, uint64_t need, struct exclaim_error *err)
 {
+    const uint64_t short_by = need - exclaim_room_host(room);
+
     return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                        "need %" PRIu64 " pages, host has %" PRIu64 " free, %" PRIu64
-                        " claimed by others, %" PRIu64 " headroom: short by %" PRIu64,
-                        need, room->host_free, room->host_claimed, room->headroom,
-                        need - exclaim_room_host(room));
+                        "need %s (%" PRIu64 " pages), host has %s free, %s claimed by others, %s "
+                        "headroom: short by %s (%" PRIu64 " pages)",
+                        exclaim_size(need).text, need, exclaim_size(room->host_free).text,
+                        exclaim_size(room->host_claimed).text, exclaim_size(room->headroom).text,
+                        exclaim_size(short_by).text, short_by);
 }
 
 /* The first part, largest first, that finds no node once the larger ones have theirs.  There is
@@ -52,6 +56,7 @@ static int no_host_room(const struct exclaim_room *room, uint64_t need, struct e
 static int no_node_room(struct match_work *w, struct exclaim_error *err)
 {
     uint32_t part = 0, node = UNMATCHED;
+    uint64_t need, short_by;
 
     match_reset(w);
     for (part = 0; part < w->nr; part++) {
@@ -68,17 +73,20 @@ static int no_node_room(struct match_work *w, struct exclaim_error *err)
         match_take(w, part, node);
     }
     assert(part < w->nr);
+    need = w->need[part];
     if (node == UNMATCHED) {
         return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                            "source node %" PRIu32 " needs %" PRIu64
-                            " pages, no node is left for it: short by %" PRIu64,
-                            w->src[part], w->need[part], w->need[part]);
+                            "source node %" PRIu32 " needs %s, no node is left for it: short by %s "
+                            "(%" PRIu64 " pages)",
+                            w->src[part], exclaim_size(need).text, exclaim_size(need).text, need);
     }
-    return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                        "source node %" PRIu32 " needs %" PRIu64 " pages, best is node %" PRIu32
-                        " with %" PRIu64 " free, %" PRIu64 " claimed by others: short by %" PRIu64,
-                        w->src[part], w->need[part], node, w->room->free[node],
-                        w->room->claimed[node], w->need[part] - w->left[node]);
+    short_by = need - w->left[node];
+    return exclaim_fail(
+        err, EXCLAIM_ERR_NOFIT, 0,
+        "source node %" PRIu32 " needs %s (%" PRIu64 " pages), best is node %" PRIu32
+        " with %s free, %s claimed by others: short by %s (%" PRIu64 " pages)",
+        w->src[part], exclaim_size(need).text, need, node, exclaim_size(w->room->free[node]).text,
+        exclaim_size(w->room->claimed[node]).text, exclaim_size(short_by).text, short_by);
 }
 
 static int match_in(const struct exclaim_reservation *res, const struct exclaim_room *room,

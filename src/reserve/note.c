@@ -17,6 +17,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/clock.h"
+#include "../base/text.h"
 
 #define PREFIX   "note-"
 #define FIRST    "exclaim-note 2"
@@ -300,10 +301,11 @@ int exclaim_note_match(const struct exclaim_note *note, const struct exclaim_res
         /* Strays go with another part. */
         if (note->given >> part->src_node & 1 && part->dst_node != part->src_node) {
             return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                                "node %" PRIu32 " was planned for the %" PRIu64
-                                " pages of its part on node %" PRIu32
+                                "node %" PRIu32 " was planned for the %s (%" PRIu64
+                                " pages) of its part on node %" PRIu32
                                 " and has no room for them any more",
-                                note->node[part->src_node], part->pages, part->src_node);
+                                note->node[part->src_node], exclaim_size(part->pages).text,
+                                part->pages, part->src_node);
         }
     }
     memset(match->pages, 0, sizeof(match->pages));

@@ -12,6 +12,7 @@
 
 #include "../base/clock.h"
 #include "../base/output.h"
+#include "../base/text.h"
 #include "../reserve/ledger.h"
 #include "finish.h"
 #include "layout.h"
@@ -128,8 +129,9 @@ static void release(struct exclaim_session *s)
     if (!dom.outstanding_pages) {
         /* all of it was used */
     } else if (claim_nothing(s, &err)) {
-        exclaim_log(LOG_ERR, "domain %u: %" PRIu64 " claimed pages are left: %s", s->dom.domid,
-                    dom.outstanding_pages, err.text);
+        exclaim_log(LOG_ERR, "domain %u: a claim of %s (%" PRIu64 " pages) is left: %s",
+                    s->dom.domid, exclaim_size(dom.outstanding_pages).text, dom.outstanding_pages,
+                    err.text);
         exclaim_session_error(s, "release: %s", err.text);
     } else {
         s->released_pages = dom.outstanding_pages;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How much Xen lets us claim on a node that is fuller than was thought. */
 #include "stake.h"
+#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,8 +73,9 @@ static void put_back(struct probe *p)
     }
     if (s->hv->ops->claim(s->hv, s->dom.domid, &none, &err) ||
         (p->keep && s->hv->ops->claim(s->hv, s->dom.domid, &old, &err))) {
-        exclaim_session_reason(s, "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
-                               p->keep, err.text);
+        exclaim_session_reason(s,
+                               "the toolstack's claim of %s (%" PRIu64 " pages) is lost (%.200s)",
+                               exclaim_size(p->keep).text, p->keep, err.text);
         s->claimed = true; /* whatever is there now */
         s->dom.outstanding_pages = 0;
     }
@@ -113,8 +115,9 @@ static bool learn_node(struct probe *p, const struct exclaim_room *room, uint32_
         return false;
     }
     *claimable = low;
-    exclaim_session_reason(p->s, "node %" PRIu32 ": %" PRIu64 " needed, %s%" PRIu64 " claimable",
-                           node, need, bound, low);
+    exclaim_session_reason(
+        p->s, "node %" PRIu32 ": %s needed (%" PRIu64 " pages), %s%s claimable (%" PRIu64 ")", node,
+        exclaim_size(need).text, need, bound, exclaim_size(low).text, low);
     return true;
 }
 

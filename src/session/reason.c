@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What kept a migration from more, in words: collected while it goes on, completed at its end. */
 #include "reason.h"
+#include "../base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -84,13 +85,17 @@ static void say_weaker(struct exclaim_session *s)
 
 static void say_misplaced(struct exclaim_session *s)
 {
-    exclaim_session_reason(s, "%" PRIu64 " of %" PRIu64 " pages do not lie where they were matched",
-                           exclaim_session_deviation(s), s->match.total_pages);
+    const uint64_t deviation = exclaim_session_deviation(s);
+
+    exclaim_session_reason(s, "%s (%" PRIu64 " pages) of %s do not lie where they were matched",
+                           exclaim_size(deviation).text, deviation,
+                           exclaim_size(s->match.total_pages).text);
     for (uint32_t n = 0; n < s->match.nr_nodes; n++) {
         if (s->placed.refused[n]) {
-            exclaim_session_reason(s,
-                                   "node %" PRIu32 " had no memory for %" PRIu64 " of its %" PRIu64,
-                                   n, s->placed.refused[n], s->match.pages[n]);
+            exclaim_session_reason(
+                s, "node %" PRIu32 " had no memory for %s (%" PRIu64 " pages) of its %s", n,
+                exclaim_size(s->placed.refused[n]).text, s->placed.refused[n],
+                exclaim_size(s->match.pages[n]).text);
         }
     }
 }

@@ -15,6 +15,7 @@
 #include "../base/clock.h"
 #include "../base/jwrite.h"
 #include "../base/output.h"
+#include "../base/text.h"
 
 /* 64 nodes in every list, each text escaped, are half of it. */
 #define REPORT_MAX 65536u
@@ -257,19 +258,21 @@ int session_report_append(const struct exclaim_session *s, const char *path,
 
 void session_report_line(const struct exclaim_session *s, char *text, size_t size)
 {
-    char uuid[EXCLAIM_UUID_TEXT] = "of unknown uuid", got[160] = "", deviation[48] = "";
+    char uuid[EXCLAIM_UUID_TEXT] = "of unknown uuid", got[192] = "", deviation[72] = "";
 
     if (s->have_uuid) {
         exclaim_uuid_format(s->uuid, uuid);
     }
     if (s->have_match && s->have_got) {
-        snprintf(deviation, sizeof(deviation), ", deviation %" PRIu64 " pages",
-                 exclaim_session_deviation(s));
+        const uint64_t pages = exclaim_session_deviation(s);
+
+        snprintf(deviation, sizeof(deviation), ", deviation %s (%" PRIu64 " pages)",
+                 exclaim_size(pages).text, pages);
     }
     if (s->role == EXCLAIM_ROLE_DESTINATION) {
-        snprintf(got, sizeof(got), ", exact %s, guarantee %s, claimed %" PRIu64 " pages%s",
+        snprintf(got, sizeof(got), ", exact %s, guarantee %s, claimed %s (%" PRIu64 " pages)%s",
                  exclaim_session_exact(s) ? "true" : "false", exclaim_guarantee_name(s->guarantee),
-                 s->claimed_pages, deviation);
+                 exclaim_size(s->claimed_pages).text, s->claimed_pages, deviation);
     }
     snprintf(text, size, "VM %s (domain %" PRIu32 "): %s%s%s%s%s%s", uuid, s->domid,
              outcome_name(s->outcome), got, s->error[0] ? ", error: " : "", s->error,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The strongest claim for one match, beside or in place of the toolstack's. */
 #include "stake.h"
+#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,14 +37,15 @@ static enum stake_end adopt(struct exclaim_session *s, enum exclaim_claim_origin
     staked(s, on_node ? EXCLAIM_GUARANTEE_NODE : EXCLAIM_GUARANTEE_HOST, have);
     if (have < pages) {
         exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
-                     "the toolstack has claimed %" PRIu64 " pages, %" PRIu64
-                     " are needed, and its claim cannot be replaced",
-                     have, pages);
+                     "the toolstack has claimed %s (%" PRIu64 " pages), %s (%" PRIu64
+                     " pages) are needed, and its claim cannot be replaced",
+                     exclaim_size(have).text, have, exclaim_size(pages).text, pages);
         return STAKE_FAILED;
     }
-    exclaim_session_reason(
-        s, "adopted the toolstack's claim of %" PRIu64 " pages, %" PRIu64 " are needed", have,
-        pages);
+    exclaim_session_reason(s,
+                           "adopted the toolstack's claim of %s (%" PRIu64 " pages), %s (%" PRIu64
+                           " pages) are needed",
+                           exclaim_size(have).text, have, exclaim_size(pages).text, pages);
     return STAKE_HELD;
 }
 
@@ -99,9 +101,9 @@ static int replace(struct exclaim_session *s, enum exclaim_claim_origin before,
         return 0;
     }
     if (before != EXCLAIM_ORIGIN_UNKNOWN && stake_one(s, &old, &again)) {
-        return exclaim_error_wrap(err,
-                                  "the toolstack's claim of %" PRIu64 " pages is lost (%.200s)",
-                                  s->dom.outstanding_pages, again.text);
+        return exclaim_error_wrap(
+            err, "the toolstack's claim of %s (%" PRIu64 " pages) is lost (%.200s)",
+            exclaim_size(s->dom.outstanding_pages).text, s->dom.outstanding_pages, again.text);
     }
     return -1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks a reservation from the stream, by itself and against the domain that it is for. */
 #include <exclaim/reservation.h>
+#include "../base/text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -73,6 +74,8 @@ int exclaim_reservation_check(const struct exclaim_reservation *res, struct excl
 int exclaim_reservation_check_domain(const struct exclaim_reservation *res,
                                      const struct exclaim_domain *dom, struct exclaim_error *err)
 {
+    const uint64_t pages = exclaim_reservation_pages(res);
+
     if (!exclaim_uuid_arrives(res->uuid, dom->uuid)) {
         char got[EXCLAIM_UUID_TEXT], want[EXCLAIM_UUID_TEXT];
 
@@ -82,11 +85,12 @@ int exclaim_reservation_check_domain(const struct exclaim_reservation *res,
                             "reservation is for VM %s, domain %" PRIu32 " is VM %s", got,
                             dom->domid, want);
     }
-    if (exclaim_reservation_pages(res) > dom->max_pages) {
+    if (pages > dom->max_pages) {
         return exclaim_fail(err, EXCLAIM_ERR_STREAM, 0,
-                            "reservation of %" PRIu64 " pages is above max_pages %" PRIu64
-                            " of domain %" PRIu32,
-                            exclaim_reservation_pages(res), dom->max_pages, dom->domid);
+                            "reservation of %s (%" PRIu64 " pages) is above the %s (%" PRIu64
+                            ", max_pages) of domain %" PRIu32,
+                            exclaim_size(pages).text, pages, exclaim_size(dom->max_pages).text,
+                            dom->max_pages, dom->domid);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
  * told apart.  Nobody but the toolstack, which waits for us, changes a domain under construction.
  */
 #include "claim.h"
+#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,8 +52,9 @@ static int release(struct exclaim_xen *xen, const xc_domaininfo_t *info, struct 
         return xen_fail(xen, err, r, "reading the claim of domain %u after its release", domid);
     }
     return xen_fail(xen, err, errnum ? errnum : EBUSY,
-                    "domain %u still claims %" PRIu64 " of %" PRIu64 " pages after their release",
-                    domid, (uint64_t)now.outstanding_pages, (uint64_t)info->outstanding_pages);
+                    "domain %u still claims %s (%" PRIu64 " pages) of %s after their release",
+                    domid, exclaim_size(now.outstanding_pages).text,
+                    (uint64_t)now.outstanding_pages, exclaim_size(info->outstanding_pages).text);
 }
 
 /* Every reason to refuse that can be seen beforehand. */
@@ -75,9 +77,11 @@ static int check_domain(const struct xen_claim_form *form, const xc_domaininfo_t
     }
     if (info->tot_pages + total > info->max_pages) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,
-                            "domain %u owns %" PRIu64 " pages and cannot claim %" PRIu64
-                            " more: its maximum is %" PRIu64,
-                            domid, (uint64_t)info->tot_pages, total, (uint64_t)info->max_pages);
+                            "domain %u owns %s (%" PRIu64 " pages) and cannot claim %s (%" PRIu64
+                            " pages) more: its maximum is %s (%" PRIu64 " pages)",
+                            domid, exclaim_size(info->tot_pages).text, (uint64_t)info->tot_pages,
+                            exclaim_size(total).text, total, exclaim_size(info->max_pages).text,
+                            (uint64_t)info->max_pages);
     }
     return 0;
 }

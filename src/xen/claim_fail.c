@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Why a claim was refused, in numbers. */
 #include "claim.h"
+#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,25 +28,26 @@ static int no_memory(struct exclaim_xen *xen, uint32_t domid, const struct excla
         }
         total += claim->node_pages[i];
         if (host.node[i].claimed_known) {
-            snprintf(claimed, sizeof(claimed), " and %" PRIu64 " claimed",
-                     host.node[i].claimed_pages);
+            snprintf(claimed, sizeof(claimed), " and %s claimed",
+                     exclaim_size(host.node[i].claimed_pages).text);
         }
-        snprintf(text + used, sizeof(text) - used,
-                 "%" PRIu64 " on node %u with %" PRIu64 " free%s, ", claim->node_pages[i], i,
-                 host.node[i].free_pages, claimed);
+        snprintf(text + used, sizeof(text) - used, "%s on node %u with %s free%s, ",
+                 exclaim_size(claim->node_pages[i]).text, i,
+                 exclaim_size(host.node[i].free_pages).text, claimed);
         used = strlen(text);
     }
-    return exclaim_fail(err, EXCLAIM_ERR_NOFIT, ENOMEM,
-                        "domain %u wants %" PRIu64 " pages: %shost with %" PRIu64
-                        " free and %" PRIu64 " claimed",
-                        domid, total, text, host.free_pages, host.outstanding_pages);
+    return exclaim_fail(
+        err, EXCLAIM_ERR_NOFIT, ENOMEM,
+        "domain %u wants %s (%" PRIu64 " pages): %shost with %s free and %s claimed", domid,
+        exclaim_size(total).text, total, text, exclaim_size(host.free_pages).text,
+        exclaim_size(host.outstanding_pages).text);
 }
 
 int xen_claim_exists(struct exclaim_error *err, uint32_t domid, uint64_t pages, const char *how)
 {
     exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
-                 "domain %u %s %" PRIu64 " pages, and can have one claim: release it first", domid,
-                 how, pages);
+                 "domain %u %s %s (%" PRIu64 " pages), and can have one claim: release it first",
+                 domid, how, exclaim_size(pages).text, pages);
     if (err) {
         err->errnum = EEXIST; /* "File exists" says nothing of claims */
     }
@@ -69,10 +71,13 @@ static int changed(struct exclaim_xen *xen, const xc_domaininfo_t *before,
     }
     if (now.tot_pages != before->tot_pages || now.max_pages != before->max_pages) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EAGAIN,
-                            "domain %u changed from %" PRIu64 " of %" PRIu64 " pages to %" PRIu64
-                            " of %" PRIu64 " while it was claimed for",
-                            domid, (uint64_t)before->tot_pages, (uint64_t)before->max_pages,
-                            (uint64_t)now.tot_pages, (uint64_t)now.max_pages);
+                            "domain %u changed while it was claimed for: from %s of %s to %s of %s "
+                            "(%" PRIu64 " of %" PRIu64 " to %" PRIu64 " of %" PRIu64 " pages)",
+                            domid, exclaim_size(before->tot_pages).text,
+                            exclaim_size(before->max_pages).text, exclaim_size(now.tot_pages).text,
+                            exclaim_size(now.max_pages).text, (uint64_t)before->tot_pages,
+                            (uint64_t)before->max_pages, (uint64_t)now.tot_pages,
+                            (uint64_t)now.max_pages);
     }
     if (claim->kind == EXCLAIM_CLAIM_NODE) {
         return exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, EINVAL,
@@ -80,9 +85,10 @@ static int changed(struct exclaim_xen *xen, const xc_domaininfo_t *before,
                             domid, xen_claim_first_node(claim), xen->lib.major, xen->lib.minor);
     }
     return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, EINVAL,
-                        "claim of %" PRIu64 " pages for domain %u with %" PRIu64 " of %" PRIu64
-                        " pages",
-                        claim->host_pages, domid, (uint64_t)now.tot_pages, (uint64_t)now.max_pages);
+                        "claim of %s (%" PRIu64
+                        " pages) for domain %u, which owns %s of at most %s",
+                        exclaim_size(claim->host_pages).text, claim->host_pages, domid,
+                        exclaim_size(now.tot_pages).text, exclaim_size(now.max_pages).text);
 }
 
 int xen_claim_refused(struct exclaim_xen *xen, const struct xen_claim_form *form, int errnum,
@@ -112,5 +118,6 @@ int xen_claim_refused(struct exclaim_xen *xen, const struct xen_claim_form *form
         break;
     }
     exclaim_claim_total(domid, claim, &total, NULL);
-    return xen_fail(xen, err, errnum, "claim of %" PRIu64 " pages for domain %u", total, domid);
+    return xen_fail(xen, err, errnum, "claim of %s (%" PRIu64 " pages) for domain %u",
+                    exclaim_size(total).text, total, domid);
 }

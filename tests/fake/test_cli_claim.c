@@ -127,7 +127,7 @@ static void claims_that_are_not_told(void **state)
     printed(host, "0 KiB-2.7 MiB");
     printed(host, "944 KiB-3.7 MiB");
     printed(host, "up to 2.7 MiB (700 pages) of the host's claims may lie on any node");
-    assert_int_equal(exclaim(full, 3, "400 on node 1 with 1000 free"), 0);
+    assert_int_equal(exclaim(full, 3, "1.6 MiB on node 1 with 3.9 MiB free"), 0);
     assert_int_equal(exclaim(fits, 0, NULL), 300);
     drop_dir(dir);
 }
@@ -140,8 +140,9 @@ static void a_second_claim(void **state)
     (void)state;
     open_host(MODEL_4_17);
     assert_int_equal(exclaim(claim, 0, NULL), 50);
-    assert_int_equal(exclaim(claim, 5, "domain 1 already claims 50 pages, and can have one claim"),
-                     50);
+    assert_int_equal(
+        exclaim(claim, 5, "domain 1 already claims 200 KiB (50 pages), and can have one claim"),
+        50);
     assert_null(strstr(last_error, "File exists"));
     drop_dir(dir);
 }

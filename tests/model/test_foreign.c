@@ -126,9 +126,9 @@ static void another_node_has_room(void **unused)
             if (f.s.caps.node_memory) {
                 assert_string_equal(f.s.why, ""); /* it was seen at once */
             } else if (xens[i].generation == MODEL_XS9) {
-                said(&f, "node 1: 600 needed, at least 200 claimable");
+                said(&f, "node 1: 2.3 MiB needed (600 pages), at least 800 KiB claimable (200)");
             } else {
-                said(&f, "node 1: 600 needed, 200 claimable");
+                said(&f, "node 1: 2.3 MiB needed (600 pages), 800 KiB claimable (200)");
             }
             close_fixture(&f);
         }
@@ -146,7 +146,7 @@ static void no_node_has_room(void **unused)
         claim_of_other(&f, &xens[i], 1, LEFT);
         STEP(f.m, reserve(&f, 0, GUEST), -1);
         assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
-        assert_non_null(strstr(f.s.error, "source node 1 needs 600 pages, best is node"));
+        assert_non_null(strstr(f.s.error, "source node 1 needs 2.3 MiB (600 pages), best is node"));
         assert_non_null(strstr(f.s.error, "claimed by others: short by"));
         session_undo(&f.s, false);
         assert_int_equal(kit_outstanding(f.m, DOMID), 0);
@@ -159,7 +159,7 @@ static void no_node_has_room(void **unused)
         assert_int_equal(f.s.guarantee, xens[i].several);
         assert_int_equal(kit_outstanding(f.m, DOMID), GUEST);
         if (xens[i].one == SET) {
-            said(&f, "node 0: 600 needed, 599 claimable");
+            said(&f, "node 0: 2.3 MiB needed (600 pages), 2.3 MiB claimable (599)");
             assert_int_equal(f.s.match.shape, EXCLAIM_MATCH_SPLIT);
         }
         f.s.outcome = EXCLAIM_OUTCOME_DONE;

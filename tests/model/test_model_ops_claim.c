@@ -54,12 +54,14 @@ static void test_claim_table(void **state)
         { EXCLAIM_CLAIM_HOST, HOST, 50, 30, 0, ANY, 0, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_HOST, HOST, 170, 30, 0, ANY, 0, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_HOST, HOST, 50, 0, 9, ANY, 0, EXCLAIM_ERR_SYSTEM, EEXIST,
-          "domain 1 already claims 9 pages" },
+          "domain 1 already claims 36 KiB (9 pages)" },
         { EXCLAIM_CLAIM_HOST, HOST, 171, 30, 0, ANY, 0, EXCLAIM_ERR_NOFIT, ENOMEM,
-          "domain 1 wants 171 pages: host with 170 free and 0 claimed" },
+          "domain 1 wants 684 KiB (171 pages): host with 680 KiB free and 0 KiB claimed" },
         { EXCLAIM_CLAIM_HOST, HOST, 371, 30, 0, ANY, 0, EXCLAIM_ERR_SYSTEM, EINVAL,
-          "domain 1 owns 30 pages and cannot claim 371 more: its maximum is 400" },
-        { EXCLAIM_CLAIM_HOST, HOST, 370, 30, 0, ANY, 0, EXCLAIM_ERR_NOFIT, ENOMEM, "wants 370" },
+          "domain 1 owns 120 KiB (30 pages) and cannot claim 1.4 MiB (371 pages) more: its maximum "
+          "is 1.6 MiB (400 pages)" },
+        { EXCLAIM_CLAIM_HOST, HOST, 370, 30, 0, ANY, 0, EXCLAIM_ERR_NOFIT, ENOMEM,
+          "wants 1.4 MiB (370 pages)" },
         { EXCLAIM_CLAIM_HOST, HOST, 0, 0, 0, ANY, 0, EXCLAIM_ERR_USAGE, 0, "no pages" },
         { EXCLAIM_CLAIM_HOST, HOST, UINT64_MAX, 0, 0, ANY, 0, EXCLAIM_ERR_USAGE, 0, "anywhere" },
         { EXCLAIM_CLAIM_NODE, HOST, 5, 0, 0, ANY, 0, EXCLAIM_ERR_USAGE, 0, "names 0" },
@@ -67,10 +69,11 @@ static void test_claim_table(void **state)
         { EXCLAIM_CLAIM_NODE, 1, 50, 30, 0, MODEL_XS9, MODEL_XS9, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_NODE, 0, 50, 30, 0, MODEL_XS9, MODEL_XS9, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_NODE, 1, 50, 0, 9, MODEL_XS9, MODEL_XS9, EXCLAIM_ERR_SYSTEM, EEXIST,
-          "already claims 9" },
+          "already claims 36 KiB (9 pages)" },
         { EXCLAIM_CLAIM_NODE, 1, 101, 0, 0, MODEL_XS9, MODEL_XS9, EXCLAIM_ERR_NOFIT, ENOMEM,
-          "domain 1 wants 101 pages: 101 on node 1 with 100 free and 0 claimed, host with 200 free "
-          "and 0 claimed" },
+          "domain 1 wants 404 KiB (101 pages): 404 KiB on node 1 with 400 KiB free and 0 KiB "
+          "claimed, host with 800 KiB free "
+          "and 0 KiB claimed" },
         { EXCLAIM_CLAIM_NODE, 7, 50, 0, 0, MODEL_XS9, MODEL_XS9, EXCLAIM_ERR_SYSTEM, ENOENT,
           "claim for domain 1: node 7 is offline" },
         { EXCLAIM_CLAIM_NODE, 1, 50, 0, 0, MODEL_4_17, MODEL_4_21, EXCLAIM_ERR_UNSUPPORTED, EINVAL,
@@ -84,10 +87,11 @@ static void test_claim_table(void **state)
         { EXCLAIM_CLAIM_SET, HOST, 50, 30, 0, MODEL_SETS_V5, MODEL_SETS_V8, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_SET, 1, 50, 0, 9, MODEL_SETS_V5, MODEL_SETS_V7, EXCLAIM_OK, 0, "" },
         { EXCLAIM_CLAIM_SET, 1, 50, 0, 9, MODEL_SETS_V8, MODEL_SETS_V8, EXCLAIM_ERR_SYSTEM, EEXIST,
-          "already claims 9" },
+          "already claims 36 KiB (9 pages)" },
         { EXCLAIM_CLAIM_SET, 0, 101, 0, 0, MODEL_SETS_V5, MODEL_SETS_V8, EXCLAIM_ERR_NOFIT, ENOMEM,
-          "domain 1 wants 101 pages: 101 on node 0 with 100 free, host with 200 free and 0 "
-          "claimed" },
+          "domain 1 wants 404 KiB (101 pages): 404 KiB on node 0 with 400 KiB free, host with 800 "
+          "KiB free and 0 "
+          "KiB claimed" },
         { EXCLAIM_CLAIM_SET, 7, 50, 0, 0, MODEL_SETS_V5, MODEL_SETS_V8, EXCLAIM_ERR_SYSTEM, ENOENT,
           "claim set for domain 1 names an offline node" },
     };
@@ -173,8 +177,9 @@ static void test_sets(void **state)
         STEP(m, release(m, &err), 0);
         STEP(m, claim_set(m, 101, 3, 7, &err), -1);
         says(&err, EXCLAIM_ERR_NOFIT, ENOMEM,
-             "domain 1 wants 111 pages: 101 on node 0 with 100 free, 3 on node 1 with 100 free, "
-             "host with 200 free and 0 claimed");
+             "domain 1 wants 444 KiB (111 pages): 404 KiB on node 0 with 400 KiB free, 12 KiB on "
+             "node 1 with 400 KiB free, "
+             "host with 800 KiB free and 0 KiB claimed");
         kit_close(m);
     }
     for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
@@ -189,11 +194,11 @@ static void test_sets(void **state)
         STEP(m, release(m, &err), 0);
         STEP(m, model_fault_of(m, MODEL_OP_DOMCTL_CLAIMS, 1, 1, EPERM), 0);
         STEP(m, claim_set(m, 5, 0, 2, &err), -1);
-        says(&err, EXCLAIM_ERR_UNSUPPORTED, EPERM, "claim of 7 pages for domain 1");
+        says(&err, EXCLAIM_ERR_UNSUPPORTED, EPERM, "claim of 28 KiB (7 pages) for domain 1");
         /* No memory of our own is no answer of Xen's. */
         STEP(m, model_fault(m, MODEL_OP_BUFFER, 1, ENOMEM), 0);
         STEP(m, claim_set(m, 5, 0, 2, &err), -1);
-        says(&err, EXCLAIM_ERR_SYSTEM, ENOBUFS, "claim of 7 pages for domain 1");
+        says(&err, EXCLAIM_ERR_SYSTEM, ENOBUFS, "claim of 28 KiB (7 pages) for domain 1");
         kit_close(m);
     }
 }
@@ -209,7 +214,8 @@ static void test_only_what_is_claimed(void **state)
 
     (void)state;
     STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), -1);
-    says(&err, EXCLAIM_ERR_NOFIT, ENOMEM, "wants 101 pages: 101 on node 0 with 100 free and 0");
+    says(&err, EXCLAIM_ERR_NOFIT, ENOMEM,
+         "wants 404 KiB (101 pages): 404 KiB on node 0 with 400 KiB free and 0");
     assert_null(strstr(err.text, "on node 2"));
     kit_close(m);
     for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
@@ -217,7 +223,8 @@ static void test_only_what_is_claimed(void **state)
         claim.kind = EXCLAIM_CLAIM_SET;
         claim.node_pages[0] = 101;
         STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), -1);
-        says(&err, EXCLAIM_ERR_NOFIT, ENOMEM, "wants 108 pages: 101 on node 0 with 100 free, host");
+        says(&err, EXCLAIM_ERR_NOFIT, ENOMEM,
+             "wants 432 KiB (108 pages): 404 KiB on node 0 with 400 KiB free, host");
         claim.node_pages[0] = 5;
         STEP(m, model_hv(m)->ops->claim(model_hv(m), 1, &claim, &err), 0);
         STEP(m, kit_outstanding(m, 1), 12);
@@ -469,8 +476,10 @@ static void test_refused_because_it_changed(void **state)
         const char *text;
     } rows[] = {
         { STAKES_ONE, EEXIST,
-          "domain 1 was meanwhile given, by somebody else, a claim of 7 pages" },
-        { MAX_ONLY, EAGAIN, "changed from 30 of 400 pages to 30 of 31 while it was claimed for" },
+          "domain 1 was meanwhile given, by somebody else, a claim of 28 KiB (7 pages)" },
+        { MAX_ONLY, EAGAIN,
+          "changed while it was claimed for: from 120 KiB of 1.6 MiB to 120 KiB of 124 KiB (30 of "
+          "400 to 30 of 31 pages)" },
         { KILLS, ESRCH, "domain 1 went away" },
         { DESTROYS, ESRCH, "domain 1 went away" },
     };
@@ -499,12 +508,12 @@ static void test_refused_because_it_changed(void **state)
             STEP(m, model_populate(m, 1, 30, 0, 0), 30);
             model_set_hook(m, happen, &b);
             STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 2, &err), -1);
-            says(&err, EXCLAIM_ERR_SYSTEM, EAGAIN, "changed from 30 of 400 pages to 33 of 400");
+            says(&err, EXCLAIM_ERR_SYSTEM, EAGAIN, "(30 of 400 to 33 of 400 pages)");
             model_set_hook(m, NULL, NULL);
             STEP(m, model_fault_of(m, MODEL_OP_CLAIM_PAGES, 1, 1, EINVAL), 0);
             STEP(m, kit_claim(m, 1, EXCLAIM_CLAIM_HOST, HOST, 2, &err), -1);
             says(&err, EXCLAIM_ERR_SYSTEM, EINVAL,
-                 "claim of 2 pages for domain 1 with 33 of 400 pages");
+                 "claim of 8 KiB (2 pages) for domain 1, which owns 132 KiB of at most 1.6 MiB");
             kit_close(m);
         }
     }
@@ -534,7 +543,7 @@ static void test_release(void **state)
         STEP(m, release(m, &err), sets ? 0 : -1);
         if (!sets) {
             says(&err, EXCLAIM_ERR_SYSTEM, EBUSY,
-                 "domain 1 still claims 10 of 10 pages after their release");
+                 "domain 1 still claims 40 KiB (10 pages) of 40 KiB after their release");
         }
         STEP(m, kit_outstanding(m, 1), sets ? 0 : 10);
         STEP(m, release(m, &err), 0);
@@ -544,7 +553,8 @@ static void test_release(void **state)
         STEP(m, model_fault_of(m, MODEL_OP_CLAIM_PAGES, 1, 1, EPERM), 0);
         STEP(m, model_fault_of(m, MODEL_OP_DOMCTL_CLAIMS, 1, 1, EACCES), 0);
         STEP(m, release(m, &err), -1);
-        says(&err, EXCLAIM_ERR_UNSUPPORTED, sets ? EACCES : EPERM, "still claims 10 of 10 pages");
+        says(&err, EXCLAIM_ERR_UNSUPPORTED, sets ? EACCES : EPERM,
+             "still claims 40 KiB (10 pages) of 40 KiB");
         kit_close(m);
 
         /* What it came to cannot be seen. */

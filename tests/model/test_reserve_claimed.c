@@ -89,7 +89,7 @@ static void several_homes(void **unused)
     f.s.config.policy = EXCLAIM_POLICY_STRICT;
     STEP(f.m, dest_reserve(&f.s), -1);
     assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
-    assert_non_null(strstr(f.s.error, "source node 1 needs 200 pages, no node is left"));
+    assert_non_null(strstr(f.s.error, "source node 1 needs 800 KiB, no node is left"));
     close_fixture(&f);
 }
 

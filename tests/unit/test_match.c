@@ -197,22 +197,25 @@ static void refusal_texts(void **state)
           { 7 },
           0,
           0,
-          "source node 0 needs 100 pages, best is node 0 with 90 free, 7 claimed by others: short "
-          "by 17" },
+          "source node 0 needs 400 KiB (100 pages), best is node 0 with 360 KiB free, 28 KiB "
+          "claimed by others: short "
+          "by 68 KiB (17 pages)" },
         { { 10, 60 },
           { 50, 50 },
           { 0 },
           0,
           0,
-          "source node 1 needs 60 pages, best is node 0 with 50 free, 0 claimed by others: short "
-          "by 10" },
-        { { 30, 20 }, { 60 }, { 0 }, 0, 1, "source node 1 needs 20 pages, no node is left for it" },
+          "source node 1 needs 240 KiB (60 pages), best is node 0 with 200 KiB free, 0 KiB claimed "
+          "by others: short "
+          "by 40 KiB (10 pages)" },
+        { { 30, 20 }, { 60 }, { 0 }, 0, 1, "source node 1 needs 80 KiB, no node is left for it" },
         { { 100 },
           { 90, 20 },
           { 7, 1 },
           5,
           0,
-          "need 100 pages, host has 110 free, 8 claimed by others, 5 headroom: short by 3" },
+          "need 400 KiB (100 pages), host has 440 KiB free, 32 KiB claimed by others, 20 KiB "
+          "headroom: short by 12 KiB (3 pages)" },
     };
 
     (void)state;

@@ -194,15 +194,17 @@ static void line_for_people(void **state)
     (void)state;
     fill(&r);
     session_report_line(&r, text, sizeof(text));
-    assert_non_null(strstr(text, " (domain 17): done, exact true, guarantee host, claimed 51216 "
-                                 "pages, deviation 0 pages"));
+    assert_non_null(
+        strstr(text, " (domain 17): done, exact true, guarantee host, claimed 200.1 MiB (51216 "
+                     "pages), deviation 0 KiB (0 pages)"));
     r.got.pages[0] -= 7;
     r.got.pages[1] += 7;
     strcpy(r.why, "placement: none");
     strcpy(r.error, "release: no");
     session_report_line(&r, text, sizeof(text));
-    assert_non_null(strstr(text, "exact false, guarantee host, claimed 51216 pages, deviation 7 "
-                                 "pages, error: release: no, why: placement: none"));
+    assert_non_null(strstr(
+        text, "exact false, guarantee host, claimed 200.1 MiB (51216 pages), deviation 28 KiB (7 "
+              "pages), error: release: no, why: placement: none"));
     exclaim_session_init(&r, EXCLAIM_ROLE_SOURCE, "test-hook", 0);
     r.outcome = EXCLAIM_OUTCOME_SENT;
     session_report_line(&r, text, sizeof(text));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What preflight and evacuate say of two real hosts, and what Xen then does: the pool is a simulated XAPI, counts and moves are real."""
+import re
 import time
 
 from bare import ballast
@@ -64,7 +65,7 @@ def evacuate_no_room(pair):
         pair.check(record["status"] == "failure" and "short by" in record["error_info"][-1], f"the task says {record['error_info']}")
         report = last_report(pair, pair.dst, guest, "destination")
         pair.check(report["outcome"] == "refused", f"the destination reports {report}")
-        refused = int(report["error"].rsplit("short by ", 1)[1].split()[0])
+        refused = int(re.search(r"short by [^(]*\((\d+) pages\)", report["error"])[1])
         # The plan charges what Xen takes for the VM besides its pages to the node; on arrival some of that is already taken.
         extra = ahead.json["vms"][0]["arrival_pages"]
         pair.check(abs(misfit["short_by_pages"] - refused) <= extra + 64, f"short by {misfit['short_by_pages']} said ahead, {refused} then")
