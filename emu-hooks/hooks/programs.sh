@@ -62,12 +62,11 @@ displace() { # PATH
         fail "write $programs"
     fi
     # Without arguments ours becomes the real one beside it, which then has nothing to do; 5 is ours alone.
-    # shellcheck disable=SC3045 # dash and busybox have it
     if ! { divert --add "$1" && ln -sf "$ours" "$1.exclaim" && ln -f "$1" "$1.exclaim.real"; }; then
         forget "$1"
         fail "create $1.exclaim"
     fi
-    (ulimit -c 0; timeout -s KILL 10 "$1.exclaim" </dev/null >/dev/null 2>&1)
+    tried "$1.exclaim"
     case $? in
     5 | 126 | 127)
         forget "$1"

@@ -281,7 +281,7 @@ enable_emu_manager() {
     [ -x "$libexec/emu-manager" ] || fail "$libexec/emu-manager is missing or not executable"
     # Without control pipes it becomes the real one, which then has nothing to do; 5 is our own
     # program's, for no real one.
-    timeout -s KILL 10 "$libexec/emu-manager" </dev/null >/dev/null 2>&1
+    tried "$libexec/emu-manager"
     case $? in
     5) fail "the real emu-manager is not found: set emu_manager in /etc/exclaim/exclaim.conf" ;;
     126 | 127) fail "$libexec/emu-manager cannot be started, or the real one cannot: is a library missing?" ;;

@@ -604,8 +604,21 @@ class ExclaimHooks(InDir):
         self.assertEqual(self.tree(), before)
 
     def test_usage(self):
-        for args in ((), ("remove",), ("enable", "everything"), ("enable", "vm-post-migrate"), ("status", "x"), ("idle", "x"), ("--help",)):
-            self.run_it(*args, code=2)
+        for args in ((), ("remove",), ("enable", "everything"), ("enable", "vm-post-migrate"), ("status", "x"), ("idle", "x")):
+            said = self.run_it(*args, code=2)
+            self.assertIn(f'"{args[-1]}"' if args else "Usage:", said)
+            self.assertEqual(said.count("\n"), 1 if args else 4, said)
+        for word in ("-h", "--help", "help"):
+            self.assertTrue(self.run_it(word).startswith("Usage: exclaim-hooks enable"))
+
+    def test_a_program_that_aborts_without_arguments(self):
+        """As Xen's libxl-save-helper does: the shell says nothing of it."""
+        self.programs()
+        for name in ("libxl-save-helper", "emu-manager"):
+            self.put("#!/bin/sh\nkill -ABRT $$\n", self.libexec, name, mode=0o755)
+        self.process(XCP_NG)
+        for part in ("xl", "emu-manager"):
+            self.assertNotIn("Aborted", self.run_it("enable", part))
 
 
 class Example(InDir):
