@@ -186,9 +186,9 @@ static void wait_for_end(int fd, int wait_ms)
     poll(&p, 1, wait_ms);
 }
 
-void exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms)
+int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exclaim_error *err)
 {
-    int alive[2] = { -1, -1 };
+    int alive[2] = { -1, -1 }, status = 0, errnum = 0;
     pid_t pid;
 
     if (pipe2(alive, O_CLOEXEC)) {
@@ -198,32 +198,27 @@ void exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms)
     if (!pid) {
         /* Nobody's child: who becomes another program must not find one that it never had. */
         pid = fork();
-        if (pid > 0) {
-            _exit(0);
-        }
-        if (pid < 0) {
-            _exit(1);
+        if (pid) {
+            _exit(pid < 0 ? (errno & 0xff) : 0);
         }
         detached(work, arg, alive[1]);
+    }
+    if (pid < 0) {
+        errnum = errno;
     }
     if (alive[1] >= 0) {
         close(alive[1]);
     }
     if (pid > 0) {
-        int status = 0;
-
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
-        if (WIFEXITED(status) && WEXITSTATUS(status)) {
-            pid = -1;
-        } else if (alive[0] >= 0) {
+        errnum = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+        if (!errnum && alive[0] >= 0) {
             wait_for_end(alive[0], wait_ms);
         }
-    }
-    if (pid < 0) {
-        work(arg);
     }
     if (alive[0] >= 0) {
         close(alive[0]);
     }
+    return errnum ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "fork") : 0;
 }

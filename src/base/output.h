@@ -25,9 +25,10 @@ int exclaim_open_read(const char *path, struct exclaim_error *err);
 /*
  * Runs @work in a process of its own that nobody has to wait for: none of our descriptors, no
  * terminal, not our child, gone after five minutes at the latest.  Waits @wait_ms for its end, all
- * the same, so that what it wrote is usually there.  Without a process @work is done here.
+ * the same, so that what it wrote is usually there.  Without a process (SYSTEM, of fork()) nothing
+ * is done: here nobody could tell how long it takes.
  */
-void exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms);
+int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exclaim_error *err);
 
 /* Closes every descriptor from @first on. */
 void exclaim_close_from(int first);

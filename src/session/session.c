@@ -56,11 +56,14 @@ static void append(void *arg)
 
 void exclaim_session_report(struct exclaim_session *s)
 {
+    struct exclaim_error err = { 0 };
     char line[1400];
     int level = LOG_INFO;
 
     session_conclude(s);
-    exclaim_detached(append, s, WRITER_MS);
+    if (exclaim_detached(append, s, WRITER_MS, &err)) {
+        exclaim_log(LOG_ERR, "report lost: %s", err.text);
+    }
     session_report_line(s, line, sizeof(line));
     if (s->error[0]) {
         level = LOG_WARNING;

@@ -4,14 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -79,11 +83,12 @@ static void report_without_reader(void **state)
     remove(reports);
 }
 
-/* In a mount namespace of its own, /dev/log of a daemon that reads nothing any more. */
-static void full_log(void)
+/* In a mount namespace of its own, /dev/log of a daemon; what it has not read yet is to be had from
+ * the socket that is returned. */
+static int open_log(void)
 {
     struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-    int daemon, writer;
+    int daemon;
 
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("none", "/dev", "tmpfs", 0, NULL)) {
@@ -91,10 +96,21 @@ static void full_log(void)
     }
     mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3));
     mknod("/dev/urandom", S_IFCHR | 0666, makedev(1, 9));
-    daemon = socket(AF_UNIX, SOCK_DGRAM, 0);
-    writer = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (bind(daemon, (struct sockaddr *)&to, sizeof(to)) ||
-        connect(writer, (struct sockaddr *)&to, sizeof(to))) {
+    daemon = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (bind(daemon, (struct sockaddr *)&to, sizeof(to))) {
+        _exit(1);
+    }
+    return daemon;
+}
+
+/* Of a daemon that reads nothing any more. */
+static void full_log(void)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+    int writer = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    open_log();
+    if (connect(writer, (struct sockaddr *)&to, sizeof(to))) {
         _exit(1);
     }
     while (send(writer, "<30>x", 5, 0) == 5) {
@@ -104,18 +120,15 @@ static void full_log(void)
     }
 }
 
-static void log_stuck(void **state)
+/* In a process of its own, which may be changed for good. */
+static void apart(void (*part)(void))
 {
     pid_t pid = fork();
     int status;
 
-    (void)state;
     assert_true(pid >= 0);
     if (!pid) {
-        full_log();
-        for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-            assert_ran(calls[i]);
-        }
+        part();
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -123,6 +136,94 @@ static void log_stuck(void **state)
         skip(); /* not allowed to mount */
     }
     assert_int_equal(status, 0);
+}
+
+static void with_log_stuck(void)
+{
+    full_log();
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        assert_ran(calls[i]);
+    }
+}
+
+static void log_stuck(void **state)
+{
+    (void)state;
+    apart(with_log_stuck);
+}
+
+/* From here on no process has a child, as where there are too many; threads it may have. */
+static void forbid_fork(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_fork
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 6, 0),
+#else
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+#endif
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 2),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 2),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS), /* then it is clone */
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+    };
+    const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) {
+        _exit(77);
+    }
+}
+
+/* A report is never written by the hook itself: it is lost, and the log says why. */
+static void with_no_process(void)
+{
+    static const char lost[] = "report lost: fork: Resource temporarily unavailable";
+    static char logged[65536];
+    const int log = open_log();
+    size_t len = 0, nr = 0;
+    ssize_t r;
+
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        const int null = open("/dev/null", O_RDWR);
+        const char *argv[16] = { program("EXCLAIM_HOOK") };
+        int status;
+        pid_t pid;
+
+        remove(ran);
+        memcpy(argv + 1, calls[i], sizeof(calls[i]));
+        pid = fork();
+        if (!pid) {
+            alarm(60);
+            putenv(conf);
+            dup2(null, 5);
+            forbid_fork();
+            execv(argv[0], (char **)(uintptr_t)argv);
+            _exit(127);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(access(ran, F_OK), 0);
+        close(null);
+    }
+    while ((r = recv(log, logged + len, sizeof(logged) - len - 1, 0)) > 0) {
+        len += (size_t)r;
+    }
+    for (const char *at = logged; (at = strstr(at, lost)); at++) {
+        nr++;
+    }
+    assert_int_equal(nr, ARRAY_SIZE(calls));
+    assert_int_not_equal(access(reports, F_OK), 0);
+}
+
+static void no_process(void **state)
+{
+    (void)state;
+    remove(reports);
+    apart(with_no_process);
 }
 
 /* A refusal that nobody reads is a refusal all the same. */
@@ -169,7 +270,7 @@ static void writer_hangs(void **state)
 
     (void)state;
     assert_int_equal(pipe(held), 0);
-    exclaim_detached(hang, NULL, 20);
+    assert_int_equal(exclaim_detached(hang, NULL, 20, NULL), 0);
     close(held[1]);
     assert_int_equal(read(held[0], &byte, 1), 0); /* or it would wait for the writer */
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -190,7 +291,7 @@ static void writer_is_waited_for(void **state)
     (void)state;
     snprintf(path, sizeof(path), "%s/note", dir);
     for (int i = 0; i < 20; i++) {
-        exclaim_detached(note, path, 60000);
+        assert_int_equal(exclaim_detached(note, path, 60000, NULL), 0);
         assert_int_equal(remove(path), 0);
     }
     assert_int_equal(count_fds(), fds);
@@ -201,7 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(report_without_reader), cmocka_unit_test(log_stuck),
         cmocka_unit_test(stderr_full),           cmocka_unit_test(writer_hangs),
-        cmocka_unit_test(writer_is_waited_for),
+        cmocka_unit_test(writer_is_waited_for),  cmocka_unit_test(no_process),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
