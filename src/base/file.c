@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whole files, read and replaced. */
+/* Files: opened, read whole, replaced. */
 #include "file.h"
 
 #include <errno.h>
@@ -9,7 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "regular.h"
+
 #define FIRST_BYTES 65536u
+
+int exclaim_file_open(const char *path, int flags, mode_t mode, struct exclaim_error *err)
+{
+    const int fd = exclaim_regular_open(AT_FDCWD, path, flags, mode);
+
+    if (fd >= 0) {
+        return fd;
+    }
+    return errno ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path)
+                 : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s is no regular file", path);
+}
 
 int exclaim_file_read(const char *path, size_t max, char **data, size_t *len,
                       struct exclaim_error *err)

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whole files: read up to a limit, and written so that they are there whole or not at all. */
+/* Files: opened without waiting, read whole up to a limit, and written so that they are there whole
+ * or not at all. */
 #ifndef EXCLAIM_BASE_FILE_H
 #define EXCLAIM_BASE_FILE_H
 
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <exclaim/error.h>
+
+/* exclaim_regular_open() of @path, with the error in words: SYSTEM, @errnum as errno, 0 for what is
+ * no regular file. */
+int exclaim_file_open(const char *path, int flags, mode_t mode, struct exclaim_error *err);
 
 /* A file or, as "-", standard input; free() *data.  SYSTEM: it cannot be read.  STREAM: it has more
  * than @max bytes. */

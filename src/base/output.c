@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "text.h"
 
 #define DETACHED_S 300u
@@ -47,36 +48,9 @@ void exclaim_say(const char *fmt, ...)
     }
 }
 
-static int regular(int fd, const char *path, struct exclaim_error *err)
-{
-    struct stat st;
-
-    if (fd < 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", path);
-    }
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s is no regular file", path);
-    }
-    return fd;
-}
-
-/*
- * Opens a file to append to, creating it (0640): a regular one, not through a link in the last
- * place, and without waiting for anything that stands there instead.
- */
-static int open_append(const char *path, struct exclaim_error *err)
-{
-    /* Read as well, to see how it ends. */
-    return regular(
-        open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW,
-             0640),
-        path, err);
-}
-
 int exclaim_open_read(const char *path, struct exclaim_error *err)
 {
-    return regular(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), path, err);
+    return exclaim_file_open(path, O_RDONLY, 0, err);
 }
 
 static bool ends_within_line(int fd)
@@ -93,7 +67,8 @@ int exclaim_append_line(const char *path, const char *text, size_t len, struct e
     const struct timespec interval = { .tv_nsec = LOCK_NS };
     struct iovec line[2] = { { .iov_base = (char[]){ '\n' } },
                              { .iov_base = (char *)(uintptr_t)text, .iov_len = len } };
-    int fd = open_append(path, err);
+    /* Not through a link in the last place; read as well, to see how it ends. */
+    int fd = exclaim_file_open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0640, err);
     ssize_t r;
     int rc = 0;
 

@@ -19,7 +19,8 @@ void exclaim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int exclaim_append_line(const char *path, const char *text, size_t len, struct exclaim_error *err);
 
-/* Opens a file to read from in the same way.  @errnum of the error is ENOENT if there is none. */
+/* Opens a file to read from as exclaim_file_open() does.  @errnum of the error is ENOENT if there
+ * is none. */
 int exclaim_open_read(const char *path, struct exclaim_error *err);
 
 /*

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
+
 #define STATE_DIR "/var/lib/exclaim"
 
 static const char *state_dir(void)
@@ -59,9 +61,9 @@ static int create(const char *path, const char *config_path, struct exclaim_erro
     if (mkdir(state_dir(), 0700) && errno != EEXIST) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", state_dir());
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    fd = exclaim_file_open(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600, err);
     if (fd < 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", path);
+        return -1;
     }
     if (write(fd, text, (size_t)len) != len) {
         /* An empty one says as much. */

@@ -29,6 +29,7 @@
 
 #include <xenctrl.h>
 
+#include "../base/regular.h"
 #include "../reserve/ledger_map.h"
 #include "frames.h"
 
@@ -119,7 +120,7 @@ static bool have_entry(void)
 
 static void find_entry(void)
 {
-    int fd = open(place.ledger, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = exclaim_regular_open(AT_FDCWD, place.ledger, O_RDWR | O_NOFOLLOW, 0);
     struct ledger_map *map;
 
     if (fd < 0) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/file.h"
 #include "../base/process.h"
 #include "ledger_map.h"
 
@@ -116,9 +117,9 @@ int exclaim_ledger_open(const char *dir, struct exclaim_ledger **ledger, struct 
         rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "create %s", dir);
         goto out;
     }
-    l->fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    l->fd = exclaim_file_open(l->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, err);
     if (l->fd < 0) {
-        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "open %s", l->path);
+        rc = -1;
         goto out;
     }
     ledger_guard();

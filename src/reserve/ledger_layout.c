@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/regular.h"
 #include "ledger_map.h"
 
 #define LAYOUT_MAGIC 0x314c454d49414c43ull
@@ -139,18 +139,17 @@ struct ledger_layout *ledger_layout_read(const char *path, uint32_t slot,
     struct ledger_layout *l = NULL;
     struct head head;
     char name[512];
-    struct stat st;
     int fd;
 
     if (!file_name(path, slot, name, sizeof(name))) {
         return NULL;
     }
-    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    fd = exclaim_regular_open(AT_FDCWD, name, O_RDONLY | O_NOFOLLOW, 0);
     if (fd < 0) {
         return NULL;
     }
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && read_all(fd, &head, sizeof(head)) &&
-        head.len <= EXCLAIM_LAYOUT_MAX && head.nr_shares <= EXCLAIM_SHARES_MAX &&
+    if (read_all(fd, &head, sizeof(head)) && head.len <= EXCLAIM_LAYOUT_MAX &&
+        head.nr_shares <= EXCLAIM_SHARES_MAX &&
         !memcmp(&head, &want, offsetof(struct head, nr_shares))) {
         l = calloc(1, sizeof(*l) + head.len);
     }

@@ -17,6 +17,7 @@
 #include <exclaim/uuid.h>
 
 #include "../base/clock.h"
+#include "../base/regular.h"
 #include "../base/text.h"
 
 #define PREFIX   "note-"
@@ -144,14 +145,14 @@ static bool holds(const struct exclaim_note *note, int64_t now_boot_ms)
  * as what it is, and nothing waits for it. */
 static ssize_t read_note(int dir, const char *name, char text[TEXT_MAX])
 {
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = exclaim_regular_open(dir, name, O_RDONLY | O_NOFOLLOW, 0);
     ssize_t len = -2;
     struct stat st;
 
     if (fd < 0) {
-        return -1;
+        return errno ? -1 : -2;
     }
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
+    if (!fstat(fd, &st) && st.st_uid == geteuid()) {
         len = read(fd, text, TEXT_MAX - 1);
         len = len < 0 ? -2 : len;
     }
@@ -224,7 +225,8 @@ int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYT
     file_name(uuid, name);
     /* Whole or not at all for whoever takes it meanwhile. */
     snprintf(fresh, sizeof(fresh), "%s.%ld", name, (long)getpid());
-    fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlinkat(dir, fresh, 0); /* of one who died of it */
+    fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, text, len) != (ssize_t)len || renameat(dir, fresh, dir, name)) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write %s/%s", lock_dir, fresh);
         unlinkat(dir, fresh, 0);

@@ -2,11 +2,13 @@
 /* The ledger within one process: entries, arithmetic, files of another kind. */
 #include "support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/process.h"
@@ -234,6 +236,18 @@ static void no_place(void **state)
     assert_int_equal(exclaim_ledger_open(sub, &l, &err), -1);
     assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
     remove(path);
+
+    /* Nothing waits for what is no file, or asks it for room. */
+    for (int device = 0; device < 2; device++) {
+        if (mknod(path, device ? S_IFCHR | 0600 : S_IFIFO | 0600, makedev(1, 5))) {
+            assert_int_equal(errno, EPERM);
+            break; /* devices are root's */
+        }
+        assert_int_equal(exclaim_ledger_open(sub, &l, &err), -1);
+        assert_int_equal(err.kind, EXCLAIM_ERR_SYSTEM);
+        assert_non_null(strstr(err.text, "is no regular file"));
+        remove(path);
+    }
 }
 
 static void handed_over(void **state)

@@ -146,9 +146,9 @@ static void damaged(void **state)
 /* Neither waits for what is no file, nor follows where it points. */
 static void foreign(void **state)
 {
-    struct exclaim_note got;
+    struct exclaim_note note = crossed(), got;
     struct exclaim_error err = { 0 };
-    char path[160], other[160];
+    char path[160], other[192];
 
     (void)state;
     path_of(path);
@@ -159,6 +159,16 @@ static void foreign(void **state)
     assert_int_equal(symlink(other, path), 0);
     assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 0);
     unlink(path);
+
+    /* What another process of our number has left where a note is written first. */
+    snprintf(other, sizeof(other), "%s.%ld", path, (long)getpid());
+    assert_int_equal(mkfifo(other, 0600), 0);
+    alarm(10);
+    assert_int_equal(exclaim_note_write(dir, vm, &note, &err), 0);
+    alarm(0);
+    assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 1);
+    assert_int_not_equal(access(other, F_OK), 0);
+    snprintf(other, sizeof(other), "%s/other", dir);
     unlink(other);
 }
 
