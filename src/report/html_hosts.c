@@ -239,9 +239,10 @@ static uint64_t draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool aft
                 vm_class(h, vm, after, i & 1), share(pages, size));
         html_textf(h->page, "%s: %s", html_vm(h->page->pool, vm), exclaim_size(pages).text);
         fputs("\">", h->page->f);
-        if (share(pages, h->widest) >= NAMED) {
-            fputs("&#160;", h->page->f);
+        if (share(pages, h->widest) >= NAMED) { /* the style shows it where it has room, whole */
+            fputs("<b>", h->page->f);
             html_text(h->page, html_vm(h->page->pool, vm));
+            fputs("</b>", h->page->f);
         }
         fputs("</i>", h->page->f);
     }
@@ -249,13 +250,14 @@ static uint64_t draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool aft
     return sum;
 }
 
-/* "29.0 of 112 GiB": one unit where that is exact enough. */
+/* "29.4 of 112 GiB", "29 of 112 GiB": one unit where that is exact enough. */
 static void draw_share(struct html_page *page, uint64_t pages, uint64_t size)
 {
-    const double gib = 256.0 * 1024;
+    const uint64_t gib = 256 * 1024;
 
-    if (size >= 10 * (uint64_t)gib) {
-        fprintf(page->f, "%.1f of %.0f GiB", (double)pages / gib, (double)size / gib);
+    if (size >= 10 * gib) {
+        fprintf(page->f, "%.*f of %.0f GiB", pages % gib ? 1 : 0, (double)pages / (double)gib,
+                (double)size / (double)gib);
     } else {
         fprintf(page->f, "%s of %s", pages ? exclaim_size(pages).text : "0",
                 exclaim_size(size).text);

@@ -52,16 +52,18 @@ void html_moves(struct html_page *page, const struct exclaim_plan *plan,
         return;
     }
     move = &plan->move[step->first_move];
-    fputs("<div class=\"scroll\"><table><thead><tr><th class=\"n\">wave</th><th>VM</th>"
+    fputs("<div class=\"scroll\"><table class=\"rows\"><thead><tr><th "
+          "class=\"n\">wave</th><th>VM</th>"
           "<th>from</th><th>to</th><th class=\"n\">size</th><th>by node</th><th>shape</th>"
           "<th>guarantee</th></tr></thead><tbody>\n",
           page->f);
     for (uint32_t m = 0; m < nr; m++) {
-        fprintf(page->f, "<tr><td class=\"n\">%" PRIu32 "</td><td>", move[m].wave + 1);
+        fprintf(page->f, "<tr><td class=\"n\" data-is=\"wave\">%" PRIu32 "</td><td><b>",
+                move[m].wave + 1);
         html_text(page, html_vm(page->pool, move[m].vm));
-        fputs("</td><td>", page->f);
+        fputs("</b></td><td data-is=\"from\">", page->f);
         html_text(page, html_host(page->pool, move[m].from));
-        fputs("</td><td>", page->f);
+        fputs("</td><td data-is=\"to\">", page->f);
         html_text(page, html_host(page->pool, move[m].to));
         fputs(move[m].temporary ? " for now" : "", page->f);
         fputs("</td><td class=\"n\">", page->f);
@@ -70,7 +72,7 @@ void html_moves(struct html_page *page, const struct exclaim_plan *plan,
         parts(page, &move[m]);
         fprintf(page->f, "</td><td><span class=\"tag %s\">", html_move_class(&move[m]));
         html_text(page, move[m].shape_known ? exclaim_match_shape_name(move[m].shape) : "unknown");
-        fputs("</span></td><td>", page->f);
+        fputs("</span></td><td data-is=\"guarantee\">", page->f);
         html_text(page, exclaim_guarantee_name(move[m].guarantee));
         fputs("</td></tr>\n", page->f);
     }
@@ -88,16 +90,16 @@ void html_stays(struct html_page *page, const struct exclaim_plan *plan,
         return;
     }
     stay = &plan->stay[step->first_stay];
-    fputs("<div class=\"scroll\"><table><thead><tr><th>stays</th><th>best host</th>"
+    fputs("<div class=\"scroll\"><table class=\"rows\"><thead><tr><th>stays</th><th>best host</th>"
           "<th class=\"n\">short by</th><th>why</th></tr></thead><tbody>\n",
           page->f);
     for (uint32_t i = 0; i < nr; i++) {
-        fputs("<tr><td>", page->f);
+        fputs("<tr><td data-is=\"stays\"><b>", page->f);
         html_text(page, html_vm(page->pool, stay[i].vm));
-        fputs("</td><td>", page->f);
+        fputs("</b></td><td data-is=\"best host\">", page->f);
         html_text(page, stay[i].host < page->pool->nr_hosts ? html_host(page->pool, stay[i].host)
                                                             : "none");
-        fputs("</td><td class=\"n\">", page->f);
+        fputs("</td><td class=\"n\" data-is=\"short by\">", page->f);
         if (stay[i].short_by) {
             html_size(page, stay[i].short_by);
         } else {

@@ -112,7 +112,8 @@ class Page(unittest.TestCase):
         for name, text in self.pages.items():
             self.assertNotRegex(text, r"0\.0 MiB|[^(0-9][0-9]{5,} pages|OpaqueRef", name)
             self.assertIn(" GiB", text, name)
-        self.assertNotIn("<td class=\"n\">0</td>", self.pages["evacuate-2"])  # waves count from 1
+        self.assertNotIn("data-is=\"wave\">0</td>", self.pages["evacuate-2"])  # waves count from 1
+        self.assertIn(">6 of 16 GiB<", self.pages["evacuate-2"])
         rolling = self.pages["rolling-64"]
         self.assertIn("<b>64</b>hosts are upgraded", rolling)
         self.assertIn("Hosts over time", rolling)
@@ -145,10 +146,13 @@ frame.onload = () => {
         if (!e.closest("svg") && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()) && e.getClientRects().length)
             pairs[rgb(frame.contentWindow.getComputedStyle(e).color).slice(0, 3) + ";" + ground(e)] = e.className || e.tagName;
     }
-    const wide = [...d.querySelectorAll(".host,.row,.verdict,.sum div,.key,h1")].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 200));
+    const wide = [...d.querySelectorAll(".host,.row,.verdict,.sum div,.key,h1,.scroll:has(.rows)")].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 200));
     const rect = e => e && e.getBoundingClientRect();
+    const named = [...d.querySelectorAll(".bar b")].filter(e => rect(e).top < rect(e.parentElement).bottom - 1);
+    const cut = named.filter(e => rect(e).right > rect(e.parentElement).right + 1).map(e => e.textContent);
+    const right = Math.max(0, ...[...d.querySelectorAll("table,.hosts,.time")].map(e => rect(e).right));
     const above = [...d.querySelectorAll(".sum,.time,.hosts")].map(e => [e.getAttribute("class"), Math.round(rect(e).top)]);
-    document.querySelector("pre").textContent = "RESULT" + JSON.stringify({scroll: d.scrollingElement.scrollWidth, inner: frame.contentWindow.innerWidth, pairs: pairs, wide: wide, above: above, bars: d.querySelectorAll(".bar").length}) + "END";
+    document.querySelector("pre").textContent = "RESULT" + JSON.stringify({scroll: d.scrollingElement.scrollWidth, inner: frame.contentWindow.innerWidth, pairs: pairs, wide: wide, cut: cut, named: named.length, right: right, above: above, bars: d.querySelectorAll(".bar").length}) + "END";
 };
 frame.srcdoc = PAGE;
 </script>"""
@@ -186,6 +190,7 @@ class Browser(unittest.TestCase):
                     self.assertEqual(seen["inner"], 390)
                     self.assertLessEqual(seen["scroll"], 390)
                     self.assertEqual(seen["wide"], [])
+                    self.assertEqual(seen["cut"], [], "a part of a name on a bar")
                     for pair, where in seen["pairs"].items():
                         ink, ground = ([float(n) for n in side.split(",")] for side in pair.split(";"))
                         self.assertGreaterEqual(contrast(ink, ground), READABLE, f"{where}: {pair}")
@@ -196,6 +201,19 @@ class Browser(unittest.TestCase):
         self.assertLess(tops["sum"], 300)
         self.assertLess(tops["sum"], tops["time"])
         self.assertLess(tops["time"], tops["hosts"])
+
+    def test_names_on_bars(self):
+        # Whole, or not at all: "vm0" of vm00043 is another's name.
+        seen = self.measure("bars", self.pages["rolling-8"], 1280)
+        self.assertEqual(seen["cut"], [])
+        self.assertGreater(seen["named"], 8)
+        self.assertLess(seen["named"], self.pages["rolling-8"].count("<b>vm"))
+
+    def test_paper_is_wide_enough(self):
+        # A4 between the usual margins; on paper nobody scrolls.
+        for name in ("preflight-64", "evacuate-64"):
+            seen = self.measure(f"paper-{name}", self.pages[name].replace("@media print", "@media screen"), 718)
+            self.assertLessEqual(seen["right"], 718, name)
 
     def test_pictures(self):
         for name, text in self.pages.items():
