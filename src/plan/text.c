@@ -184,15 +184,15 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
     case EXCLAIM_MISFIT_TOGETHER:
         break;
     }
-    snprintf(
-        text, size,
-        "VM %s: %sneeds %s, best is %s with %s free, %s promised to others: short by %s (%" PRIu64
-        " pages)%s",
-        vm, part, exclaim_size(misfit->need).text, place, exclaim_size(misfit->free).text,
-        exclaim_size(misfit->claimed).text, exclaim_size(misfit->short_by).text, misfit->short_by,
-        misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
-        : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
-                                                 : "");
+    snprintf(text, size,
+             "VM %s: %sneeds %s, best is %s with %s free, %s promised or kept free: short by %s "
+             "(%" PRIu64 " pages)%s",
+             vm, part, exclaim_size(misfit->need).text, place, exclaim_size(misfit->free).text,
+             exclaim_size(misfit->claimed).text, exclaim_size(misfit->short_by).text,
+             misfit->short_by,
+             misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
+             : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
+                                                      : "");
 }
 
 bool exclaim_plan_optimal(const struct exclaim_plan_proof *proof)

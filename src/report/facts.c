@@ -82,7 +82,7 @@ void facts_of_match(struct facts *facts, const struct exclaim_pool *pool,
     if (other) {
         facts_add(facts,
                   "%" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
-                  "%s among them: the destination matches by itself",
+                  "%s among them: a destination that is not told the nodes matches by itself",
                   other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
     }
 }

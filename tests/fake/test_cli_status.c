@@ -3,6 +3,7 @@
  * metrics, by the rules of the text format and of promtool. */
 #include "../unit/support.h"
 
+#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,6 +222,52 @@ static void assert_has(const char *text, const char *line)
     }
 }
 
+/* How often @name stands in @text as a word of its own. */
+static unsigned int named(const char *text, const char *name, size_t len)
+{
+    unsigned int nr = 0;
+
+    for (const char *at = strstr(text, name); at; at = strstr(at + 1, name)) {
+        nr += !isalnum((unsigned char)at[len]) && at[len] != '_';
+    }
+    return nr;
+}
+
+/* Every metric is in the manual page, and every one that a document names is a metric. */
+static void assert_documented(const char *text)
+{
+    static const char *const docs[] = { DOCS "/exclaim.8", DOCS "/operating.md" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(docs); i++) {
+        char *doc = get_file(docs[i], NULL);
+        const char *const before = i ? "`" : ".Ql ";
+        unsigned int nr = 0;
+        char name[80], type[100];
+
+        for (const char *at = text; !i && (at = strstr(at, "# TYPE ")); at++) {
+            assert_int_equal(sscanf(at, "# TYPE %79s", name), 1);
+            if (!named(doc, name, strlen(name))) {
+                fail_msg("%s is not in %s", name, docs[i]);
+            }
+        }
+        for (const char *at = doc; (at = strstr(at, before)); at++) {
+            const char *word = at + strlen(before);
+            const size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_");
+
+            if (strncmp(word, "exclaim_", strlen("exclaim_")) != 0 || len >= sizeof(name)) {
+                continue;
+            }
+            snprintf(type, sizeof(type), "# TYPE %.*s ", (int)len, word);
+            if (!strstr(text, type)) {
+                fail_msg("%s names %.*s, which is no metric", docs[i], (int)len, word);
+            }
+            nr++;
+        }
+        assert_true(nr > 5);
+        free(doc);
+    }
+}
+
 #define DONE(exact, deviation)                                                                     \
     "{\"role\":\"destination\",\"outcome\":\"done\",\"guarantee\":\"host\",\"exact\":" exact       \
     ",\"deviation_pages\":" deviation ",\"time_unix_ms\":1700000000500}\n"
@@ -240,6 +287,7 @@ static void metrics(void **state)
     (void)state;
     assert_metrics(text);
     assert_promtool(text);
+    assert_documented(text);
     assert_has(text, "exclaim_migrations_total{role=\"destination\",outcome=\"done\",exact=\"yes\","
                      "guarantee=\"host\"} 2");
     assert_has(text, "exclaim_migrations_total{role=\"destination\",outcome=\"done\",exact=\"no\","

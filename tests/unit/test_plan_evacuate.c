@@ -129,7 +129,7 @@ static void what_cannot_be_whole_flows(void **state)
         pool, plan,
         "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 could not go even alone: VM vm0: "
         "its part on node 0 needs 3.5 MiB, best is node 0 of host host1 with 2.3 MiB free, 0 KiB "
-        "promised to others: short by 1.2 MiB (300 pages)");
+        "promised or kept free: short by 1.2 MiB (300 pages)");
     assert_int_equal(move_of(plan, large)->to, 1);
     assert_int_equal(move_of(plan, large)->shape, EXCLAIM_MATCH_SPLIT);
     assert_int_equal(move_of(plan, large)->nr_parts, 2);
@@ -315,7 +315,7 @@ static void who_may_not_go_stays(void **state)
         } else {
             assert_string_equal(
                 text, "VM vm1: its part on node 1 needs 400 KiB, best is node 1 "
-                      "of host host2 with 200 KiB free, 0 KiB promised to others: short by "
+                      "of host host2 with 200 KiB free, 0 KiB promised or kept free: short by "
                       "200 KiB (50 pages), and it is pinned");
         }
     }

@@ -233,7 +233,7 @@ static void the_first_blocking_step_is_told_in_numbers(void **state)
     exclaim_misfit_text(pool, &plan->stay[plan->step[2].first_stay], text, sizeof(text));
     assert_string_equal(
         text, "VM vm1: its part on node 0 needs 600 KiB, best is node 0 of host "
-              "host2 with 400 KiB free, 0 KiB promised to others: short by 200 KiB (50 pages)");
+              "host2 with 400 KiB free, 0 KiB promised or kept free: short by 200 KiB (50 pages)");
     exclaim_plan_free(plan);
     gen_free(pool);
 }
