@@ -18,9 +18,10 @@
  *
  * In every mode a manager that ends without a word becomes an `error:` line.
  *
- * Invocation: by xenopsd.  Arguments that we do not understand are the real manager's alone.  Exit:
- * the real manager's own; 3 when policy `strict` refuses before the first page; 5 when the real
- * manager cannot be started or the stream was spoilt half-way through the record.
+ * Invocation: by xenopsd.  Arguments that we do not understand are the real manager's alone, but
+ * for a restore that policy `strict` refuses then.  Exit: the real manager's own; 3 when policy
+ * `strict` refuses before the first page; 5 when the real manager cannot be started or the stream
+ * was spoilt half-way through the record.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ static int say_error(const struct exclaim_emu_args *args, const char *text)
     int len = snprintf(line, sizeof(line), "error:%.*s\n", (int)sizeof(line) - 8, text);
 
     exclaim_log(LOG_ERR, "%s", text);
-    if (args->known && poll(&p, 1, SAY_MS) > 0 &&
+    if (args->control_out > 2 && poll(&p, 1, SAY_MS) > 0 &&
         write(args->control_out, line, (size_t)len) != len) {
         exclaim_log(LOG_ERR, "write to control descriptor %d: %m", args->control_out);
     }
@@ -63,13 +64,24 @@ static int say_error(const struct exclaim_emu_args *args, const char *text)
 static int without_us(const struct exclaim_emu_args *args, const struct exclaim_config *config,
                       const char *why, const char *path, char **argv)
 {
-    if (args->known && !args->save && !exclaim_emu_not_ours(args) &&
+    if (args->restores && !(args->known && exclaim_emu_not_ours(args)) &&
         config->policy == EXCLAIM_POLICY_STRICT) {
         say_error(args, why);
         return 3;
     }
     exclaim_log(LOG_ERR, "domain %u: %s: handed to %s", args->domid, why, path);
     return run_real(path, argv);
+}
+
+/* Under `strict` nothing is let in of which nothing can be said. */
+static bool refused(struct exclaim_session *s, const struct exclaim_emu_args *args, char **argv)
+{
+    if (!args->restores || !exclaim_dest_not_understood(s, args->stream_fd, argv)) {
+        return false;
+    }
+    say_error(args, s->error);
+    exclaim_session_report(s);
+    return true;
 }
 
 static int without_room(int argc, char **argv)
@@ -112,7 +124,13 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     }
     argv[0] = path;
     if (!args.known) {
-        exclaim_log(LOG_NOTICE, "arguments of an unknown form: handed to %s", path);
+        if (refused(&s, &args, argv)) {
+            return 3;
+        }
+        if (args.restores) {
+            exclaim_session_report(&s);
+        }
+        exclaim_log(LOG_WARNING, "arguments of an unknown form: handed to %s", path);
         return run_real(path, argv);
     }
     s.known.type = true;
@@ -121,6 +139,9 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     s.past.node_said = args.node >= 0;
     s.past.node = args.node >= 0 ? (uint32_t)args.node : 0;
     if (exclaim_emu_not_ours(&args)) {
+        if (args.stream_fd < 0 && refused(&s, &args, argv)) {
+            return 3;
+        }
         exclaim_session_reason(&s, "%s", exclaim_emu_not_ours(&args));
         exclaim_session_report(&s);
     }

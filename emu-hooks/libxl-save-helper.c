@@ -15,7 +15,8 @@
  *   4. when it has ended: release leftovers, read the counts back, append the report
  *   5. end as it ended
  *
- * Anything else is the real helper's alone.
+ * Anything else is the real helper's alone; but policy `strict` refuses a --restore-domain of an
+ * unknown form.
  *
  * Invocation: by libxl.  Exit: the real helper's own; 3 when policy `strict` refuses before the
  * first page; 5 when the real helper cannot be started or the stream was spoilt half-way through
@@ -141,6 +142,25 @@ static int restore(struct exclaim_session *s, const struct exclaim_libxl_args *a
     exclaim_child_mirror(status);
 }
 
+/* Under `strict` nothing is let in on which nothing can be said. */
+static int not_understood(struct exclaim_session *s, const struct exclaim_libxl_args *args,
+                          const char *path, char **argv)
+{
+    if (args->restores) {
+        const int rc = exclaim_dest_not_understood(s, args->stream_fd, argv);
+
+        if (rc) {
+            exclaim_say("refused: %s", s->error);
+        }
+        exclaim_session_report(s);
+        if (rc) {
+            return 3;
+        }
+    }
+    exclaim_log(LOG_WARNING, "arguments of an unknown form: handed to %s", path);
+    return run_real(path, argv);
+}
+
 /* There is no room to do anything: libxl's own helper alone, or nothing under `strict`. */
 static int without_us(int argc, char **argv)
 {
@@ -152,7 +172,8 @@ static int without_us(int argc, char **argv)
 
     exclaim_libxl_parse_args(argc, argv, &args);
     exclaim_config_load_hook(&config, &lost, &err);
-    if (args.known && !args.save && !not_ours(&args) && config.policy == EXCLAIM_POLICY_STRICT) {
+    if (args.restores && !(args.known && not_ours(&args)) &&
+        config.policy == EXCLAIM_POLICY_STRICT) {
         exclaim_say("refused: no memory for the stack");
         return 3;
     }
@@ -183,8 +204,7 @@ __attribute__((noinline)) static int hook(int argc, char **argv)
     }
     argv[0] = path;
     if (!args.known) {
-        exclaim_log(LOG_NOTICE, "arguments of an unknown form: handed to %s", path);
-        return run_real(path, argv);
+        return not_understood(&s, &args, path, argv);
     }
     if (not_ours(&args)) {
         exclaim_session_reason(&s, "%s", not_ours(&args));

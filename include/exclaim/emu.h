@@ -32,6 +32,7 @@ struct exclaim_emu_args {
     int stream_fd;   /* -1: none */
     int vgpu_fd;     /* -1: none; may be the same as stream_fd */
     int node;        /* -mem_pnode: xenopsd's claim on this one node worked; -1: none */
+    bool restores;   /* -mode names a restore, whatever else is said */
 };
 
 /* Changes neither @argv nor what it points to.  Options of no concern to us are passed over, as is

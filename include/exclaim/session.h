@@ -207,6 +207,13 @@ int exclaim_source_write(struct exclaim_session *s, int fd, int timeout_ms, int 
  */
 int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd);
 
+/*
+ * The same for a hook whose arguments @argv have a form that it does not know: nothing can be done
+ * for what the emulator restores.  @fd is its stream as far as it is known (-1: not); a suspend
+ * image is no migration.
+ */
+int exclaim_dest_not_understood(struct exclaim_session *s, int fd, char *const *argv);
+
 /* "<fd>:<slot>:<domid>" for EXCLAIM_PLACE of the restoring process; false if nothing is to be
  * placed. */
 bool exclaim_dest_place_env(const struct exclaim_session *s, char *text, uint32_t size);

@@ -192,6 +192,23 @@ int exclaim_dest_prepare(struct exclaim_session *s, int fd, int cancel_fd)
     return 0;
 }
 
+int exclaim_dest_not_understood(struct exclaim_session *s, int fd, char *const *argv)
+{
+    struct exclaim_error err = { 0 };
+    char words[400] = "";
+    size_t len = 0;
+
+    for (unsigned int i = 1; argv[0] && argv[i] && len < sizeof(words); i++) {
+        len += (size_t)snprintf(words + len, sizeof(words) - len, " %s", argv[i]);
+    }
+    exclaim_fail(&err, EXCLAIM_ERR_UNSUPPORTED, 0, "arguments of an unknown form:%s", words);
+    if (fd >= 0 && is_file(fd)) {
+        exclaim_session_reason(s, "%s", err.text);
+        return 0;
+    }
+    return dest_settle(s, "start", &err);
+}
+
 void exclaim_dest_tick(struct exclaim_session *s)
 {
     placement_tick(s);

@@ -91,6 +91,7 @@ void exclaim_emu_parse_args(int argc, char *const *argv, struct exclaim_emu_args
             break;
         case MODE:
             mode = set_mode(args, optarg);
+            args->restores = strstr(optarg, "restore");
             break;
         case DM:
             if (!strncmp(optarg, "vgpu:", 5)) {
@@ -110,6 +111,7 @@ void exclaim_emu_parse_args(int argc, char *const *argv, struct exclaim_emu_args
             break;
         }
     }
+    args->restores &= !asks;
     args->domid = domid < 0 ? 0 : (uint32_t)domid;
     args->known = mode && !asks && domid >= 0 && args->control_in > 2 && args->control_out > 2 &&
                   args->control_in != args->control_out;

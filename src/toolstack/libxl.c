@@ -34,15 +34,15 @@ void exclaim_libxl_parse_args(int argc, char *const *argv, struct exclaim_libxl_
     uint32_t fd = 0;
 
     memset(args, 0, sizeof(*args));
+    args->restores = argc > 1 && !strcmp(argv[1], "--restore-domain");
+    args->stream_fd = argc > 2 && number(argv[2], &fd) && fd <= INT32_MAX ? (int)fd : -1;
     if (argc == 8 && !strcmp(argv[1], "--save-domain")) {
         args->save = true;
         args->known = number(argv[5], &args->flags) && number(argv[7], &args->stream_type);
-    } else if (argc == 11 && !strcmp(argv[1], "--restore-domain")) {
+    } else if (argc == 11 && args->restores) {
         args->known = number(argv[10], &args->stream_type);
     }
-    args->known =
-        args->known && number(argv[2], &fd) && fd <= INT32_MAX && number(argv[4], &args->domid);
-    args->stream_fd = (int)fd;
+    args->known = argc > 4 && number(argv[4], &args->domid) && args->known && args->stream_fd >= 0;
 }
 
 /* Of a domain's configuration, which has some kilobytes. */

@@ -39,13 +39,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Restores from @fd with a configuration of these lines and the usual ones. */
-static void restore(struct run *r, const char *lines, int fd)
+/* These lines of the configuration and the usual ones; nothing has run yet. */
+static void configure(const char *lines)
 {
-    static const char *const args[] = {
-        "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", NULL
-    };
-    static const char *argv[16];
     char text[768];
 
     snprintf(text, sizeof(text), "lock_dir = %s/lock\nreport_file = %s\npeek_timeout_ms = 50\n%s\n",
@@ -53,6 +49,17 @@ static void restore(struct run *r, const char *lines, int fd)
     put_text(strchr(conf, '=') + 1, text);
     remove(ran);
     remove(reports);
+}
+
+/* Restores from @fd with a configuration of these lines. */
+static void restore(struct run *r, const char *lines, int fd)
+{
+    static const char *const args[] = {
+        "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", NULL
+    };
+    static const char *argv[16];
+
+    configure(lines);
     argv[0] = program("EXCLAIM_HOOK");
     memcpy(argv + 1, args, sizeof(args));
     *r = (struct run){ .argv = argv, .env = env, .stream_fd = fd };
@@ -172,6 +179,127 @@ static void not_a_stream(void **state)
     strict_with(&r, fd);
     assert_refused(&r, 3, "no socket, pipe or file");
     close(fd);
+}
+
+/* A restore in a form of times to come: strict lets nothing in of which nothing is known. */
+static void unknown_form(void **state)
+{
+    static const char *const forms[][16] = {
+        { "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "0", "new", NULL },
+        { "--restore-domain", "5", "-1", "7", "1", "0", "2", "0", "0", "plain", NULL },
+        { "--restore-domain", "five", "-1", "7", "1", "0", "2", "0", "0", "0", NULL },
+        { "--restore-domain", NULL },
+        { "--send-domain", "5", "-1", "7", "1", "0", "0", NULL }, /* no restore */
+        { NULL },
+    };
+    char image[128];
+
+    (void)state;
+    snprintf(image, sizeof(image), "%s/image", dir);
+    put_text(image, "an image is no migration");
+    for (size_t i = 0; i < ARRAY_SIZE(forms) * 3; i++) {
+        const size_t form = i / 3;
+        const bool strict = i % 3, file = i % 3 == 2, restores = form < 4;
+        const bool refuse = strict && restores && (!file || form > 1);
+        const char *argv[20] = { program("EXCLAIM_HOOK") };
+        char lines[256], *report;
+        struct run r;
+        int fd[2];
+
+        channel_open(CHANNEL_PIPE, fd);
+        snprintf(lines, sizeof(lines), "policy = %s\nlibxl_save_helper = %s",
+                 strict ? "strict" : "prefer", helper);
+        configure(lines);
+        memcpy(argv + 1, forms[form], sizeof(forms[form]));
+        r = (struct run){ .argv = argv, .env = env, .stream_fd = fd[0] };
+        if (file) {
+            r.stream_fd = open(image, O_RDONLY);
+        }
+        run(&r);
+        if (file) {
+            close(r.stream_fd);
+        }
+        close(fd[0]);
+        close(fd[1]);
+        if (refuse) {
+            assert_refused(&r, 3, "start: arguments of an unknown form: --restore-domain");
+        } else {
+            assert_int_equal(run_exit(&r), 0);
+            assert_string_equal(r.err, "");
+            assert_int_equal(access(ran, F_OK), 0);
+            run_free(&r);
+        }
+        if (!restores) {
+            assert_int_not_equal(access(reports, F_OK), 0);
+            continue;
+        }
+        report = get_file(reports, NULL);
+        assert_non_null(
+            strstr(report, refuse ? "\"outcome\":\"refused\"" : "\"outcome\":\"passed\""));
+        assert_non_null(strstr(report, "arguments of an unknown form: --restore-domain"));
+        free(report);
+    }
+}
+
+/* The same of emu-manager's; xenopsd reads the reason from its own pipe. */
+static void unknown_form_of_emu_manager(void **state)
+{
+    static const struct {
+        const char *argv[16];
+        bool restores, alone; /* alone: the real one gets it without us behind it */
+    } forms[] = {
+        { { "-controloutfd", "5", "-controlinfd", "6", "-fd", "7", "-mode", "hvm_restore" },
+          true,
+          true },
+        { { "-controloutfd", "5", "-fd", "7", "-domid", "7", "-mode", "restore" }, true, true },
+        { { "-controloutfd", "5", "-controlinfd", "6", "-domid", "7", "-mode", "restore2" },
+          true,
+          true },
+        { { "-controloutfd", "5", "-controlinfd", "6", "-domid", "7", "-mode", "restore", "-stream",
+            "7" },
+          true,
+          false },
+        { { "-controloutfd", "5", "-controlinfd", "6", "-fd", "7", "-mode", "hvm_save" },
+          false,
+          true },
+        { { "-supports", "xenguest", "-mode", "restore" }, false, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(forms) * 2; i++) {
+        const bool strict = i & 1, refuse = strict && forms[i / 2].restores;
+        const char *argv[20] = { program("EXCLAIM_EMU_MANAGER") };
+        char lines[256], said[256] = "", *report;
+        struct run r;
+        int fd[2];
+
+        if (!strict && !forms[i / 2].alone) {
+            continue;
+        }
+        assert_int_equal(pipe2(fd, O_NONBLOCK), 0);
+        snprintf(lines, sizeof(lines), "policy = %s\nemu_manager = %s",
+                 strict ? "strict" : "prefer", helper);
+        configure(lines);
+        memcpy(argv + 1, forms[i / 2].argv, sizeof(forms[0].argv));
+        r = (struct run){ .argv = argv, .env = env, .stream_fd = fd[1] };
+        run(&r);
+        assert_string_equal(r.err, "");
+        assert_int_equal(run_exit(&r), refuse ? 3 : 0);
+        assert_int_equal(!access(ran, F_OK), !refuse);
+        run_free(&r);
+        if ((read(fd[0], said, sizeof(said) - 1) > 0) != refuse ||
+            (refuse &&
+             strncmp(said, "error:start: arguments of an unknown form: -control", 51) != 0)) {
+            fail_msg("case %zu: %s", i, said);
+        }
+        close(fd[0]);
+        close(fd[1]);
+        if (forms[i / 2].restores) {
+            report = get_file(reports, NULL);
+            assert_non_null(strstr(report, refuse ? "\"refused\"" : "\"passed\""));
+            free(report);
+        }
+    }
 }
 
 /* Nothing to start: one line, exit 5. */
@@ -381,6 +509,7 @@ int main(void)
         cmocka_unit_test(not_a_stream), cmocka_unit_test(no_helper),
         cmocka_unit_test(wrong_line),   cmocka_unit_test(surroundings_broken),
         cmocka_unit_test(policy_lost),  cmocka_unit_test(policy_file_lost),
+        cmocka_unit_test(unknown_form), cmocka_unit_test(unknown_form_of_emu_manager),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {

@@ -25,14 +25,16 @@ static void args(void **state)
         const char *argv[14];
         struct exclaim_libxl_args want;
     } cases[] = {
-        { { HELPER, "--save-domain", "9", "-1", "3", "1", "0", "0" }, { true, true, 9, 3, 1, 0 } },
-        { { HELPER, "--save-domain", "9", "8", "3", "5", "15", "1" }, { true, true, 9, 3, 5, 1 } },
+        { { HELPER, "--save-domain", "9", "-1", "3", "1", "0", "0" },
+          { true, true, 9, 3, 1, 0, false } },
+        { { HELPER, "--save-domain", "9", "8", "3", "5", "15", "1" },
+          { true, true, 9, 3, 5, 1, false } },
         { { HELPER, "--save-domain", "9", "8", "32751", "0", "15", "2" },
-          { true, true, 9, 32751, 0, 2 } },
+          { true, true, 9, 32751, 0, 2, false } },
         { { HELPER, "--restore-domain", "8", "-1", "4", "3", "0", "4", "0", "0", "0" },
-          { true, false, 8, 4, 0, 0 } },
+          { true, false, 8, 4, 0, 0, true } },
         { { HELPER, "--restore-domain", "0", "9", "4294967295", "3", "0", "4", "0", "63", "2" },
-          { true, false, 0, UINT32_MAX, 0, 2 } },
+          { true, false, 0, UINT32_MAX, 0, 2, true } },
     };
     static const struct {
         const char *argv[14];
@@ -66,6 +68,7 @@ static void args(void **state)
         assert_int_equal(got.domid, cases[i].want.domid);
         assert_int_equal(got.flags, cases[i].want.flags);
         assert_int_equal(got.stream_type, cases[i].want.stream_type);
+        assert_int_equal(got.restores, cases[i].want.restores);
     }
     for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
         exclaim_libxl_parse_args(count(unknown[i].argv), (char *const *)(uintptr_t)unknown[i].argv,
@@ -73,6 +76,8 @@ static void args(void **state)
         if (got.known) {
             fail_msg("known: case %zu", i);
         }
+        assert_int_equal(got.restores, unknown[i].argv[0] && unknown[i].argv[1] &&
+                                           !strcmp(unknown[i].argv[1], "--restore-domain"));
     }
 }
 
