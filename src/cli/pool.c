@@ -50,7 +50,7 @@ int cli_xapi_open(struct cli *cli, bool (*stop)(void *arg), void *arg, struct ex
     if (remote || cli->password_file) {
         if (exclaim_xapi_password(cli->password_file, password, sizeof(password), err)) {
             compat_wipe(password, sizeof(password));
-            return -1;
+            return remote ? exclaim_error_wrap(err, "HTTPS to %s", cli->xapi) : -1;
         }
         opt.password = password;
     }

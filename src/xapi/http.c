@@ -137,7 +137,8 @@ static void judge(struct exclaim_xapi *xapi, struct http_request *r, CURLcode rc
     } else if (rc == CURLE_OK) {
         snprintf(why, sizeof(why), "an empty answer");
     } else if (rc == CURLE_SSL_CACERT_BADFILE) {
-        snprintf(why, sizeof(why), "no certificates can be read from %s", xapi->to.cacert);
+        snprintf(why, sizeof(why), "no certificates can be read from %s%s", xapi->to.cacert,
+                 xapi->to.by_pool ? ", --cacert FILE names others" : "");
     } else if (rc == CURLE_PARTIAL_FILE || rc == CURLE_RECV_ERROR || rc == CURLE_GOT_NOTHING ||
                rc == CURLE_SEND_ERROR) {
         snprintf(why, sizeof(why), "the connection ended after %zu bytes of the answer",

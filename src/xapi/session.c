@@ -150,7 +150,13 @@ static int login(struct exclaim_xapi *xapi, struct exclaim_error *err)
         rc = rpc.failed ? rpc_fail(&rpc, err) : rpc_ref(&rpc, xapi->session, err);
         if (!rc || !slave || i == REDIRECTS) {
             rpc_drop(&rpc);
-            return rc ? exclaim_error_wrap(err, "logging in to %s", xapi->to.text) : 0;
+            if (!rc) {
+                return 0;
+            }
+            /* What the connection says names the server already. */
+            return strncmp(err->text, xapi->to.text, strlen(xapi->to.text)) != 0
+                       ? exclaim_error_wrap(err, "logging in to %s", xapi->to.text)
+                       : exclaim_error_wrap(err, "logging in");
         }
         rc = endpoint_redirect(&xapi->to, rpc.param, &next, err);
         rpc_drop(&rpc);

@@ -497,7 +497,12 @@ class Broken(Case):
         for server in ("/nowhere/xapi", "127.0.0.1:1"):
             result = run("plan", "rolling", "--xapi", server, EXCLAIM_XAPI_PASSWORD="x")
             self.one_line(result, 5)
-            self.assertIn(server, result.err)
+            self.assertEqual(result.err.count(f"logging in: {server}: " if server[0] == "/" else server), 1, result.err)
+
+    def test_where_to_go_on(self):
+        if not os.path.exists("/var/lib/xcp/xapi"):
+            self.assertIn("no XAPI on this host, which would have /var/lib/xcp/xapi: --xapi HOST asks another, --snapshot FILE", run("plan", "rolling").err)
+            self.assertTrue(run("check", "--pool").err.endswith("--xapi HOST asks another\n"))
 
     def test_half_an_answer(self):
         with Sim(ROOMY) as sim:
