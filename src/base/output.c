@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -29,9 +30,40 @@
 #define LOCK_TRIES 50
 #define LOCK_NS    2000000L
 
-void exclaim_say(const char *fmt, ...)
+/* Its own open file, whose flags are nobody else's; -1 where there is none to be had. */
+static int open_stderr(void)
+{
+    return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/*
+ * Between a poll that says ready and a write others may fill a pipe, and a terminal is ready for
+ * less than a line; so the write itself must not wait.  A pipe that nobody reads ends us by SIGPIPE
+ * if it is written to.
+ */
+static void put_on_stderr(const char *line, size_t len)
 {
     struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    struct stat st;
+    int fd;
+
+    if (poll(&p, 1, 0) <= 0 || (p.revents & POLLERR) || !(p.revents & POLLOUT) ||
+        fstat(STDERR_FILENO, &st)) {
+        return;
+    }
+    if (S_ISSOCK(st.st_mode)) {
+        (void)!send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return;
+    }
+    fd = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? open_stderr() : -1;
+    (void)!write(fd < 0 ? STDERR_FILENO : fd, line, len);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void exclaim_say(const char *fmt, ...)
+{
     char line[1024] = "exclaim: ";
     size_t len = strlen(line);
     va_list ap;
@@ -42,10 +74,7 @@ void exclaim_say(const char *fmt, ...)
     exclaim_clean(line);
     len = strlen(line);
     line[len++] = '\n';
-    /* A pipe that is ready takes PIPE_BUF bytes without waiting.  Its flags are others' too. */
-    if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT)) {
-        (void)!write(STDERR_FILENO, line, len);
-    }
+    put_on_stderr(line, len);
 }
 
 int exclaim_open_read(const char *path, struct exclaim_error *err)

@@ -226,23 +226,18 @@ static void no_process(void **state)
     apart(with_no_process);
 }
 
-/* A refusal that nobody reads is a refusal all the same. */
-static void stderr_full(void **state)
+/* How the hook ends that refuses with this as its stderr, which is closed then. */
+static int refusing(int err)
 {
-    int err[2], status;
-    pid_t pid;
+    int status;
+    pid_t pid = fork();
 
-    (void)state;
-    assert_int_equal(pipe2(err, O_NONBLOCK), 0);
-    while (write(err[1], "x", 1) == 1) {
-    }
-    assert_int_equal(fcntl(err[1], F_SETFL, 0), 0);
-    pid = fork();
+    assert_true(pid >= 0);
     if (!pid) {
         int null = open("/dev/null", O_RDWR);
 
-        alarm(60);
-        dup2(err[1], STDERR_FILENO);
+        alarm(20);
+        dup2(err, STDERR_FILENO);
         dup2(null, 5);
         setenv("EXCLAIM_CONF", "/no/such/file", 1); /* and so no helper */
         execl(program("EXCLAIM_HOOK"), "libxl-save-helper", "--restore-domain", "5", "-1", "7", "1",
@@ -250,10 +245,45 @@ static void stderr_full(void **state)
         _exit(127);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 5);
+    close(err);
+    return status;
+}
+
+static void fill(int fd)
+{
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while (write(fd, "x", 1) == 1) {
+    }
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+}
+
+/* A refusal that nobody reads is a refusal all the same. */
+static void stderr_full(void **state)
+{
+    int err[2];
+
+    (void)state;
+    assert_int_equal(pipe(err), 0);
+    fill(err[1]);
+    assert_int_equal(refusing(err[1]), 5 << 8);
     close(err[0]);
-    close(err[1]);
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, err), 0);
+    fill(err[1]);
+    assert_int_equal(refusing(err[1]), 5 << 8);
+    close(err[0]);
+}
+
+static void stderr_without_reader(void **state)
+{
+    int err[2];
+
+    (void)state;
+    for (int sockets = 0; sockets < 2; sockets++) {
+        assert_int_equal(sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, err) : pipe(err), 0);
+        close(err[0]);
+        assert_int_equal(refusing(err[1]), 5 << 8);
+    }
 }
 
 static void hang(void *arg)
@@ -300,9 +330,13 @@ static void writer_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(report_without_reader), cmocka_unit_test(log_stuck),
-        cmocka_unit_test(stderr_full),           cmocka_unit_test(writer_hangs),
-        cmocka_unit_test(writer_is_waited_for),  cmocka_unit_test(no_process),
+        cmocka_unit_test(report_without_reader),
+        cmocka_unit_test(log_stuck),
+        cmocka_unit_test(stderr_full),
+        cmocka_unit_test(stderr_without_reader),
+        cmocka_unit_test(writer_hangs),
+        cmocka_unit_test(writer_is_waited_for),
+        cmocka_unit_test(no_process),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
