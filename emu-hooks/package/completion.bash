@@ -10,7 +10,7 @@ _exclaim() {
     case $prev in
     --vm) mapfile -t COMPREPLY < <(compgen -W "$(xl list 2>/dev/null | awk 'NR > 1 && $2 { print $1 }')" -- "$cur") && return ;;
     --host | --to) mapfile -t COMPREPLY < <(compgen -W "$(xe host-list params=name-label --minimal 2>/dev/null | tr , ' ')" -- "$cur") && return ;;
-    --record | --snapshot | --html | --events | --resume | --password-file | --cacert) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --record | --snapshot | --html | --events | --resume | --plan | --save | --password-file | --cacert) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     esac
     case $cur in
     -*) mapfile -t COMPREPLY < <(compgen -W "--json --help $(exclaim "$verb" --help 2>/dev/null | grep -o -- '--[a-z_-]*')" -- "$cur") ;;
@@ -18,7 +18,13 @@ _exclaim() {
         case $verb in
         count | match | claim | release | verify) mapfile -t COMPREPLY < <(compgen -W "$(xl list 2>/dev/null | awk 'NR > 1 && $2 { print $1 }')" -- "$cur") ;;
         evacuate) mapfile -t COMPREPLY < <(compgen -W "$(xe host-list params=name-label --minimal 2>/dev/null | tr , ' ')" -- "$cur") ;;
-        plan) mapfile -t COMPREPLY < <(compgen -W "evacuate rolling" -- "$cur") ;;
+        plan)
+            if [ "$COMP_CWORD" = 2 ]; then
+                mapfile -t COMPREPLY < <(compgen -W "evacuate rolling" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "$(xe host-list params=name-label --minimal 2>/dev/null | tr , ' ')" -- "$cur")
+            fi
+            ;;
         help) mapfile -t COMPREPLY < <(compgen -W "config $(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')" -- "$cur") ;;
         header) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         esac
@@ -26,7 +32,7 @@ _exclaim() {
     esac
 }
 _exclaim_hooks() {
-    local words="enable disable status idle renew"
+    local words="enable disable status idle renew --help"
     [ "$COMP_CWORD" = 1 ] || words="emu-manager xenguest plugin xl"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
 }

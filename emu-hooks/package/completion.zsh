@@ -8,7 +8,7 @@ _exclaim_hosts() { compadd -- ${(s:,:)"$(xe host-list params=name-label --minima
 
 if [[ $words[1] == *exclaim-hooks ]]; then
     if ((CURRENT == 2)); then
-        compadd enable disable status idle renew
+        compadd -- enable disable status idle renew --help
     else
         compadd emu-manager xenguest plugin xl
     fi
@@ -18,7 +18,7 @@ elif [[ $previous == --vm ]]; then
     _exclaim_vms
 elif [[ $previous == (--host|--to) ]]; then
     _exclaim_hosts
-elif [[ $previous == --(record|snapshot|html|events|resume|password-file|cacert) ]]; then
+elif [[ $previous == --(record|snapshot|html|events|resume|plan|save|password-file|cacert) ]]; then
     _files
 elif [[ $current == -* ]]; then
     compadd -- --json --help ${(f)"$(exclaim $verb --help 2>/dev/null | grep -o -- '--[a-z_-]*')"}
@@ -26,7 +26,7 @@ else
     case $verb in
     count | match | claim | release | verify) _exclaim_vms ;;
     evacuate) _exclaim_hosts ;;
-    plan) compadd evacuate rolling ;;
+    plan) if ((CURRENT == 3)); then compadd evacuate rolling; else _exclaim_hosts; fi ;;
     help) compadd -- config ${(f)"$(exclaim --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')"} ;;
     header) _files ;;
     esac

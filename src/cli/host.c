@@ -117,8 +117,10 @@ static int print_table(const struct exclaim_host *host, const struct exclaim_roo
     table_cell(&t, "%" PRIu64, exclaim_room_host(room));
     table_print(&t, stdout);
     source_text(host, room, caps, text, sizeof(text));
-    exclaim_print("\nPAGES: claimable ones, of 4 KiB; memory of the host: %s, headroom: %s; %s\n",
-                  exclaim_size(host->total_pages).text, exclaim_size(room->headroom).text, text);
+    puts("\nPAGES: claimable ones, of 4 KiB");
+    printf("memory of the host: %s, headroom: %s\n", exclaim_size(host->total_pages).text,
+           exclaim_size(room->headroom).text);
+    exclaim_print("%s\n", text);
     for (uint32_t n = 0, told = 0; n < host->nr_nodes; n++) {
         if (host->node[n].online) {
             exclaim_print_distances(!told++, n, host->node[n].distance, host->nr_nodes);

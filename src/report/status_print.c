@@ -157,7 +157,7 @@ static int print_details(const struct status *st, struct exclaim_error *err)
         }
         table_cell(&t, "%s", jread_text(o, "uuid"));
         table_cell(&t, "%s", jread_text(o, "domid"));
-        table_cell(&t, "%s", jread_text(o, "deviation_pages"));
+        table_cell(&t, "%s", size_of(o, "deviation_pages").text);
         table_cell(&t, "%s", size_of(layout, "kept_pages").text);
         table_cell(&t, "%s", size_of(layout, "moved_pages").text);
     }

@@ -236,8 +236,8 @@ static void in_status(void **state)
         argv[2] = NULL;
         text = exclaim(0, "", argv);
         assert_row(text, "1", by_frame ? "0 3 MiB 1 MiB " : "0 - - ");
-        assert_row(text, "3", "7 6 MiB 2 MiB\n");
-        assert_row(text, "4", "8 - -\n");
+        assert_row(text, "3", "28 KiB 6 MiB 2 MiB\n");
+        assert_row(text, "4", "32 KiB - -\n");
         free(text);
         argv[2] = "--json";
         text = exclaim(0, "", argv);

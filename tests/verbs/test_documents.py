@@ -75,6 +75,14 @@ class Documents(unittest.TestCase):
             self.assertGreaterEqual(events, {"begin", "disable", "plan", "start", "done", "end"})
             self.assertEqual(events - quoted(section("Ss", "evacuate")), set())
 
+    def test_members_of_reports(self):
+        """What a hook writes into its report, with the functions of base/jwrite.h."""
+        page = (TOP / "docs/exclaim-libxl-save-helper.8").read_text()
+        sources = "".join(path.read_text() for path in (TOP / "src/session").glob("*.c"))
+        members = set(re.findall(r'jwrite_\w+\(\w+,\s*"(\w+)"', sources))
+        self.assertGreater(len(members), 30)
+        self.assertEqual(members - set(re.findall(r"\w+", page)), set())
+
     def test_commands_as_they_are_typed(self):
         """Of the documents' indented blocks every line on a pool, in order; names in capitals stand for one of this pool."""
         typed = 0
