@@ -32,6 +32,7 @@ read_words() {
         END {
             if (file !~ /^\//) file = "/" file
             if (dir !~ /^\//) dir = "/" dir
+            gsub(/\|/, "?", name); gsub(/\|/, "?", file); gsub(/\|/, "?", dir); gsub(/\|/, "?", emu)
             if (name != "") print name "|" file "|" dir "|" emu
         }'
 }
@@ -134,7 +135,7 @@ running() {
 xenopsds() {
     {
         running | while read -r pid start; do
-            words=$(tr '\0' '\n' <"$root/proc/$pid/cmdline" 2>/dev/null | read_words)
+            words=$(tr '\n\0' '?\n' <"$root/proc/$pid/cmdline" 2>/dev/null | read_words)
             [ -n "$words" ] && say "$words|$pid|$start"
         done
         for unit_dir in $unit_dirs; do

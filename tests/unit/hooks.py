@@ -91,12 +91,15 @@ class ExclaimHooks(InDir):
 
     def process(self, line, start=1000, pid=77):
         """Starts it: that is, it reads its configuration now."""
-        argv = line.replace("$XENOPSD_OPTIONS", "").replace("$XENOPSD_SIMULATOR_OPTIONS", "").split()
+        self.shows(line.replace("$XENOPSD_OPTIONS", "").replace("$XENOPSD_SIMULATOR_OPTIONS", "").split(), start, pid)
+        return self.reads(line)
+
+    def shows(self, argv, start=1000, pid=77):
+        """What its directory in /proc has."""
         self.put(os.path.basename(argv[0])[:15] + "\n", "proc/%d/comm" % pid)
         self.put("\0".join(argv) + "\0", "proc/%d/cmdline" % pid)
         self.put("%d (xenopsd) x) S " % pid + " ".join(str(n) for n in range(4, 22)) + " %d 0 0\n" % start, "proc/%d/stat" % pid)
         self.put("bash\n", "proc/78/comm")
-        return self.reads(line)
 
     def reads(self, line):
         """The program that a xenopsd with this command line starts for a migration."""
@@ -300,6 +303,20 @@ class ExclaimHooks(InDir):
         self.only("stale", "not read")
         self.process(XCP_NG, 1000100)
         self.only("on", "read; not used")
+
+    def test_names_are_others_text(self):
+        self.process(XCP_NG)
+        self.run_it("enable", "emu-manager")
+        for pid, name in ((81, "xenopsd-\x1b[31mred"), (82, "xenopsd|on|x"), (83, "xenopsd\nline"), (84, "xenopsd-\u202e\u009b")):
+            self.shows(["/usr/sbin/" + name, "--config", "/etc/none\x1b]0;title\x07"], pid=pid)
+        for arguments in (["status"], ["status", "--lines"]):
+            shown = self.run_it(*arguments)
+            self.assertRegex(shown, r"\A[ -~\n]*\Z")
+            for name in ("xenopsd-?[31mred", "xenopsd?on?x", "xenopsd?line"):
+                self.assertIn("not where %s (process 8" % name, shown)
+        self.assertEqual(len(self.states()), 5)
+        self.shows(["/usr/sbin/xenopsd", "--emu-manager", "/x\x1b[31m\u202e"], pid=85)
+        self.assertRegex(self.run_it("enable", "emu-manager", code=5), r"\A[ -~]* emu-manager=/x\?\[31m\?[ -~]*\n\Z")
 
     def test_not_idle_until_restarted(self):
         self.process(XCP_NG)
