@@ -140,6 +140,7 @@ struct exclaim_plan_reason {
 };
 
 struct exclaim_plan_proof {
+    bool back;                      /* the VMs return: to leave is to reach their own host */
     uint64_t nr_vms;                /* that should leave */
     struct exclaim_plan_goal leave; /* VMs; more is better */
     struct exclaim_plan_goal keep;  /* VMs; more is better */

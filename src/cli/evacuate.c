@@ -332,7 +332,9 @@ int verb_evacuate(struct cli *cli, struct exclaim_error *err)
         if (!cli->json) {
             exclaim_print("nothing was moved: %s\n",
                           cli->apply ? "not all can leave as they should, see --partial"
-                                     : "--apply carries this out");
+                          : cli->snapshots.nr
+                              ? "from files it is only planned, --xapi and --apply carry it out"
+                              : "--apply carries this out");
         }
     }
 

@@ -364,6 +364,7 @@ int back_step(struct state *s, struct draft *d, uint32_t host, struct exclaim_er
     for (uint32_t i = step->first_move; i < d->nr_moves; i++) {
         kept += d->move[i].kept && d->move[i].back;
     }
+    step->proof.back = true;
     step->proof.nr_vms = nr;
     step->proof.leave = (struct exclaim_plan_goal){ nr - (d->nr_strays - before), nr };
     step->proof.keep = (struct exclaim_plan_goal){ kept, kept > intact ? kept : intact };

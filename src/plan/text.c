@@ -349,9 +349,9 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
         return;
     }
     snprintf(text, size,
-             "%s: %" PRIu64 " of %" PRIu64 " VMs leave%s, %" PRIu64 " keep their shape%s%s%s%s",
-             verdict, proof->leave.reached, proof->nr_vms, more_leave, proof->keep.reached,
-             more_keep, broken, why, give);
+             "%s: %" PRIu64 " of %" PRIu64 " VMs %s%s, %" PRIu64 " keep their shape%s%s%s%s",
+             verdict, proof->leave.reached, proof->nr_vms, proof->back ? "return" : "leave",
+             more_leave, proof->keep.reached, more_keep, broken, why, give);
 }
 
 const char *exclaim_change_kind_name(enum exclaim_change_kind kind)

@@ -224,6 +224,7 @@ class Plan(Case):
             self.assertEqual(said.code, 0, said.out + said.err)
             self.assertIn("step 1: empty and upgrade a", said.out)
             self.assertIn("3 hosts, ", said.out)
+            self.assertRegex(said.out, r"\nstep 2: back to a\noptimal: (\d+) of \1 VMs return, ")
             self.assertIn("Rolling upgrade", page(sim.file("page.html")))
             told = sim.run("plan", "rolling", "--json", "--back", "end").json
             self.assertEqual([s["kind"] for s in told["steps"]].count("evacuate"), 3)
@@ -408,6 +409,7 @@ class Files(Case):
             said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3])
             self.assertRegex(said.out, "5>5 6>6.*… ")
             self.assertTrue(all(len(line) <= 80 or line[:6] in ("note: ", "optima") for line in said.out.splitlines()), said.out)
+            self.assertNotIn("nothing was moved: --apply", run("evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3]).out)
             said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3], COLUMNS="0")
             self.assertRegex(said.out, "11>11 12>12 … ")
 
