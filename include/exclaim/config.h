@@ -51,7 +51,8 @@ int exclaim_config_load(struct exclaim_config *config, struct exclaim_error *err
  * policy `strict` is remembered outside of the file.  Where the policy cannot be read any more (the
  * file is missing, empty or not readable, or the policy's line is wrong) and was strict, *@lost is
  * true, config->policy is STRICT and the error says why: nothing may arrive.  A file without a line
- * for the policy, all others being right, has the default.
+ * for the policy, all others being right, has the default.  SYSTEM: all was read, but what is
+ * remembered could not be changed, so that a loss to come would find another policy.
  */
 int exclaim_config_load_hook(struct exclaim_config *config, bool *lost, struct exclaim_error *err);
 

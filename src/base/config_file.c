@@ -181,10 +181,15 @@ int exclaim_config_load_hook(struct exclaim_config *config, bool *lost, struct e
 
     *lost = false;
     if (known) {
+        const bool strict = config->policy == EXCLAIM_POLICY_STRICT;
         struct exclaim_error failed = { 0 };
 
-        if (strict_mark_set(path, config->policy == EXCLAIM_POLICY_STRICT, &failed)) {
+        if (strict_mark_set(path, strict, &failed)) {
             exclaim_log(LOG_ERR, "%s", failed.text);
+            rc = rc ? rc
+                    : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                                   "should %s be lost, policy strict %s: %s", path,
+                                   strict ? "is too" : "comes back", failed.text);
         }
     } else if (strict_mark(path)) {
         *lost = true;

@@ -93,7 +93,13 @@ static void look_at_xen(struct check *c, struct cli *cli)
 
 static void look_at_configuration(struct check *c, const struct cli *cli)
 {
-    if (cli->config_error.kind) {
+    struct exclaim_config of_hooks;
+    struct exclaim_error err = { 0 };
+    bool lost;
+
+    if (exclaim_config_load_hook(&of_hooks, &lost, &err) && !cli->config_error.kind) {
+        add(c, "configuration", lost ? CHECK_BROKEN : CHECK_DEGRADED, "%s", err.text);
+    } else if (cli->config_error.kind) {
         add(c, "configuration", CHECK_BROKEN, "%s", cli->config_error.text);
     } else if (cli->config.policy == EXCLAIM_POLICY_OBSERVE) {
         add(c, "configuration", CHECK_DEGRADED,

@@ -31,8 +31,9 @@ void exclaim_session_init(struct exclaim_session *s, enum exclaim_role role, con
         s->ms[i] = -1;
     }
     if (exclaim_config_load_hook(&s->config, &s->policy_lost, &err)) {
-        exclaim_log(LOG_ERR, "%s%s", err.text,
-                    s->policy_lost ? "" : "; going on without that line");
+        exclaim_log(
+            LOG_ERR, "%s%s", err.text,
+            s->policy_lost || err.kind == EXCLAIM_ERR_SYSTEM ? "" : "; going on without that line");
         strcpy(s->config_error, err.text);
     }
 }

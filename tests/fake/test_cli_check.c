@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -60,6 +61,24 @@ static int check(const char *lines, const char *more, const char *model, bool js
 
 #define IN_USE                                                                                     \
     "emu-manager|on|in place, read, used\nxenguest|on|in place\nxl|off|not on this host\n"
+
+/* A host that will not stay strict when its file is lost is not ready to be. */
+static void not_remembered(void **state)
+{
+    char *out, *was = strdup(getenv("EXCLAIM_STATE_DIR"));
+
+    (void)state;
+    setenv("EXCLAIM_STATE_DIR", "/proc/nowhere", 1);
+    assert_int_equal(check(IN_USE, "policy = strict\n", path, false, &out), 3);
+    assert_non_null(strstr(out, "/conf be lost, policy strict is too: create /proc/nowhere: "));
+    free(out);
+    assert_int_equal(check(IN_USE, "", path, false, &out), 0);
+    free(out);
+    setenv("EXCLAIM_STATE_DIR", was, 1);
+    assert_int_equal(check(IN_USE, "policy = strict\n", path, false, &out), 0);
+    free(out);
+    free(was);
+}
 
 static void hosts(void **state)
 {
@@ -144,7 +163,7 @@ static void hosts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(hosts) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(hosts), cmocka_unit_test(not_remembered) };
 
     return cmocka_run_group_tests(tests, setup, drop_made);
 }

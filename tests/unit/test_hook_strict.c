@@ -457,6 +457,32 @@ static void policy_lost(void **state)
     remove(path);
 }
 
+/* What the policy is now holds for every VM; that it will not be remembered is said, and refuses
+ * none. */
+static void not_remembered(void **state)
+{
+    char lines[256], *report;
+    struct run r;
+    int fd[2];
+
+    (void)state;
+    snprintf(lines, sizeof(lines), "policy = strict\nlibxl_save_helper = %s", helper);
+    for (int lost = 0; lost < 2; lost++) {
+        channel_open(CHANNEL_PIPE, fd);
+        assert_int_equal(write(fd[1], record, record_len), record_len);
+        setenv("EXCLAIM_STATE_DIR", lost ? "/proc/nowhere" : dir, 1);
+        restore(&r, lines, fd[0]);
+        setenv("EXCLAIM_STATE_DIR", dir, 1);
+        assert_refused(&r, 3, "no xen runs here");
+        report = get_file(reports, NULL);
+        assert_int_equal(!!strstr(report, "\"config_error\":\"should "), lost);
+        assert_int_equal(!!strstr(report, "create /proc/nowhere: "), lost);
+        free(report);
+        close(fd[0]);
+        close(fd[1]);
+    }
+}
+
 /* The same of what is no file at all, without Xen's helper being in the way. */
 static void policy_file_lost(void **state)
 {
@@ -505,11 +531,17 @@ static void policy_file_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),      cmocka_unit_test(from_file),
-        cmocka_unit_test(not_a_stream), cmocka_unit_test(no_helper),
-        cmocka_unit_test(wrong_line),   cmocka_unit_test(surroundings_broken),
-        cmocka_unit_test(policy_lost),  cmocka_unit_test(policy_file_lost),
-        cmocka_unit_test(unknown_form), cmocka_unit_test(unknown_form_of_emu_manager),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(from_file),
+        cmocka_unit_test(not_a_stream),
+        cmocka_unit_test(no_helper),
+        cmocka_unit_test(wrong_line),
+        cmocka_unit_test(surroundings_broken),
+        cmocka_unit_test(not_remembered),
+        cmocka_unit_test(policy_lost),
+        cmocka_unit_test(policy_file_lost),
+        cmocka_unit_test(unknown_form),
+        cmocka_unit_test(unknown_form_of_emu_manager),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
