@@ -19,8 +19,9 @@
 enum evac_outcome {
     EVAC_ON_ITS_WAY,
     EVAC_DONE,
-    EVAC_FAILED, /* it runs, but not where it should */
-    EVAC_LOST,   /* it does not run any more */
+    EVAC_FAILED,    /* it runs, but not where it should */
+    EVAC_CANCELLED, /* the same, and somebody wanted it so, or its time was over */
+    EVAC_LOST,      /* it does not run any more */
     EVAC_UNKNOWN,
 };
 
@@ -35,7 +36,7 @@ struct evac_result {
     bool planned_nodes; /* exact, and on the very nodes of the plan */
     uint64_t pages, deviation;
     enum exclaim_guarantee guarantee;
-    char why[512]; /* FAILED, UNKNOWN; DONE and not counted */
+    char why[512]; /* FAILED, CANCELLED, UNKNOWN; DONE and not counted */
 };
 
 /* A VM that XAPI has turned away from a host, by uuid: not tried again in this run. */
@@ -134,7 +135,8 @@ enum evac_door {
 struct evac_way {
     int64_t begun_ms; /* the first of them; 0: none yet */
     uint64_t landed_pages;
-    uint64_t all_pages; /* and those that are still to go */
+    uint64_t all_pages;      /* and those that are still to go */
+    uint64_t given_up_pages; /* of these, those of VMs that the run leaves where they are */
 };
 
 struct evac {

@@ -17,74 +17,6 @@
 #define LOST_TRIES 12
 #define LOST_MS    5000
 
-static struct evac_result *new_result(struct evac *e)
-{
-    struct evac_result **grown =
-        compat_reallocarray(e->result, e->nr_results + 1, sizeof(struct evac_result *));
-    struct evac_result *r;
-
-    if (!grown) {
-        return NULL;
-    }
-    e->result = grown;
-    r = calloc(1, sizeof(*r));
-    if (r) {
-        e->result[e->nr_results++] = r;
-    }
-    return r;
-}
-
-int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
-                    struct exclaim_error *err)
-{
-    struct evac_result *r = new_result(e);
-
-    if (r) {
-        r->uuid = strdup(uuid);
-        r->name = strdup(name);
-        r->from = strdup(from);
-        r->to = strdup("");
-    }
-    if (!r || !r->uuid || !r->name || !r->from || !r->to) {
-        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s", name);
-    }
-    r->outcome = EVAC_LOST;
-    snprintf(r->why, sizeof(r->why), "it does not run since an earlier run moved it");
-    e->lost++;
-    return 0;
-}
-
-struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
-{
-    const struct exclaim_pool *pool = e->pool;
-    struct evac_result *r = NULL;
-
-    for (uint32_t i = 0; i < e->nr_results; i++) {
-        if (!strcmp(e->result[i]->uuid, pool->vm[vm].uuid)) {
-            r = e->result[i];
-        }
-    }
-    if (!r) {
-        r = new_result(e);
-        if (!r) {
-            goto no_memory;
-        }
-        r->uuid = strdup(pool->vm[vm].uuid);
-        r->name = strdup(exclaim_pool_vm_name(pool, vm));
-        r->from = strdup(exclaim_pool_host_name(pool, pool->vm[vm].host));
-    }
-    free(r->to);
-    r->to = strdup(exclaim_pool_host_name(pool, to));
-    if (r->uuid && r->name && r->from && r->to) {
-        return r;
-    }
-
-no_memory:
-    exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "result of VM %s",
-                 exclaim_pool_vm_name(pool, vm));
-    return NULL;
-}
-
 static int more_first(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -254,20 +186,26 @@ static int failed(struct evac *e, const struct evac_flight *f, const struct excl
     struct evac_result *r = f->result;
     const char *code = task->code;
 
-    r->outcome = EVAC_FAILED;
-    snprintf(r->why, sizeof(r->why), "%.400s; it %s",
-             task->state == EXCLAIM_TASK_SUCCESS ? "XAPI says that it has moved" : task->error.text,
-             !strcmp(now->host_ref, pool->host[f->from].ref) ? "runs where it was"
-                                                             : "runs on another host");
+    const char *where = !strcmp(now->host_ref, pool->host[f->from].ref) ? "runs where it was"
+                                                                        : "runs on another host";
+
     /* Whoever cancelled it does not want it begun again; and it would take as long. */
     if (task->state == EXCLAIM_TASK_CANCELLED) {
+        r->outcome = EVAC_CANCELLED;
         r->failures = TRIES;
         if (f->cancelled) {
-            snprintf(r->why, sizeof(r->why), "cancelled, as it took longer than %" PRIu32 " s",
-                     e->opt.move_seconds);
+            snprintf(r->why, sizeof(r->why),
+                     "cancelled, as it took longer than %" PRIu32 " s; it %s", e->opt.move_seconds,
+                     where);
+        } else {
+            snprintf(r->why, sizeof(r->why), "cancelled; it %s", where);
         }
         return 0;
     }
+    r->outcome = EVAC_FAILED;
+    snprintf(r->why, sizeof(r->why), "%.400s; it %s",
+             task->state == EXCLAIM_TASK_SUCCESS ? "XAPI says that it has moved" : task->error.text,
+             where);
     /* Two in a row that began and failed, each in its own way: the next one has no better chance.
      */
     if (refusal_of(code) == REFUSAL_AGAIN && task->state == EXCLAIM_TASK_FAILURE) {
@@ -306,6 +244,9 @@ static int land(struct evac *e, uint32_t i)
         e->way.landed_pages += f->pages;
         e->last_failure[0] = '\0';
         compare(e, f);
+    }
+    if (r->failures >= TRIES) {
+        e->way.given_up_pages += f->pages;
     }
     f->pages = 0; /* it is not on its way any more */
     exclaim_xapi_forget(e->xapi, task);

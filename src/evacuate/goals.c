@@ -25,7 +25,7 @@ static uint32_t goal_left(const struct evac *e, const struct evac_goal *goal)
                : v;
 }
 
-uint64_t evac_goals_pages(const struct evac *e)
+uint64_t evac_goals_pages(const struct evac *e, uint64_t *given_up)
 {
     uint64_t pages = 0;
 
@@ -33,7 +33,10 @@ uint64_t evac_goals_pages(const struct evac *e)
         const uint32_t v =
             e->goal[g].stage < e->stage ? e->pool->nr_vms : goal_left(e, &e->goal[g]);
 
-        pages += v < e->pool->nr_vms ? e->pool->vm[v].total_pages : 0;
+        if (v < e->pool->nr_vms) {
+            pages += e->pool->vm[v].total_pages;
+            *given_up += evac_gave_up(e, v) ? e->pool->vm[v].total_pages : 0;
+        }
     }
     return pages;
 }
@@ -58,8 +61,13 @@ static uint32_t goals_left(const struct evac *e, uint32_t *vm, uint32_t *to)
     return left;
 }
 
-uint32_t evac_goals_left(const struct evac *e)
+uint32_t evac_goals_left(const struct evac *e, uint32_t *given_up)
 {
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        const uint32_t v = goal_left(e, &e->goal[g]);
+
+        *given_up += e->goal[g].stage == e->stage && v < e->pool->nr_vms && evac_gave_up(e, v);
+    }
     return goals_left(e, NULL, NULL);
 }
 

@@ -211,25 +211,6 @@ static enum verdict check(struct round *r, uint32_t m, struct exclaim_error *err
     return still_fits(r, m, err);
 }
 
-static const struct evac_result *result_of(const struct round *r, uint32_t vm)
-{
-    const struct evac *e = r->e;
-
-    for (uint32_t i = 0; i < e->nr_results; i++) {
-        if (!strcmp(e->result[i]->uuid, e->pool->vm[vm].uuid)) {
-            return e->result[i];
-        }
-    }
-    return NULL;
-}
-
-static unsigned int failures(const struct round *r, uint32_t vm)
-{
-    const struct evac_result *result = result_of(r, vm);
-
-    return result ? result->failures : 0;
-}
-
 /* XAPI has not begun it. */
 static int refused(struct round *r, uint32_t m, const char *code, const struct exclaim_error *why,
                    struct exclaim_error *err)
@@ -364,7 +345,7 @@ static int begin_some(struct round *r, struct exclaim_error *err)
         if (r->state[m] != MOVE_WAITS || !its_turn(r, move)) {
             continue;
         }
-        if (failures(r, move->vm) >= TRIES) {
+        if (evac_gave_up(r->e, move->vm)) {
             r->state[m] = MOVE_ENDED;
             continue;
         }
@@ -401,7 +382,7 @@ static void note_landed(struct round *r)
             flies |= r->e->flight[i].move == m;
         }
         if (!flies) {
-            const struct evac_result *result = result_of(r, r->plan->move[m].vm);
+            const struct evac_result *result = evac_result_of(r->e, r->plan->move[m].vm);
 
             r->state[m] = MOVE_ENDED;
             /* One more try, in the next plan, or another host. */

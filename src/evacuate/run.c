@@ -14,17 +14,21 @@
  */
 #define IDLE_ROUNDS 2
 
-static uint32_t vms_left(const struct evac *e)
+static uint32_t vms_left(const struct evac *e, uint32_t *given_up)
 {
     const struct exclaim_pool *pool = e->pool;
     uint32_t left = 0;
 
+    *given_up = 0;
     if (e->planned_ahead) {
-        return evac_goals_left(e);
+        return evac_goals_left(e, given_up);
     }
     for (uint32_t v = 0; v < pool->nr_vms; v++) {
         for (uint32_t i = 0; i < e->nr_hosts; i++) {
-            left += pool->vm[v].host == exclaim_pool_find_host(pool, e->host[i]);
+            if (pool->vm[v].host == exclaim_pool_find_host(pool, e->host[i])) {
+                left++;
+                *given_up += evac_gave_up(e, v);
+            }
         }
     }
     return left;
@@ -34,7 +38,7 @@ static uint32_t vms_left(const struct evac *e)
 static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
 {
     unsigned int idle = 0;
-    uint32_t moved, bans;
+    uint32_t moved, bans, given_up = 0;
     bool again = true;
 
     for (unsigned int round = 0;; round++) {
@@ -44,14 +48,15 @@ static int run_rounds(struct evac *e, struct exclaim_plan **plan, struct exclaim
             if (evac_look(e, err)) {
                 return exclaim_error_wrap(err, "looking at the pool after the moves");
             }
-            e->left = vms_left(e);
+            e->left = vms_left(e, &given_up);
             if (!e->left && evac_next_stage(e)) {
-                e->left = vms_left(e);
+                e->left = vms_left(e, &given_up);
                 idle = 0;
                 again = true;
             }
         }
-        if (!e->left || !again || idle == IDLE_ROUNDS || round == ROUNDS || !evac_goes_on(e)) {
+        if (e->left == given_up || !again || idle == IDLE_ROUNDS || round == ROUNDS ||
+            !evac_goes_on(e)) {
             return 0;
         }
         if (round) {
@@ -105,7 +110,9 @@ static int ask_residents(struct evac *e, struct exclaim_error *err)
 
 enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err)
 {
-    e->left = e->planned = vms_left(e);
+    uint32_t given_up;
+
+    e->left = e->planned = vms_left(e, &given_up);
     if (!e->opt.max_moves) {
         e->opt.max_moves = EXCLAIM_PLAN_CONCURRENT;
     }

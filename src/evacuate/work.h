@@ -33,14 +33,23 @@ int evac_disable_hosts(struct evac *e, struct exclaim_error *err);
 int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved, bool *again,
                struct exclaim_error *err);
 
-/* --- flight.c --- */
+/* --- result.c --- */
 
+/* What became of the VM in this run; NULL if nothing has yet. */
+const struct evac_result *evac_result_of(const struct evac *e, uint32_t vm);
+
+/* Whether the VM is left where it is by this run, whatever a plan says. */
+bool evac_gave_up(const struct evac *e, uint32_t vm);
+
+/* The same to be written, made where there is none; its move is now one to @to. */
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
 
 /* A VM that an earlier run moved and that does not run. */
 int evac_still_lost(struct evac *e, const char *uuid, const char *name, const char *from,
                     struct exclaim_error *err);
+
+/* --- flight.c --- */
 
 /* Where the plan puts it, in pages per node; false if that is not known of all. */
 bool evac_nodes(const struct exclaim_plan_move *move, uint64_t pages[EXCLAIM_NODES_MAX]);
@@ -73,11 +82,13 @@ bool evac_goes_on(struct evac *e);
 /* By uuid or name; pool->nr_vms if there is none. */
 uint32_t evac_find_vm(const struct exclaim_pool *pool, const char *uuid);
 
-/* VMs of this stage that are not where the saved plan wants them. */
-uint32_t evac_goals_left(const struct evac *e);
+/* VMs of this stage that are not where the saved plan wants them; adds to *given_up how many of
+ * them are left where they are. */
+uint32_t evac_goals_left(const struct evac *e, uint32_t *given_up);
 
-/* Pages of the VMs that this stage and later ones still have to move. */
-uint64_t evac_goals_pages(const struct evac *e);
+/* Pages of the VMs that this stage and later ones still have to move; adds to *given_up those of
+ * VMs that are left where they are. */
+uint64_t evac_goals_pages(const struct evac *e, uint64_t *given_up);
 
 /* False if there is none. */
 bool evac_next_stage(struct evac *e);

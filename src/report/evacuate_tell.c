@@ -25,6 +25,8 @@ static const char *outcome_name(enum evac_outcome outcome)
         return "done";
     case EVAC_FAILED:
         return "failed";
+    case EVAC_CANCELLED:
+        return "cancelled";
     case EVAC_LOST:
         return "lost";
     case EVAC_ON_ITS_WAY:
@@ -307,6 +309,9 @@ static int landed(struct evac_teller *t, const struct evac *e, const struct evac
     if (r->outcome == EVAC_LOST) {
         exclaim_json_bool(o, "lost", true);
     }
+    if (r->outcome == EVAC_CANCELLED) {
+        exclaim_json_bool(o, "cancelled", true);
+    }
     if (*r->why) {
         exclaim_json_str(o, "why", r->why);
     }
@@ -448,6 +453,7 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
 {
     const char *outcome = end_name(end);
     uint32_t done = 0, exact = 0, counted = 0;
+    struct evac_headway way;
     char text[512];
     json_object *event = new_event("end");
 
@@ -473,14 +479,18 @@ void evac_teller_summary(struct evac_teller *t, const struct evac *e, enum evac_
         done += r->outcome == EVAC_DONE;
         counted += r->outcome == EVAC_DONE && r->counted;
         exact += r->outcome == EVAC_DONE && r->counted && r->exact;
-        if (r->outcome != EVAC_DONE) {
+        if (r->outcome == EVAC_CANCELLED) {
+            exclaim_print("%s: %s\n", r->name, r->why);
+        } else if (r->outcome != EVAC_DONE) {
             exclaim_print("%s: %s: %s\n", r->name, outcome_name(r->outcome), r->why);
         }
     }
-    printf("%s: %" PRIu32 " VMs moved in %" PRId64 " s, %" PRIu32 " exact, %" PRIu32
+    evac_headway(e, exclaim_now_ms(), &way);
+    printf("%s: %" PRIu32 " VM%s (%s) moved in %" PRId64 " s, %" PRIu32 " exact, %" PRIu32
            " not, %" PRIu32 " not checked; %" PRIu32 " left",
-           outcome, done, (exclaim_now_ms() - e->begun_ms) / 1000, exact, counted - exact,
-           done - counted, e->left);
+           outcome, done, exclaim_s(done), exclaim_size(way.moved_pages).text,
+           (exclaim_now_ms() - e->begun_ms) / 1000, exact, counted - exact, done - counted,
+           e->left);
     if (e->lost) {
         printf(", %" PRIu32 " lost", e->lost);
     }

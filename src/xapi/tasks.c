@@ -138,7 +138,7 @@ static bool see_record(const struct exclaim_xapi *xapi, struct exclaim_xapi_task
         names_put(xapi, &task->error);
     } else if (!strcmp(status, "cancelled")) {
         task->state = EXCLAIM_TASK_CANCELLED;
-        exclaim_fail(&task->error, EXCLAIM_ERR_SYSTEM, ECANCELED, "the task was cancelled");
+        exclaim_fail(&task->error, EXCLAIM_ERR_SYSTEM, 0, "the task was cancelled");
     }
     return moved || task->state != EXCLAIM_TASK_PENDING;
 }

@@ -50,7 +50,7 @@ class Evacuate(Case):
             done = sim.run("evacuate", "a", "--apply", "--events", log)
             self.assertEqual((done.code, done.err), (0, ""), done.out)
             self.all_moved(sim)
-            self.assertIn("done: 6 VMs moved", done.out)
+            self.assertIn("done: 6 VMs (6.37 GiB) moved", done.out)
             self.assertIn("6 exact, 0 not, 0 not checked; 0 left", done.out)
             self.assertIn("a is disabled, and stays so", done.out)
             kinds = [e["event"] for e in events(log)]
@@ -529,9 +529,35 @@ class Time(Case):
             self.assertEqual((cancelled.code, cancelled.out), (0, "v0: its move is cancelled, it is Running\n"), cancelled.err)
             done = going.end()
             self.one_line(done, 5)
-            self.assertIn("1 VM is left: the task was cancelled", done.err)
+            self.assertIn("1 VM is left: cancelled; it runs where it was", done.err)
             self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v0"])
             self.assertEqual(self.outcomes(sim.file("events"), "start").count("v0"), 1, "it is not begun again")
+            # Said as what it is, once; nothing is planned for it any more, and the time that is left is without it.
+            self.assertEqual(done.out.count("v0: cancelled; it runs where it was\n"), 2, done.out)
+            self.assertNotRegex(done.out, "v0: failed|planning anew|Operation")
+            self.assertRegex(done.out, r"\nincomplete: 5 VMs \(5\.37 GiB\) moved in \d+ s, 5 exact, 0 not, 0 not checked; 1 left\n")
+            said = events(sim.file("events"))
+            self.assertEqual([(e["vm"]["name"], e["cancelled"]) for e in said if e["event"] == "failed"], [("v0", True)])
+            self.assertEqual([e["event"] for e in said].count("plan"), 1)
+            self.assertEqual((said[-1]["event"], said[-1]["outcome"], said[-1]["left"], said[-1]["bytes_left"]),
+                             ("end", "incomplete", 1, 262144 * 4096))
+            self.assertNotIn("seconds_left", said[-1])
+            # Another run begins it, as somebody has asked for that.
+            again = sim.run("evacuate", "--resume", sim.file("events"), "--apply")
+            self.assertEqual(again.code, 0, again.err)
+            self.assertIn("done: 1 VM (1 GiB) moved in ", again.out)
+            self.all_moved(sim)
+
+    def test_a_cancelled_move_in_json(self):
+        with Sim(POOL, SLOW // 8) as sim:
+            going = sim.start("evacuate", "a", "--apply", "--json", "--max-moves", "2")
+            wait_until(sim.tasks)
+            name = next(r["name_label"] for r in sim.call("VM.get_all_records").values() if r["current_operations"])
+            cancelled = sim.run("evacuate", "--cancel", name, "--json")
+            self.assertEqual((cancelled.code, cancelled.json["cancelled"]), (0, True), cancelled.err)
+            told = going.end()
+            self.assertEqual((told.code, told.json["outcome"], told.json["left"]), (5, "incomplete", 1))
+            self.assertEqual([(v["name"], v["why"]) for v in told.json["vms"] if v["outcome"] == "cancelled"], [(name, "cancelled; it runs where it was")])
 
     def test_nothing_to_cancel(self):
         with Sim(POOL) as sim:
@@ -549,7 +575,7 @@ class Time(Case):
             done = sim.run("evacuate", "a", "--apply", "--move-timeout", "3", "--events", sim.file("events"))
             self.one_line(done, 5)
             self.assertIn("long: cancelling, as it takes longer than 3 s", done.out)
-            self.assertIn("1 VM is left: cancelled, as it took longer than 3 s", done.err)
+            self.assertIn("1 VM is left: cancelled, as it took longer than 3 s; it runs where it was", done.err)
             self.assertEqual(sim.where(), {"long": "a", "short": "b"})
 
     def test_the_time_of_a_run(self):
