@@ -18,7 +18,7 @@
 
 #define BANDWIDTH_MAX   1000000u /* MiB/s */
 #define RUN_SECONDS_MAX 604800u  /* a week */
-#define STEP_MAX        1000000u /* the plan says how many it has */
+#define STEP_MAX        100000u  /* the plan says how many it has */
 
 enum kind {
     KIND_FLAG,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/text.h"
 #include "../report/html.h"
 #include "../report/preflight_print.h"
 
@@ -111,8 +112,8 @@ static void gather_facts(struct preflight *p)
         weak += together->move[m].guarantee < p->least;
     }
     if (weak) {
-        facts_add(&p->facts, "%" PRIu32 " VMs would come with a weaker guarantee than %s", weak,
-                  exclaim_guarantee_name(p->least));
+        facts_add(&p->facts, "%" PRIu32 " VM%s would come with a weaker guarantee than %s", weak,
+                  exclaim_s(weak), exclaim_guarantee_name(p->least));
     }
     if (p->not_held) {
         facts_add(&p->facts, "not held: %s", p->not_held);

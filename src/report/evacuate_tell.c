@@ -14,6 +14,7 @@
 #include "../base/clock.h"
 #include "../base/text.h"
 #include "../base/width.h"
+#include "pace.h"
 #include "plan_json.h"
 #include "print.h"
 #include "screen.h"
@@ -124,15 +125,12 @@ line(struct evac_teller *t, const struct evac *e, const char *fmt, ...)
 static const char *way_text(const struct evac *e, char *text, size_t size)
 {
     struct evac_headway h;
-    char left[40] = "";
+    char time[24], left[40] = "";
 
     evac_headway(e, exclaim_now_ms(), &h);
-    if (h.time_known && h.seconds_left >= 2ull * 3600) {
-        snprintf(left, sizeof(left), ", about %" PRIu64 " h left", (h.seconds_left + 1800) / 3600);
-    } else if (h.time_known && h.seconds_left >= 120) {
-        snprintf(left, sizeof(left), ", about %" PRIu64 " min left", (h.seconds_left + 30) / 60);
-    } else if (h.time_known && h.seconds_left) {
-        snprintf(left, sizeof(left), ", about %" PRIu64 " s left", h.seconds_left);
+    if (h.time_known && h.seconds_left) {
+        pace_time_text(h.seconds_left, time, sizeof(time));
+        snprintf(left, sizeof(left), ", about %s left", time);
     }
     snprintf(text, size, "%s of %s%s", exclaim_size(h.moved_pages).text,
              exclaim_size(h.moved_pages + h.left_pages).text, left);

@@ -145,8 +145,10 @@ void facts_of_pool(struct facts *facts, const struct exclaim_pool *pool, int64_t
         }
     }
     if (inexact) {
-        facts_add(facts, "%" PRIu32 " VMs are not counted exactly, %s among them: %s", inexact,
-                  exclaim_pool_vm_name(pool, first), pool->vm[first].why);
+        facts_add(facts,
+                  inexact == 1 ? "%" PRIu32 " VM is not counted exactly, %s: %s"
+                               : "%" PRIu32 " VMs are not counted exactly, %s among them: %s",
+                  inexact, exclaim_pool_vm_name(pool, first), pool->vm[first].why);
     }
 }
 

@@ -56,7 +56,7 @@ static bool known(const struct pace *pace)
 
 void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const struct pace *pace)
 {
-    char waves[256] = "", how[192];
+    char time[24], waves[256] = "", how[192];
     size_t len = 0;
 
     if (!plan->nr_moves) {
@@ -80,16 +80,28 @@ void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const s
         return;
     }
     if (pace->migrations) {
-        snprintf(how, sizeof(how), "as %" PRIu32 " earlier ones took by %.100s", pace->migrations,
-                 pace->file);
+        snprintf(how, sizeof(how), "as %" PRIu32 " earlier one%s took by %.100s", pace->migrations,
+                 exclaim_s(pace->migrations), pace->file);
     } else {
         snprintf(how, sizeof(how), "as --bandwidth says");
     }
+    pace_time_text((uint64_t)(seconds_of(plan, pace) + 0.5), time, sizeof(time));
     facts_add(facts,
-              "%s are moved in %" PRIu32 " wave%s%s; about %.0f s if each move has %.1f MiB/s, %s; "
+              "%s are moved in %" PRIu32 " wave%s%s; about %s if each move has %.1f MiB/s, %s; "
               "guests that write much take longer",
               exclaim_size(all_pages(plan)).text, plan->nr_waves, exclaim_s(plan->nr_waves), waves,
-              seconds_of(plan, pace), (double)pace->pages / 256 * 1000 / (double)pace->ms, how);
+              time, (double)pace->pages / 256 * 1000 / (double)pace->ms, how);
+}
+
+void pace_time_text(uint64_t seconds, char *text, size_t size)
+{
+    if (seconds >= 2ull * 3600) {
+        snprintf(text, size, "%" PRIu64 " h", (seconds + 1800) / 3600);
+    } else if (seconds >= 120) {
+        snprintf(text, size, "%" PRIu64 " min", (seconds + 30) / 60);
+    } else {
+        snprintf(text, size, "%" PRIu64 " s", seconds);
+    }
 }
 
 void pace_json(struct json_object *o, const struct exclaim_plan *plan, const struct pace *pace)

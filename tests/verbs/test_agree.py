@@ -89,6 +89,10 @@ class Agree(unittest.TestCase):
                 self.assertTrue([n for n in told["notes"] if "about 24 s if each move has 128.0 MiB/s, as 2 earlier ones took by " in n], told["notes"])
                 _, told, _ = self.three(sim, *verb, *some, "--bandwidth", "1024")
                 self.assertEqual((told["seconds"], told["bytes_per_second"]), (3, 1 << 30))
+                _, told, _ = self.three(sim, *verb, *some, "--bandwidth", "1")
+                self.assertTrue([n for n in told["notes"] if "about 51 min if each move has 1.0 MiB/s, as --bandwidth says" in n], told["notes"])
+            pathlib.Path(sim.file("reports")).write_text(reports.splitlines()[0] + "\n")
+            self.assertIn("as 1 earlier one took by ", sim.run("plan", "evacuate", "a", *some).out)
 
     def test_skipped_hosts(self):
         content = state([host("a", 8 * GIB), host("b", 8 * GIB, xen="4.17.6"), host("c", 8 * GIB)], [vm("x", "a", GIB)])
