@@ -66,24 +66,51 @@ uint64_t status_placed(const struct exclaim_ledger_entry *e, uint64_t *target)
     return placed;
 }
 
-static uint64_t sum_2m(const struct exclaim_ledger_entry *e)
+/* Node by node: what is to be placed, what has been, in extents of which size. */
+static int print_nodes(const struct status *st, struct exclaim_error *err)
 {
-    uint64_t sum = atomic_load(&e->extents_elsewhere[EXCLAIM_EXTENT_2M]);
+    static const char *const head[] = { "!DOMID", ">NODE", ">PLACED", ">OF",
+                                        ">4KIB",  ">2MIB", ">1GIB",   NULL };
+    struct table t;
 
-    for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
-        sum += atomic_load(&e->extents[n][EXCLAIM_EXTENT_2M]);
+    if (table_init(&t, head)) {
+        return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
-    return sum;
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
+
+        for (uint32_t n = 0; e && n < e->nr_nodes && n < EXCLAIM_NODES_MAX; n++) {
+            const uint64_t placed = atomic_load(&e->placed[n]);
+
+            if (!placed && !e->target[n]) {
+                continue;
+            }
+            table_cell(&t, "%" PRIu32, e->domid);
+            table_cell(&t, "%" PRIu32, n);
+            table_cell(&t, "%s", exclaim_size(placed).text);
+            table_cell(&t, "%s", exclaim_size(e->target[n]).text);
+            for (unsigned int k = 0; k < EXCLAIM_EXTENTS; k++) {
+                table_cell(&t, "%" PRIu64, atomic_load(&e->extents[n][k]));
+            }
+        }
+    }
+    printf("\n");
+    table_print(&t, stdout);
+    table_free(&t);
+    return 0;
 }
 
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
     static const char *const head[] = { "!DOMID", "!UUID", "!GUARANTEE", ">PLACED", ">OF", NULL };
-    static const char *const more[] = { "!DOMID", ">2MIB",  ">KEPT", ">MOVED",
-                                        ">PID",   "!SINCE", "!SEEN", NULL };
+    static const char *const more[] = {
+        "!DOMID", ">KEPT", ">MOVED", ">PID", "!SINCE", "!SEEN", NULL
+    };
     const int64_t now = exclaim_now_unix_ms();
     uint32_t nr = 0, nr_unseen = 0;
     struct table t, d;
+    int rc = 0;
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
@@ -111,7 +138,6 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%s", exclaim_size(placed).text);
         table_cell(&t, "%s", exclaim_size(target).text);
         table_cell(&d, "%" PRIu32, e->domid);
-        table_cell(&d, "%" PRIu64, sum_2m(e));
         if (atomic_load(&e->by_frame)) {
             table_cell(&d, "%s", exclaim_size(atomic_load(&e->kept)).text);
             table_cell(&d, "%s", exclaim_size(atomic_load(&e->moved)).text);
@@ -130,15 +156,16 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         table_print(&t, stdout);
         printf("\n");
         table_print(&d, stdout);
-        puts("2MIB: whole regions of 2 MiB; KEPT, MOVED: pages on the node of their frame, "
-             "elsewhere;\nSEEN: whether its process can be seen from here");
+        rc = print_nodes(st, err);
+        puts("4KIB, 2MIB, 1GIB: extents of that size; KEPT, MOVED: pages on the node of their "
+             "frame, elsewhere;\nSEEN: whether its process can be seen from here");
     }
     if (nr_unseen) {
         printf("of %" PRIu32 " of these no process can be seen from here\n", nr_unseen);
     }
     table_free(&t);
     table_free(&d);
-    return 0;
+    return rc;
 }
 
 /* What else is known of each, and why it went as it did. */
@@ -166,11 +193,14 @@ static int print_details(const struct status *st, struct exclaim_error *err)
     table_free(&t);
     puts("DEVIATION: pages on another node than they should be");
     for (uint32_t i = 0; (o = report_at(st, i)); i++) {
-        const char *why = jread_text(o, "error");
+        static const char *const texts[] = { "error", "why", "config_error" };
 
-        why = *why ? why : jread_text(o, "why");
-        if (*why) {
-            exclaim_print("%s, %s: %s\n", jread_text(o, "uuid"), jread_text(o, "role"), why);
+        for (unsigned int k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+            const char *text = jread_text(o, texts[k]);
+
+            if (*text) {
+                exclaim_print("%s, %s: %s\n", jread_text(o, "uuid"), jread_text(o, "role"), text);
+            }
         }
     }
     return 0;

@@ -65,7 +65,7 @@ static int check(const char *lines, const char *more, const char *model, bool js
 /* A host that will not stay strict when its file is lost is not ready to be. */
 static void not_remembered(void **state)
 {
-    char *out, *was = strdup(getenv("EXCLAIM_STATE_DIR"));
+    char *out;
 
     (void)state;
     setenv("EXCLAIM_STATE_DIR", "/proc/nowhere", 1);
@@ -74,10 +74,9 @@ static void not_remembered(void **state)
     free(out);
     assert_int_equal(check(IN_USE, "", path, false, &out), 0);
     free(out);
-    setenv("EXCLAIM_STATE_DIR", was, 1);
+    setenv("EXCLAIM_STATE_DIR", dir, 1);
     assert_int_equal(check(IN_USE, "policy = strict\n", path, false, &out), 0);
     free(out);
-    free(was);
 }
 
 static void hosts(void **state)
