@@ -111,8 +111,9 @@ int exclaim_xen_open(struct exclaim_hv **hv, struct exclaim_error *err)
     }
     xch = lib.open(xen_quiet(), xen_quiet(), 0);
     if (!xch) {
-        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno, "opening xen %u.%u through %s", lib.major,
-                     lib.minor, lib.soname);
+        exclaim_fail(err, EXCLAIM_ERR_UNSUPPORTED, errno,
+                     "opening xen %u.%u through %s (root in domain 0?)", lib.major, lib.minor,
+                     lib.soname);
         xen_lib_unload(&lib);
         return -1;
     }

@@ -628,6 +628,13 @@ class ExclaimHooks(InDir):
         for word in ("-h", "--help", "help"):
             self.assertTrue(self.run_it(word).startswith("Usage: exclaim-hooks enable"))
 
+    @unittest.skipIf(os.getuid(), "only root can be somebody else")
+    def test_not_root(self):
+        os.chmod(self.dir, 0o755)
+        for verb in ("enable", "disable", "renew"):
+            done = subprocess.run([self.script, verb], env={"PATH": os.environ["PATH"]}, user=65534, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.decode()), (5, b"", f"exclaim-hooks: {verb} needs root\n"))
+
     def test_a_program_that_aborts_without_arguments(self):
         """As Xen's libxl-save-helper does: the shell says nothing of it."""
         self.programs()
