@@ -94,9 +94,10 @@ bool evac_host_text(const struct evac *e, uint32_t i, char *text, size_t size)
         snprintf(text, size, "host %s was disabled %s, and somebody has enabled it since", name,
                  who);
     } else {
+        /* In front, where a terminal's end does not part the command. */
         snprintf(text, size,
-                 "host %s was disabled %s and is still: xe host-enable uuid=%s enables it", name,
-                 who, e->host[i]);
+                 "xe host-enable uuid=%s enables host %s, which was disabled %s and is still",
+                 e->host[i], name, who);
     }
     return true;
 }
