@@ -30,6 +30,22 @@ def ageless(notes):
     return [re.sub(r"\b\d+ (s|min|h) ago", "ago", note) for note in notes]
 
 
+def size(pages):
+    """As exclaim_size() says it."""
+    number, unit, of = pages * 4, 0, 1
+    while number >= (1024, 1023.95, 1023.995, 1023.995)[unit]:
+        number, unit, of = number / 1024, unit + 1, of * 1024
+    return "%.*f %s" % (0 if pages * 4 % of == 0 else 1 if unit == 1 else 2, number, ("KiB", "MiB", "GiB", "TiB")[unit])
+
+
+def rows(out):
+    return [" ".join(line.split()) for line in out.splitlines()]
+
+
+def nodes(parts):
+    return " ".join("%d>%d" % (part["source_node"], part["node"]) for part in parts)
+
+
 class Agree(unittest.TestCase):
     def three(self, sim, *command, page=True):
         more = ["--html", sim.file("page")] if page else []
@@ -45,7 +61,11 @@ class Agree(unittest.TestCase):
 
     def plan_agrees(self, sim, *command):
         text, told, page = self.three(sim, *command)
+        shown = rows(text.out)
         for step in told["steps"]:
+            for move in step["moves"]:
+                self.assertIn("%d %s %s %s %s %s %s %s" % (move["wave"] + 1, move["vm"]["name"], move["from"]["name"], move["to"]["name"], nodes(move["parts"]),
+                                                           size(move["pages"]), move["shape"], move["guarantee"]), shown)
             self.assertIn(step["verdict"], text.out)
             self.assertIn(step["verdict"], page)
             for stay in step["stays"]:
@@ -106,6 +126,34 @@ class Agree(unittest.TestCase):
                 text, told, page = self.three(sim, "preflight", "--host", "a", *more)
                 self.assertIn(told["together"]["verdict"], text.out)
                 self.assertIn(told["together"]["verdict"], page)
+                self.cells_agree(told, rows(text.out))
+
+    def cells_agree(self, told, shown):
+        """Each number of each VM on each host, and of each host's nodes."""
+        for vm in told["vms"]:
+            move, able = vm["together"], sum(cell["keeps_shape"] for cell in vm["on"])
+            self.assertIn("%s %s %d of %d %s %s %s %s" % (vm["name"], size(vm["total_pages"]), able, len(vm["on"]), move["to"]["name"], nodes(move["parts"]),
+                                                          move["shape"], move["guarantee"]), shown)
+            after = shown.index(vm["name"] + " alone:")
+            for cell in vm["on"]:
+                begin = "%s %s " % (cell["host"]["name"], cell["verdict"])
+                short = size(cell.get("misfit", {}).get("short_by_pages", 0))
+                if cell["fits"]:
+                    for node in cell["nodes"]:
+                        sizes = " ".join(size(node[key]) for key in ("need_pages", "free_pages", "claimed_pages"))
+                        self.assertIn("%s%s %s - %s" % (begin, nodes([node]), sizes, cell["guarantee"]), shown[after:])
+                elif "need_pages" in cell["misfit"]:
+                    sizes = " ".join(size(cell["misfit"][key]) for key in ("need_pages", "free_pages", "claimed_pages"))
+                    self.assertTrue([row for row in shown[after:] if row.startswith(begin) and row.endswith(" %s %s -" % (sizes, short))], (begin, sizes, short))
+                else:
+                    self.assertIn(cell["misfit"]["text"], shown[after:])
+        after = shown.index("hosts as they are now:")
+        for host in told["hosts"]:
+            if host["name"] == "a":  # where they come from
+                continue
+            for node in host["nodes"] + [dict(host, node="all")]:
+                row = " ".join(size(node[key]) for key in ("free_pages", "claimed_pages", "room_pages"))
+                self.assertTrue([line for line in shown[after:] if line.startswith("%s %s %s " % (host["name"], node["node"], row))], (host["name"], node["node"], row))
 
     def test_what_was_done(self):
         with Sim(POOL) as first, Sim(POOL) as second:
