@@ -522,7 +522,7 @@ class Stop(Case):
 
 class Time(Case):
     def test_one_move_is_cancelled_without_the_others(self):
-        with Sim(POOL, SLOW // 8) as sim:
+        with Sim(POOL, SLOW // 5) as sim:
             going = sim.start("evacuate", "a", "--apply", "--max-moves", "2", "--events", sim.file("events"))
             going.wait_for("v0: a to ")
             cancelled = sim.run("evacuate", "--cancel", "v0")
@@ -549,7 +549,7 @@ class Time(Case):
             self.all_moved(sim)
 
     def test_a_cancelled_move_in_json(self):
-        with Sim(POOL, SLOW // 8) as sim:
+        with Sim(POOL, SLOW // 4) as sim:
             going = sim.start("evacuate", "a", "--apply", "--json", "--max-moves", "2")
             wait_until(sim.tasks)
             name = next(r["name_label"] for r in sim.call("VM.get_all_records").values() if r["current_operations"])
