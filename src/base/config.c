@@ -12,6 +12,8 @@
 
 #include <exclaim/limits.h>
 
+#include "nearest.h"
+
 #ifndef EXCLAIM_PLACE_OBJECT
 #error "the build says where libexclaim-place.so is installed"
 #endif
@@ -158,6 +160,8 @@ static int set_switch(const struct key *key, uint32_t *field, const char *value,
 int exclaim_config_set(struct exclaim_config *config, const char *name, const char *value,
                        struct exclaim_error *err)
 {
+    struct nearest near = { .word = name };
+
     for (unsigned int i = 0; i < NR_KEYS; i++) {
         const struct key *key = &keys[i];
         char *field = (char *)config + key->offset;
@@ -187,5 +191,11 @@ int exclaim_config_set(struct exclaim_config *config, const char *name, const ch
             return 0;
         }
     }
-    return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "unknown key \"%s\"", name);
+    for (unsigned int i = 0; exclaim_config_key(i); i++) {
+        nearest_try(&near, exclaim_config_key(i));
+    }
+    return near.best ? exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "unknown key \"%s\", did you mean %s?", name, near.best)
+                     : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                    "unknown key \"%s\", exclaim help config lists them", name);
 }

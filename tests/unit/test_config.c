@@ -220,7 +220,10 @@ static void broken_files(void **state)
         const char *text, *where, *what;
     } cases[] = {
         { "policy strict\n", " line 1: ", "\"policy strict\" is not \"key = value\"" },
-        { "\n# x\nno_key = 5\n", " line 3: ", "unknown key \"no_key\"" },
+        { "\n# x\nno_key = 5\n",
+          " line 3: ", "unknown key \"no_key\", exclaim help config lists them" },
+        { "polciy = strict\n", " line 1: ", "unknown key \"polciy\", did you mean policy?" },
+        { "count-ms-max = 5\n", " line 1: ", "\"count-ms-max\", did you mean count_ms_max?" },
         { "policy = prefer\npolicy = strict # really\n", " line 2: ", "strict # really" },
         { "= 5\n", " line 1: ", "unknown key \"\"" },
         { "stray_pages =\n", " line 1: ", "stray_pages" },
