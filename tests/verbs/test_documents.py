@@ -83,6 +83,22 @@ class Documents(unittest.TestCase):
         self.assertGreater(len(members), 30)
         self.assertEqual(members - set(re.findall(r"\w+", page)), set())
 
+    def test_messages(self):
+        """Of each message that operators are told to look up, every run of words between what is filled in is in the programs."""
+        files = [p for top in ("src", "include", "emu-hooks") for p in sorted((TOP / top).rglob("*")) if p.is_file()]
+        text = "".join(p.read_text(errors="replace") for p in files)
+        text = re.sub(r'"\s*(?:PRI\w+)?\s*"', "", text).replace('\\"', '"')  # C's pieces of one text
+        filled = r"…|\b(?:[NPQUXYLM]|X\.Y|SIZE|PATH|VERB|NAME|DOMID|VM|UUID)\b|\d+|[:;] "
+        told = 0
+        for name in ("docs/operating.md", "docs/operating-xenserver.md"):
+            for table in re.findall(r"(?m)^\| message \|.*\n\|-.*\n((?:\|.*\n)+)", (TOP / name).read_text()):
+                for row in table.splitlines():
+                    for message in re.findall(r"`([^`]+)`", row.split("|")[1]):
+                        for words in re.split(filled, message):
+                            self.assertTrue(words.strip(" ,;()=") in text, f"{name}: {message}: \"{words}\"")
+                        told += 1
+        self.assertGreater(told, 100)
+
     def test_commands_as_they_are_typed(self):
         """Of the documents' indented blocks every line on a pool, in order; names in capitals stand for one of this pool."""
         typed = 0
