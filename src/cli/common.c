@@ -106,7 +106,7 @@ int cli_read_record(const char *path, struct exclaim_reservation *res, struct ex
     rc = len >= 8 && !memcmp(buf, "EXCLAIM", 8) ? exclaim_body_decode(buf, len, res, err)
                                                 : decode_stream(buf, len, res, err);
     if (rc) {
-        exclaim_error_wrap(err, "%s", path);
+        exclaim_error_wrap(err, "%s", strcmp(path, "-") ? path : "standard input");
     }
 
 out:

@@ -103,7 +103,7 @@ void help_config(const struct exclaim_config *config)
     }
 }
 
-void help_unknown(const struct cli_verb *verbs, const char *word)
+void help_unknown(const struct cli_verb *verbs, const char *word, const char *other)
 {
     char shown[64];
     struct nearest near = { .word = word };
@@ -112,8 +112,11 @@ void help_unknown(const struct cli_verb *verbs, const char *word)
     for (const struct cli_verb *v = verbs; v->name; v++) {
         nearest_try(&near, v->name);
     }
-    nearest_try(&near, "help");
-    if (near.best) {
+    nearest_try(&near, other);
+    nearest_try(&near, "--version");
+    if (*word == '-' && !near.best) {
+        fputs("exclaim: a verb goes first, exclaim --help lists them\n", stderr);
+    } else if (near.best) {
         fprintf(stderr, "exclaim: no verb \"%s\", did you mean %s?\n", shown, near.best);
     } else {
         fprintf(stderr, "exclaim: no verb \"%s\", exclaim --help lists them\n", shown);

@@ -16,7 +16,7 @@ void help_verb(const struct cli_verb *verb);
 /* Every configuration key: what it means, what it is in @config. */
 void help_config(const struct exclaim_config *config);
 
-/* One line on stderr: @word is none of the verbs; the nearest one. */
-void help_unknown(const struct cli_verb *verbs, const char *word);
+/* One line on stderr: @word is none of the verbs, nor @other; the nearest one. */
+void help_unknown(const struct cli_verb *verbs, const char *word, const char *other);
 
 #endif

@@ -233,7 +233,7 @@ static int help(int argc, char **argv)
     struct exclaim_config config;
     const struct cli_verb *verb;
 
-    if (argc < 2) {
+    if (argc < 2 || !strcmp(argv[1], "help")) {
         help_usage(verbs, stdout);
         return 0;
     }
@@ -246,7 +246,7 @@ static int help(int argc, char **argv)
     }
     verb = find_verb(argv[1]);
     if (!verb) {
-        help_unknown(verbs, argv[1]);
+        help_unknown(verbs, argv[1], "config");
         return 2;
     }
     help_verb(verb);
@@ -267,10 +267,8 @@ static int dispatch(const char *name, int argc, char **argv)
         puts("exclaim " EXCLAIM_VERSION);
         return 0;
     }
-    if (*name == '-') {
-        fprintf(stderr, "exclaim: a verb goes first, exclaim --help lists them\n");
-    } else if (*name) {
-        help_unknown(verbs, name);
+    if (*name) {
+        help_unknown(verbs, name, "help");
     } else {
         help_usage(verbs, stderr);
     }

@@ -262,15 +262,17 @@ static int parse_node(struct cli *cli, const char *text, struct exclaim_error *e
     return parse_pages(end + 1, &cli->node_pages[node], err);
 }
 
-static int parse_count(const char *name, const char *text, uint32_t max, uint32_t *count,
-                       struct exclaim_error *err)
+/* @unit is behind "a number", " of seconds" for instance. */
+static int parse_count(const char *name, const char *unit, const char *text, uint32_t max,
+                       uint32_t *count, struct exclaim_error *err)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
 
     if (*text < '0' || *text > '9' || *end || n < 1 || n > max) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--%s \"%s\" is not a number from 1 to %" PRIu32, name, text, max);
+                            "--%s \"%s\" is not a number%s from 1 to %" PRIu32, name, text, unit,
+                            max);
     }
     *count = (uint32_t)n;
     return 0;
@@ -309,15 +311,15 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
     case KIND_LIST:
         return add_name(field, optarg, err);
     case KIND_COUNT:
-        return parse_count(o->name, optarg, CLI_COUNT_MAX, field, err);
+        return parse_count(o->name, "", optarg, CLI_COUNT_MAX, field, err);
     case KIND_SECONDS:
-        return parse_count(o->name, optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
+        return parse_count(o->name, " of seconds", optarg, EXCLAIM_NOTE_SECONDS_MAX, field, err);
     case KIND_RUN:
-        return parse_count(o->name, optarg, RUN_SECONDS_MAX, field, err);
+        return parse_count(o->name, " of seconds", optarg, RUN_SECONDS_MAX, field, err);
     case KIND_STEP:
-        return parse_count(o->name, optarg, STEP_MAX, field, err);
+        return parse_count(o->name, "", optarg, STEP_MAX, field, err);
     case KIND_RATE:
-        return parse_count(o->name, optarg, BANDWIDTH_MAX, field, err);
+        return parse_count(o->name, " of MiB/s", optarg, BANDWIDTH_MAX, field, err);
     case KIND_PREFER:
         return exclaim_plan_prefer_parse(optarg, field)
                    ? 0

@@ -181,7 +181,15 @@ static void typos(void **state)
         { "plan rolling --only-vm a", "--only-vm is of plan evacuate" },
         { "evacuate", "HOST..., --plan FILE, --resume FILE and --cancel VM" },
         { "evacuate --cancel v a", "--cancel VM stands alone" },
-        { "evacuate a --apply --timeout 604801", "\"604801\" is not a number from 1 to 604800" },
+        { "evacuate a --apply --timeout 604801",
+          "\"604801\" is not a number of seconds from 1 to 604800" },
+        { "plan rolling --bandwidth 1G", "\"1G\" is not a number of MiB/s from 1 to 1000000" },
+        { "help cofnig", "did you mean config?" },
+        { "help hlep", "no verb \"hlep\", exclaim --help lists them" },
+        { "version", "did you mean --version?" },
+        { "--verison", "did you mean --version?" },
+        { "--json", "a verb goes first" },
+        { "evacuate a --step 0", "is not a number from 1 to 100000" },
         { "match --note 00000000-0000-0000-0000-000000000001", "--node SOURCE=NODE for each" },
     };
 
@@ -256,8 +264,8 @@ static void help(void **state)
         assert_narrow(r.out);
         run_free(&r);
     }
-    for (size_t i = 0; i < 3; i++) {
-        static const char *const lines[] = { "--help", "-h", "help" };
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const lines[] = { "--help", "-h", "help", "help help" };
 
         exclaim(&r, lines[i], NULL);
         assert_int_equal(run_exit(&r), 0);
