@@ -235,7 +235,8 @@ static void in_status(void **state)
         atomic_store(&e->moved, 256);
         argv[2] = NULL;
         text = exclaim(0, "", argv);
-        assert_row(text, "1", by_frame ? "0 3 MiB 1 MiB " : "0 - - ");
+        assert_row(text, "1", by_frame ? "3 MiB 1 MiB " : "- - ");
+        assert_row(text, "1", "0 0 KiB 2 MiB 0 0 0\n"); /* of node 0 */
         assert_row(text, "3", "28 KiB 6 MiB 2 MiB\n");
         assert_row(text, "4", "32 KiB - -\n");
         free(text);
