@@ -262,15 +262,20 @@ out:
 /* All that the saved plan's step moves is where it wants it. */
 static int nothing_left(const struct cli *cli)
 {
+    char text[256];
+
+    snprintf(text, sizeof(text), "nothing is left to be moved: this step of %.180s is done",
+             cli->plan);
     if (cli->json) {
         json_object *o = exclaim_json_schema("evacuate");
 
         exclaim_json_bool(o, "applied", false);
         exclaim_json_bool(o, "fits", true);
         exclaim_json_array(o, "steps");
+        json_object_array_add(exclaim_json_array(o, "notes"), json_object_new_string(text));
         exclaim_json_print(o);
     } else {
-        exclaim_print("nothing is left to be moved: this step of %s is done\n", cli->plan);
+        exclaim_print("%s\n", text);
     }
     return 0;
 }

@@ -54,6 +54,8 @@ class Saved(unittest.TestCase):
                     sim.call("host.enable", sim.ref("host", name))
                 again = sim.run("evacuate", "--plan", self.file, "--step", str(number), "--apply")
                 self.assertEqual((again.code, "nothing is left" in again.out), (0, True), again.out)
+                told = sim.run("evacuate", "--plan", self.file, "--step", str(number), "--apply", "--json").json
+                self.assertEqual(told["notes"], again.out.splitlines())
 
     def test_never_elsewhere(self):
         # One VM has its host by the plan, though another one would do now.
