@@ -59,7 +59,10 @@ static void look_at_caps(struct check *c, const struct cli *cli, const struct ex
         add(c, "count", CHECK_OK, "by console, where all domains have up to %s together",
             exclaim_size(most).text);
     } else {
-        add(c, "count", CHECK_DEGRADED, "%s: no counts of HVM guests are sent from here",
+        add(c, "count", CHECK_DEGRADED,
+            "neither by mapping (%s) nor by console (%s): VMs that leave take no count along",
+            caps->count[EXCLAIM_FROM_MAPPED] ? "count_ms_max = 0"
+                                             : caps->why_count[EXCLAIM_FROM_MAPPED],
             most ? caps->why_count[EXCLAIM_FROM_CONSOLE] : "count_console_max_pages = 0");
     }
     if (caps->claim_set || caps->claim_node) {

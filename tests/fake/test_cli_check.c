@@ -95,6 +95,9 @@ static void hosts(void **state)
         { IN_USE, "count_console_max_pages = 0\n", false, 0, "ok", "count",
           "HVM and PVH guests by mapping; PV guests are not counted" },
         { IN_USE, "count_ms_max = 0\n", false, 0, "ok", "count", "by console, where" },
+        { IN_USE, "count_ms_max = 0\ncount_console_max_pages = 0\n", false, 3, "degraded", "count",
+          "neither by mapping (count_ms_max = 0) nor by console (count_console_max_pages = 0): VMs "
+          "that leave take no count along" },
         { IN_USE, "", false, 0, "ok", "claims", "the host" },
         { IN_USE, "", false, 0, "ok", "ledger", "/lock" },
         { IN_USE, "", false, 0, "ok", "reports", "free" },
