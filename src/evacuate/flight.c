@@ -325,8 +325,8 @@ bool evac_goes_on(struct evac *e)
         exclaim_now_ms() - e->begun_ms >= (int64_t)e->opt.seconds * 1000) {
         snprintf(e->halted, sizeof(e->halted), "the %" PRIu32 " s of --timeout are over",
                  e->opt.seconds);
-        evac_note(e, "%s: no further move begins, %" PRIu32 " on their way are waited for",
-                  e->halted, e->nr_flights);
+        evac_note(e, "%s: no further move begins, %" PRIu32 " on %s waited for", e->halted,
+                  e->nr_flights, e->nr_flights == 1 ? "its way is" : "their way are");
     }
 
     if (asked <= e->stop_told) {
@@ -337,8 +337,9 @@ bool evac_goes_on(struct evac *e)
         if (e->nr_flights) {
             evac_note(e,
                       "stopping: no further move begins, %" PRIu32
-                      " on their way are waited for; again to cancel them",
-                      e->nr_flights);
+                      " on %s waited for; again to cancel %s",
+                      e->nr_flights, e->nr_flights == 1 ? "its way is" : "their way are",
+                      e->nr_flights == 1 ? "it" : "them");
         }
     } else if (e->stop_told == 1 && e->nr_flights) {
         evac_note(e, "cancelling %" PRIu32 " move%s; once more to leave that to XAPI",

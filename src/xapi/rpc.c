@@ -72,6 +72,24 @@ static void copy_text(char *to, size_t size, json_object *value)
     exclaim_clean_copy(to, size, text ? text : "");
 }
 
+/* XAPI's two numbers of bytes, needed and free, for people: " (6 GiB needed, 4 GiB free)". */
+static void memory_text(json_object *description, char *text, size_t size)
+{
+    uint64_t pages[2];
+
+    text[0] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        const char *bytes = json_object_get_string(json_object_array_get_idx(description, i + 1));
+
+        if (!bytes || !*bytes || bytes[strspn(bytes, "0123456789")]) {
+            return;
+        }
+        pages[i] = strtoull(bytes, NULL, 10) >> EXCLAIM_PAGE_SHIFT;
+    }
+    snprintf(text, size, " (%s needed, %s free)", exclaim_size(pages[0]).text,
+             exclaim_size(pages[1]).text);
+}
+
 void rpc_error(json_object *description, char code[64], char param[256], struct exclaim_error *err)
 {
     char text[400], part[160];
@@ -95,9 +113,12 @@ void rpc_error(json_object *description, char code[64], char param[256], struct 
         used +=
             (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i == 1 ? ": " : ", ", part);
     }
-    exclaim_fail(
-        err, strcmp(code, "HOST_NOT_ENOUGH_FREE_MEMORY") ? EXCLAIM_ERR_SYSTEM : EXCLAIM_ERR_NOFIT,
-        0, "%s", text);
+    if (!strcmp(code, "HOST_NOT_ENOUGH_FREE_MEMORY")) {
+        memory_text(description, part, sizeof(part));
+        exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0, "%s%s", text, part);
+    } else {
+        exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s", text);
+    }
 }
 
 /* {"code": 1, "message": CODE, "data": [param, ...]} as [CODE, param, ...]; owned by the caller. */

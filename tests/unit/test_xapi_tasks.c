@@ -147,7 +147,9 @@ static void refused(void **state)
     assert_string_equal(task[0].code, "HOST_NOT_ENOUGH_FREE_MEMORY");
     assert_int_equal(task[0].error.kind, EXCLAIM_ERR_NOFIT);
     /* 1500000 and 8192 pages needed, 1000000 free */
-    assert_string_equal(task[0].error.text, "HOST_NOT_ENOUGH_FREE_MEMORY: 6177554432, 4096000000");
+    assert_string_equal(
+        task[0].error.text,
+        "HOST_NOT_ENOUGH_FREE_MEMORY: 6177554432, 4096000000 (5.75 GiB needed, 3.81 GiB free)");
     assert_int_equal(task[1].state, EXCLAIM_TASK_FAILURE);
     assert_string_equal(task[1].code, "NOT_SUPPORTED_DURING_UPGRADE");
     assert_int_equal(task[1].error.kind, EXCLAIM_ERR_SYSTEM);

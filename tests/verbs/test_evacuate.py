@@ -403,7 +403,7 @@ class Stop(Case):
             left = 6 - begun
             self.one_line(stopped, 5)
             self.assertIn(f"stopped as asked: {left} VMs are left; --resume", stopped.err)
-            self.assertIn("on their way are waited for", stopped.out)
+            self.assertRegex(stopped.out, "stopping: no further move begins, (1 on its way is|[0-9]+ on their way are) waited for")
             self.assertEqual(len(self.outcomes(log, "done")), begun)
             self.assertEqual(list(sim.where().values()).count("b"), 1 + begun)
 
