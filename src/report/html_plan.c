@@ -156,7 +156,8 @@ static void draw_step(struct html_page *page, const struct exclaim_plan *plan, u
     fprintf(page->f, "<details%s><summary><b>Step %" PRIu32 "</b>",
             step_good(step) ? "" : " open=\"\"", s + 1);
     if (step->kind == EXCLAIM_STEP_EVACUATE) {
-        html_textf(page, "%s is emptied and upgraded: ", html_host(page->pool, step->host));
+        html_textf(page, "%s is emptied%s: ", html_host(page->pool, step->host),
+                   step->nr_stays ? " as far as it can be" : " and upgraded");
     } else if (step->host == EXCLAIM_NO_HOST) {
         html_text(page, "VMs go back: ");
     } else {

@@ -29,12 +29,12 @@ static void number(struct html_page *page, const char *what, const char *value)
     fputs("</div>", page->f);
 }
 
-static void count(struct html_page *page, const char *what, uint64_t value)
+static void count(struct html_page *page, const char *one, const char *more, uint64_t value)
 {
     char text[24];
 
     snprintf(text, sizeof(text), "%" PRIu64, value);
-    number(page, what, text);
+    number(page, value == 1 ? one : more, text);
 }
 
 void html_summary(struct html_page *page, const struct exclaim_plan *plan)
@@ -51,16 +51,16 @@ void html_summary(struct html_page *page, const struct exclaim_plan *plan)
         emptied += plan->step[s].kind == EXCLAIM_STEP_EVACUATE;
     }
     fputs("<div class=\"sum\">", page->f);
-    count(page, "hosts are upgraded", emptied - plan->blocked);
-    count(page, "moves", plan->nr_moves);
-    count(page, "of them back", back);
-    count(page, "only to make room", temporary);
-    count(page, "waves", plan->nr_waves);
+    count(page, "host is upgraded", "hosts are upgraded", emptied - plan->blocked);
+    count(page, "move", "moves", plan->nr_moves);
+    count(page, "of them back", "of them back", back);
+    count(page, "only to make room", "only to make room", temporary);
+    count(page, "wave", "waves", plan->nr_waves);
     number(page, "are moved in all", exclaim_size(pages).text);
-    count(page, "moves merge or split a VM", bent);
-    count(page, "VMs end on another host", plan->nr_strays);
+    count(page, "move merges or splits a VM", "moves merge or split a VM", bent);
+    count(page, "VM ends on another host", "VMs end on another host", plan->nr_strays);
     if (plan->nr_stays) {
-        count(page, "VMs cannot leave", plan->nr_stays);
+        count(page, "VM cannot leave", "VMs cannot leave", plan->nr_stays);
     }
     fputs("</div>\n", page->f);
 }

@@ -117,6 +117,9 @@ class Page(unittest.TestCase):
         rolling = self.pages["rolling-64"]
         self.assertIn("<b>64</b>hosts are upgraded", rolling)
         self.assertIn("Hosts over time", rolling)
+        blocked = self.pages["rolling-tight"]
+        for words in ("<b>1</b>move<", "<b>1</b>wave<", "<b>1</b>VM ends on another host<", "a is emptied as far as it can be: infeasible: "):
+            self.assertIn(words, blocked)
         # Before and after equal is drawn once.
         self.assertIn("64 hosts have in the end what they have now", rolling)
         self.assertNotIn(">after</span>", rolling)
