@@ -654,6 +654,8 @@ class Example(InDir):
         self.assertNotEqual(done.returncode, 2, done.stderr)
         usage = subprocess.run([EXCLAIM, "help", "config"], env={"EXCLAIM_CONF": conf}, stdout=subprocess.PIPE).stdout.decode()
         self.assertEqual(re.findall(r"(?m)^#?([a-z_]+) =", text), re.findall(r"(?m)^([a-z_]+) =", usage))
+        defaults = subprocess.run([EXCLAIM, "help", "config"], env={"EXCLAIM_CONF": "/dev/null"}, stdout=subprocess.PIPE).stdout.decode()
+        self.assertEqual(*(dict(re.findall(r"(?m)^#?((?!place_object)[a-z_]+) = ?(.*)$", each)) for each in (text, defaults)))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,11 @@ class Documents(unittest.TestCase):
 
     def test_keys(self):
         page = (TOP / "docs/exclaim.conf.5").read_text()
-        self.assertEqual(re.findall(r"(?m)^\.It Ic (\w+)", page), re.findall(r"(?m)^([a-z_]+) =", said("help", "config")))
+        values = dict(re.findall(r"(?m)^([a-z_]+) = ?(.*)$", said("help", "config")))
+        self.assertEqual(re.findall(r"(?m)^\.It Ic (\w+)", page), list(values))
+        told = dict(re.findall(r"(?ms)^\.It Ic (\w+)\n(?:(?!^\.It Ic).)*?Default:\s+(?:\.\w\w )?(\S+?)[,.]?\s", page))
+        self.assertEqual(told | {"place_object": values["place_object"]},
+                         {key: value or "empty" for key, value in values.items()}, "defaults")
 
     def test_members_of_json(self):
         with Sim(POOL) as sim:
