@@ -28,7 +28,12 @@ int check_print(const struct check *c, struct exclaim_error *err)
     static const char *const head[] = { "!STATE", "!OF", "~WHAT", NULL };
     struct table t;
 
-    printf("this host is %s\n\n", c->worst == CHECK_OK ? "ready" : check_state_name(c->worst));
+    /* Broken is what exact migrations need, not the host. */
+    if (c->worst == CHECK_OK) {
+        puts("this host is ready\n");
+    } else {
+        printf("this host is not ready: %s\n\n", check_state_name(c->worst));
+    }
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }

@@ -580,7 +580,7 @@ static void checked(void **state)
 {
     (void)state;
     open_host(MODEL_4_17);
-    agree(3, "this host is STATE OF WHAT",
+    agree(3, "this host is not ready STATE OF WHAT",
           (const char *const[]){ "check", "--report-file", "/proc/x/y", NULL });
     drop_dir(dir);
 }

@@ -128,6 +128,8 @@ static void hosts(void **state)
         if (check(cases[i].lines, cases[i].more, model, false, &out) != cases[i].exit) {
             fail_msg("case %zu: not exit %d: %s", i, cases[i].exit, out);
         }
+        assert_ptr_equal(
+            strstr(out, cases[i].exit ? "this host is not ready: " : "this host is ready\n"), out);
         snprintf(want, sizeof(want), " %s ", cases[i].of);
         for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
             char *of = strstr(line, want);
