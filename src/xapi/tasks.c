@@ -401,7 +401,7 @@ int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
                            struct exclaim_xapi_task *task, char vm_ref[EXCLAIM_XAPI_REF],
                            struct exclaim_error *err)
 {
-    struct exclaim_xapi_vm vm;
+    struct exclaim_xapi_vm vm = { 0 };
     struct rpc rpc;
     uint32_t found = 0;
     int rc = vms_named(xapi, name, &rpc, err);
@@ -412,7 +412,9 @@ int exclaim_xapi_migrating(struct exclaim_xapi *xapi, const char *name,
         char ref[EXCLAIM_XAPI_REF];
 
         rpc_copy_ref(list ? json_object_array_get_idx(rpc.result, i) : rpc.result, ref);
-        rc = exclaim_xapi_vm(xapi, ref, &vm, err);
+        rc = *ref ? exclaim_xapi_vm(xapi, ref, &vm, err)
+                  : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0,
+                                 "VM %s: %s answered what is no reference", name, rpc.method);
         if (!rc && vm.migrating.state == EXCLAIM_TASK_PENDING) {
             *task = vm.migrating;
             memcpy(vm_ref, ref, sizeof(ref));

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "place/quota.h"
 #include "reserve/ledger.h"
 #include "reserve/ledger_map.h"
@@ -53,6 +54,10 @@ static void write_file(const uint8_t *data, size_t size, bool raw)
         map.entry_size = (uint32_t)room;
         memcpy(&map.entry[0], data, size < room ? size : room);
         memcpy(&map.entry[EXCLAIM_LEDGER_SLOTS - 1], data, size < room ? size : room);
+        /* The last one's hook lives. */
+        map.entry[EXCLAIM_LEDGER_SLOTS - 1].pid = getpid();
+        map.entry[EXCLAIM_LEDGER_SLOTS - 1].pid_start = exclaim_process_start_time(getpid());
+        map.entry[EXCLAIM_LEDGER_SLOTS - 1].pid_space = exclaim_process_space();
         bytes = &map;
         size = sizeof(map);
     }
@@ -64,6 +69,8 @@ static void write_file(const uint8_t *data, size_t size, bool raw)
 
 /* Up to here the file says whose it is: domid, process, times, uuid. */
 #define HEAD_SAME 48u
+
+#define BATCH 1024u
 
 static void check_layout(const struct exclaim_ledger_entry *e)
 {
@@ -138,9 +145,53 @@ static long populate(void *arg, const struct quota_run *run)
     return *calls % 16 || run->node == QUOTA_ANY_NODE ? (long)run->nr : 0;
 }
 
+/* A batch as libxenguest asks for it, of which some regions are whole; large extents; one by one.
+ */
+static void place(struct exclaim_ledger_entry *e, unsigned int *calls)
+{
+    unsigned long list[BATCH];
+
+    for (unsigned long i = 0; i < BATCH; i++) {
+        list[i] = i + (i >= BATCH / 2 ? 3 : 0);
+    }
+    quota_populate(e, BATCH, 0, list, populate, calls);
+    quota_populate(e, 3, quota_join(e) ? quota_join(e) : EXCLAIM_ORDER_2M, NULL, populate, calls);
+    quota_populate(e, 64, 0, NULL, populate, calls);
+    /* Whatever stands there, as an entry that steers and joins. */
+    e->steer = 1;
+    e->join = EXCLAIM_ORDER_2M;
+    quota_populate(e, BATCH, 0, list, populate, calls);
+    quota_populate(e, 3, EXCLAIM_ORDER_2M, NULL, populate, calls);
+}
+
+/* A host on which domain 5 alone runs. */
+static int next_domain(struct exclaim_hv *hv, uint32_t domid, struct exclaim_domain *dom,
+                       struct exclaim_error *err)
+{
+    (void)hv;
+    (void)err;
+    *dom = (struct exclaim_domain){ .domid = 5 };
+    return domid <= 5;
+}
+
+/* Whoever has it open notices what becomes of the file. */
+static void lose(struct exclaim_ledger *l)
+{
+    struct exclaim_error err = { 0 };
+
+    if (truncate(path, 4096) || !exclaim_ledger_lock(l, 0, &err) || !err.text[0] || unlink(path) ||
+        !exclaim_ledger_check(l, &err)) {
+        abort();
+    }
+}
+
 static void use(struct exclaim_ledger *l)
 {
+    static const struct exclaim_hv_ops ops = { .next_domain = next_domain };
     static const uint8_t uuid[EXCLAIM_UUID_BYTES] = { 1 };
+    const struct exclaim_share share = { .src = 1, .dst = 2, .pages = 3 };
+    const struct exclaim_layout none = { 0 };
+    struct exclaim_hv hv = { .ops = &ops };
     struct exclaim_match match = { .nr_nodes = 2, .pages = { 3, 4 } };
     struct exclaim_room room = { .nr_nodes = EXCLAIM_NODES_MAX };
     struct exclaim_error err = { 0 };
@@ -152,15 +203,23 @@ static void use(struct exclaim_ledger *l)
     }
     exclaim_ledger_owed(l, NULL, false, &room);
     exclaim_ledger_owed(l, NULL, true, &room);
-    exclaim_ledger_prune(l, NULL);
+    exclaim_ledger_owed(l, &hv, false, &room);
+    exclaim_ledger_prune(l, &hv);
     if (!exclaim_ledger_add(l, 5, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, &slot, &err)) {
+        int fd = exclaim_ledger_fd(l, &err);
+
+        if (fd < 0 || close(fd) || exclaim_ledger_set_layout(l, slot, &none, &share, 1, &err)) {
+            abort();
+        }
+        exclaim_ledger_retarget(l, slot, NULL);
+        exclaim_ledger_retarget(l, slot, &match);
         exclaim_ledger_remove(l, slot);
     } else if (err.kind == EXCLAIM_OK) {
         abort();
     }
     exclaim_ledger_unlock(l);
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i += EXCLAIM_LEDGER_SLOTS - 1) {
-        quota_populate(exclaim_ledger_at(l, i), 64, 0, NULL, populate, &calls);
+        place(exclaim_ledger_at(l, i), &calls);
     }
 }
 
@@ -182,6 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
         use(l);
+        lose(l);
         exclaim_ledger_close(l);
     }
     return 0;
