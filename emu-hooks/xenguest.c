@@ -18,6 +18,8 @@
 #include <exclaim/child.h>
 #include <exclaim/log.h>
 
+#include "../src/base/file.h"
+
 /* The value behind the last @option; NULL if there is none. */
 static const char *value_of(int argc, char *const *argv, const char *option)
 {
@@ -37,7 +39,7 @@ static void preload(const struct exclaim_config *config, const char *domid)
     const char *others = getenv("LD_PRELOAD");
     char list[1024], place[512];
 
-    if (!config->place_object[0] || access(config->place_object, R_OK)) {
+    if (!config->place_object[0] || !exclaim_file_loads(config->place_object)) {
         return;
     }
     if (snprintf(list, sizeof(list), "%s%s%s", config->place_object, others && *others ? " " : "",

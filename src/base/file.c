@@ -24,6 +24,20 @@ int exclaim_file_open(const char *path, int flags, mode_t mode, struct exclaim_e
                  : exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%s is no regular file", path);
 }
 
+bool exclaim_file_loads(const char *path)
+{
+    struct stat st;
+
+    if (access(path, R_OK) || stat(path, &st)) {
+        return false;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        errno = ENOEXEC;
+        return false;
+    }
+    return true;
+}
+
 int exclaim_file_read(const char *path, size_t max, char **data, size_t *len,
                       struct exclaim_error *err)
 {

@@ -4,6 +4,7 @@
 #ifndef EXCLAIM_BASE_FILE_H
 #define EXCLAIM_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -13,6 +14,10 @@
 /* exclaim_regular_open() of @path, with the error in words: SYSTEM, @errnum as errno, 0 for what is
  * no regular file. */
 int exclaim_file_open(const char *path, int flags, mode_t mode, struct exclaim_error *err);
+
+/* Whether a program may be started with this object loaded, else errno says why not: it would wait
+ * for what is no file, before it is anything else.  No descriptor is needed. */
+bool exclaim_file_loads(const char *path);
 
 /* A file or, as "-", standard input; free() *data.  SYSTEM: it cannot be read.  STREAM: it has more
  * than @max bytes. */

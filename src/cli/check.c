@@ -11,6 +11,7 @@
 #include <exclaim/child.h>
 #include <exclaim/ledger.h>
 
+#include "../base/file.h"
 #include "../base/text.h"
 #include "check.h"
 #include "pool.h"
@@ -119,7 +120,7 @@ static void look_at_placement(struct check *c, const struct cli *cli)
     if (!*path) {
         add(c, "placement", CHECK_DEGRADED,
             "place_object is empty: a VM on several nodes is not exact here");
-    } else if (access(path, R_OK)) {
+    } else if (!exclaim_file_loads(path)) {
         add(c, "placement", CHECK_DEGRADED,
             "%s: %s: a VM on several nodes is not exact here; install exclaim again", path,
             strerror(errno));

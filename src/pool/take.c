@@ -11,6 +11,7 @@
 
 #include "../base/compat.h"
 #include "../base/clock.h"
+#include "../base/file.h"
 #include "part.h"
 
 /* Where XenServer and XCP-ng keep the host's uuid. */
@@ -50,7 +51,7 @@ enum exclaim_guarantee exclaim_pool_guarantee(const struct exclaim_config *confi
     }
     exclaim_claim_plan(&match, caps, &plan);
     if (plan.nr && plan.step[0].guarantee == EXCLAIM_GUARANTEE_HOST && homes > 1 &&
-        access(config->place_object, R_OK)) {
+        !exclaim_file_loads(config->place_object)) {
         /* As src/session decides: node affinity steers to one node, and is a wish for several. */
         return EXCLAIM_GUARANTEE_NONE;
     }

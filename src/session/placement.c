@@ -8,6 +8,7 @@
 
 #include <exclaim/log.h>
 
+#include "../base/file.h"
 #include "../reserve/ledger.h"
 
 enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclaim_error *why)
@@ -16,7 +17,7 @@ enum exclaim_placement placement_choose(struct exclaim_session *s, struct exclai
         exclaim_fail(why, EXCLAIM_ERR_UNSUPPORTED, 0, "place_object is empty");
         return EXCLAIM_PLACEMENT_AFFINITY;
     }
-    if (access(s->config.place_object, R_OK)) {
+    if (!exclaim_file_loads(s->config.place_object)) {
         exclaim_fail(why, EXCLAIM_ERR_UNSUPPORTED, errno, "%s", s->config.place_object);
         return EXCLAIM_PLACEMENT_AFFINITY;
     }

@@ -17,6 +17,7 @@
 #include <exclaim/child.h>
 
 #include "../base/clock.h"
+#include "../base/file.h"
 #include "../reserve/ledger_map.h"
 
 #define LOOK_INTERVAL_MS 5
@@ -198,7 +199,8 @@ void placement_look(struct exclaim_session *s, int cancel_fd)
     char real[512];
 
     s->preloaded = false;
-    if (!s->known.emulator || !s->config.place_object[0] || access(s->config.place_object, R_OK)) {
+    if (!s->known.emulator || !s->config.place_object[0] ||
+        !exclaim_file_loads(s->config.place_object)) {
         return;
     }
     if (exclaim_find_xenguest(&s->config, real, sizeof(real), NULL)) {

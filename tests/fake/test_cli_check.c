@@ -104,6 +104,7 @@ static void hosts(void **state)
         { IN_USE, "policy = observe\n", false, 3, "degraded", "configuration",
           "nothing is claimed" },
         { IN_USE, "place_object = /nowhere/x\n", false, 3, "degraded", "placement", "/nowhere/x" },
+        { IN_USE, "place_object = /dev/null\n", false, 3, "degraded", "placement", "Exec format" },
         { IN_USE, "policy = sometimes\n", false, 5, "broken", "configuration", "sometimes" },
         { IN_USE, "lock_dir = /proc/nowhere\n", false, 5, "broken", "ledger", "/proc/nowhere" },
         { IN_USE, "report_file = /proc/x/y\n", false, 3, "degraded", "reports", "lost" },

@@ -61,7 +61,8 @@ static void build(struct sim *sim, uint32_t who)
     s->config.headroom_pages = sim->plan->headroom;
     s->config.stray_pages = 0;
     snprintf(s->config.lock_dir, sizeof(s->config.lock_dir), "%s", sim->lock_dir);
-    strcpy(s->config.place_object, "/dev/null"); /* readable: placed by quota, as when preloaded */
+    strcpy(s->config.place_object,
+           "/proc/self/exe"); /* readable: placed by quota, as when preloaded */
     s->hv = model_hv(sim->m);
     memcpy(res->uuid, config.uuid, sizeof(res->uuid));
     res->count.nr_nodes = mig->nr_nodes;

@@ -61,7 +61,7 @@ static void open_fixture(struct fixture *f, const struct xen *xen, uint32_t poli
     f->s.config.headroom_pages = 0;
     strcpy(f->s.config.lock_dir, f->dir);
     strcpy(f->s.config.place_object,
-           "/dev/null"); /* readable: placed by quota, as when preloaded */
+           "/proc/self/exe"); /* readable: placed by quota, as when preloaded */
     assert_int_equal(f->s.hv->ops->caps(f->s.hv, &f->s.caps, &err), 0);
 }
 

@@ -17,7 +17,7 @@ static void take(struct model *m, uint64_t console_limit, struct exclaim_pool *p
 
     exclaim_config_default(&config);
     config.count_console_max_pages = console_limit;
-    snprintf(config.place_object, sizeof(config.place_object), "/");
+    snprintf(config.place_object, sizeof(config.place_object), "/proc/self/exe");
     assert_int_equal(model_hv(m)->ops->host(model_hv(m), &host, &err), 0);
     exclaim_room_from_host(&host, 1000, &room);
     if (exclaim_pool_take(model_hv(m), &config, &room, pool, &err)) {

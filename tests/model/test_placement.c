@@ -41,6 +41,11 @@ static void open_fixture(struct fixture *f, const uint64_t *want, uint32_t nodes
     assert_int_equal(exclaim_ledger_open(f->dir, &f->s.ledger, &err), 0);
     assert_int_equal(placement_choose(&f->s, &err), EXCLAIM_PLACEMENT_AFFINITY);
     assert_non_null(strstr(err.text, "place_object is empty"));
+    /* The restoring process would wait for it before it is anything else. */
+    strcpy(f->s.config.place_object, "/dev/null");
+    assert_int_equal(placement_choose(&f->s, &err), EXCLAIM_PLACEMENT_AFFINITY);
+    assert_non_null(strstr(err.text, "/dev/null: Exec format error"));
+    f->s.config.place_object[0] = '\0';
     f->s.placement = EXCLAIM_PLACEMENT_AFFINITY;
     assert_int_equal(exclaim_ledger_add(f->s.ledger, DOMID, f->s.dom.uuid, &f->s.match,
                                         EXCLAIM_GUARANTEE_HOST, false, &f->s.slot, &err),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,7 +183,7 @@ static void left_alone(void **state)
 
 static void without_object(void **state)
 {
-    char text[512];
+    char text[512], fifo[96];
     struct xenguest x;
     uint32_t slot;
 
@@ -191,14 +192,20 @@ static void without_object(void **state)
     assert_false(seen("/no/such.so"));
     /* An object is wanted, but nothing runs that could have it. */
     assert_false(seen(program("EXCLAIM_PLACE_OBJECT")));
-    snprintf(text, sizeof(text), "lock_dir = %s\nplace_object =\nxenguest = %s\n", dir,
-             program("EXCLAIM_PLACE_PROBE"));
-    put_text(conf, text);
-    add(DOMID, true, &slot);
-    start(&x, "listen", "7");
-    restore(&x, text, sizeof(text));
-    assert_string_equal(text, "domain 7: 8 flags 0x0\n");
-    exclaim_ledger_remove(ledger, slot);
+    snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    for (int kind = 0; kind < 2; kind++) {
+        snprintf(text, sizeof(text), "lock_dir = %s\nplace_object = %s\nxenguest = %s\n", dir,
+                 kind ? fifo : "", program("EXCLAIM_PLACE_PROBE"));
+        put_text(conf, text);
+        add(DOMID, true, &slot);
+        alarm(20); /* a loader would wait for whoever writes to the pipe */
+        start(&x, "listen", "7");
+        restore(&x, text, sizeof(text));
+        alarm(0);
+        assert_string_equal(text, "domain 7: 8 flags 0x0\n");
+        exclaim_ledger_remove(ledger, slot);
+    }
 }
 
 static int setup(void **state)
