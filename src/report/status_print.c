@@ -253,7 +253,10 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
                       st->leftover[i].outstanding_pages);
     }
     if (st->ended) {
-        printf("\n%" PRIu32 " entries of ended processes: the next migration removes them\n",
+        printf(st->ended == 1 ? "\n%" PRIu32 " entry of an ended process: the next migration "
+                                "removes it\n"
+                              : "\n%" PRIu32 " entries of ended processes: the next migration "
+                                "removes them\n",
                st->ended);
     }
     return 0;

@@ -358,7 +358,8 @@ static void agree(int exit, const char *frame, const char *const *verb)
     "2MIB 1GIB extents of that size pages on the node of their frame elsewhere whether its "       \
     "process "                                                                                     \
     "can be seen from here last reports AGO ROLE OUTCOME EXACT NOW VM DEVIATION another "          \
-    "than they should be claims outside of migrations domain"
+    "than they should be claims outside of migrations domain entries ended processes the next "    \
+    "migration removes them"
 #define HOST                                                                                       \
     "NODE FREE CLAIMED CLAIMABLE PAGES host claimable ones of 4_KiB memory of the host headroom "  \
     "distances node"
@@ -516,7 +517,7 @@ static void in_flight(void **state)
     struct exclaim_ledger *ledger;
     struct exclaim_error err = { 0 };
     char lock_dir[96];
-    uint32_t slot;
+    uint32_t slot, ended[19];
 
     (void)state;
     open_host(MODEL_SETS_V5);
@@ -526,6 +527,14 @@ static void in_flight(void **state)
     assert_int_equal(exclaim_ledger_lock(ledger, 0, &err), 0);
     assert_int_equal(
         exclaim_ledger_add(ledger, 63, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, &slot, &err), 0);
+    for (unsigned int i = 0; i < ARRAY_SIZE(ended); i++) {
+        assert_int_equal(exclaim_ledger_add(ledger, 64, uuid, &match, EXCLAIM_GUARANTEE_HOST, true,
+                                            &ended[i], &err),
+                         0);
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(ended); i++) {
+        exclaim_ledger_at(ledger, ended[i])->pid = INT32_MAX; /* above any that there can be */
+    }
     exclaim_ledger_unlock(ledger);
     e = exclaim_ledger_at(ledger, slot);
     e->started_ms = (uint64_t)(exclaim_now_unix_ms() - 3 * HOUR - HOUR / 2);
