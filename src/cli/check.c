@@ -168,7 +168,7 @@ static void look_at_hooks(struct check *c)
 {
     const char *program = getenv("EXCLAIM_HOOKS"); /* for tests */
     char command[512], line[1024];
-    bool migrates = false, said = false;
+    bool migrates = false, said = false, xenopsd = true;
     FILE *f;
 
     snprintf(command, sizeof(command), "%s status --lines 2>/dev/null",
@@ -190,7 +190,9 @@ static void look_at_hooks(struct check *c)
             migrates |= !strcmp(part, "emu-manager") || !strcmp(part, "xl");
         } else if (!strcmp(state, "broken")) {
             add(c, part, CHECK_BROKEN, "%s", rest);
-        } else if (!strcmp(state, "off") && strcmp(rest, "not on this host") != 0) {
+        } else if (!strcmp(rest, "not on this host")) {
+            xenopsd &= strcmp(part, "emu-manager") != 0; /* the first line */
+        } else if (!strcmp(state, "off") && (xenopsd || strcmp(part, "xenguest") != 0)) {
             add(c, part, CHECK_DEGRADED, "not in use: exclaim-hooks enable %s", part);
         }
     }
