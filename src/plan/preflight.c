@@ -306,6 +306,11 @@ static int changes_of(struct preflight *f, const struct state *s, struct pack *p
         r |= add_change(f, &c);
     }
     if (flows != PACK_NONE) {
+        assign_misfit(s, p, item, flows, false, &misfit);
+    }
+    /* Where the shape is not known, nothing says that it is given up. */
+    if (flows != PACK_NONE && misfit.why != EXCLAIM_MISFIT_UNKNOWN &&
+        misfit.why != EXCLAIM_MISFIT_COUNT) {
         c.kind = EXCLAIM_CHANGE_SPLIT;
         c.host = flows;
         c.node = EXCLAIM_NO_NODE;

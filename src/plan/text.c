@@ -217,15 +217,22 @@ bool exclaim_plan_fits(const struct exclaim_plan *plan)
     return !plan->blocked && !plan->nr_strays;
 }
 
+/* @leaves: why some cannot leave, else why some that leave do not keep their shape. */
 static void reason_text(const struct exclaim_pool *pool, const struct exclaim_plan_reason *why,
-                        char *text, size_t size)
+                        bool leaves, char *text, size_t size)
 {
+    const bool unknown =
+        why->misfit.why == EXCLAIM_MISFIT_UNKNOWN || why->misfit.why == EXCLAIM_MISFIT_COUNT;
     char misfit[256];
 
     switch (why->kind) {
     case EXCLAIM_REASON_ALONE:
         exclaim_misfit_text(pool, &why->misfit, misfit, sizeof(misfit));
-        snprintf(text, size, ": %" PRIu64 " could not go even alone: %s", why->count, misfit);
+        snprintf(text, size, ": %" PRIu64 " %s: %s", why->count,
+                 leaves    ? "could not go even alone"
+                 : unknown ? "not for certain"
+                           : "could not even alone",
+                 misfit);
         return;
     case EXCLAIM_REASON_SLOTS:
         snprintf(text, size,
@@ -334,13 +341,13 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
                              const struct exclaim_plan_proof *proof, char *text, size_t size)
 {
     const bool all = proof->leave.bound == proof->nr_vms;
+    const bool leaves = proof->leave.reached < proof->nr_vms;
     char why[400], broken[160], more_leave[48], more_keep[48], give[160] = "";
     const char *verdict = !all ? infeasible(pool, proof, give, sizeof(give))
                           : exclaim_plan_optimal(proof) ? "optimal"
                                                         : "perhaps not the best";
 
-    reason_text(pool, proof->leave.reached < proof->nr_vms ? &proof->why_leave : &proof->why_keep,
-                why, sizeof(why));
+    reason_text(pool, leaves ? &proof->why_leave : &proof->why_keep, leaves, why, sizeof(why));
     goal_text(&proof->leave, more_leave, sizeof(more_leave));
     goal_text(&proof->keep, more_keep, sizeof(more_keep));
     apart_text(proof, broken, sizeof(broken));

@@ -127,7 +127,7 @@ static void what_cannot_be_whole_flows(void **state)
     plan = evacuate(pool, NULL);
     assert_text(
         pool, plan,
-        "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 could not go even alone: VM vm0: "
+        "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 could not even alone: VM vm0: "
         "its part on node 0 needs 3.5 MiB, best is node 0 of host host1 with 2.3 MiB free, 0 KiB "
         "promised or kept free: short by 1.2 MiB (300 pages)");
     assert_int_equal(move_of(plan, large)->to, 1);
@@ -272,7 +272,7 @@ static void a_vm_without_known_memory_divides_nothing(void **state)
     pool->vm[vm].exact = false;
     plan = evacuate(pool, NULL);
     assert_text(pool, plan,
-                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 could not go even alone: VM vm0: "
+                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 not for certain: VM vm0: "
                 "its count is not exact: ");
     assert_int_equal(move_of(plan, vm)->nr_parts, 0);
     done(pool, plan);
@@ -421,7 +421,7 @@ static void unknown_nodes_promise_nothing(void **state)
     assert_false(move_of(plan, vm)->kept);
     assert_int_equal(move_of(plan, vm)->part[0].dst_node, EXCLAIM_NO_NODE);
     assert_text(pool, plan,
-                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 could not go even alone: VM vm0: "
+                "optimal: 1 of 1 VMs leave, 0 keep their shape: 1 not for certain: VM vm0: "
                 "nothing is known of the nodes of host host2: debug key u is not allowed");
     done(pool, plan);
 }

@@ -115,6 +115,8 @@ class Preflight(Case):
             self.assertIn("note: b: ", said.out)
             self.assertIn("plugin exclaim: not in use on this host, run exclaim-hooks enable plugin there", said.out)
             self.assertNotIn("XENAPI", said.out)
+            self.assertIn("1 of 1 VMs leave, 0 keep their shape: 1 not for certain: VM one: nothing is known of the nodes of host b", said.out)
+            self.assertNotRegex(said.out, "even alone|without its shape")
             told = sim.run("preflight", "--host", "a", "--json").json
             self.assertEqual(told["vms"][0]["on"][0]["guarantee"], "none")
             self.assertEqual(sim.run("preflight", "--host", "a", "--guarantee", "none").code, 0)
