@@ -253,7 +253,7 @@ static uint64_t draw_vms(struct hosts *h, uint32_t host, uint32_t node, bool aft
 /* "29.4 of 112 GiB", "29 of 112 GiB": one unit where that is exact enough. */
 static void draw_share(struct html_page *page, uint64_t pages, uint64_t size)
 {
-    const uint64_t gib = 256 * 1024;
+    const uint64_t gib = 256 * 1024ull;
 
     if (size >= 10 * gib) {
         fprintf(page->f, "%.*f of %.0f GiB", pages % gib ? 1 : 0, (double)pages / (double)gib,
