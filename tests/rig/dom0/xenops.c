@@ -16,7 +16,7 @@
  *   --at STEP=COMMAND        a shell command when STEP is reached, with $MANAGER (pid) and $DOMID; "abort": what xenopsd does to cancel
  *
  * stdout: "step NAME SECONDS" (CLOCK_MONOTONIC) for each step, "line TEXT" for each control line. Steps of the source: started, prepare (asked for),
- * prepared (answered), suspend, suspended, result, over; of the destination: created, started, restore (told to), populating (a quarter of
+ * prepared (answered), suspend, suspended (not yet answered), result, over; of the destination: created, started, restore (told to), populating (a quarter of
  * the pages is there), result, over. Exit: 0 migrated; 1 not, and the guest stays on the source; 3 a manager hung or left someone hanging.
  */
 #define _GNU_SOURCE
@@ -59,9 +59,11 @@ static int save_lines(uint32_t domid, int *suspended)
         } else if (!strncmp(line, "suspend:", 8)) {
             step("suspend");
             *suspended = 1;
-            if (domain_suspend(domid, SUSPEND_SECONDS) || say("done\n"))
+            if (domain_suspend(domid, SUSPEND_SECONDS))
                 return -1;
-            step("suspended");
+            step("suspended"); /* before the manager knows: it is through in no time, and what is done to it would come too late */
+            if (say("done\n"))
+                return -1;
         } else if (!strncmp(line, "result:", 7)) {
             step("result");
             return 0;
