@@ -84,9 +84,10 @@ static int no_node_room(struct match_work *w, struct exclaim_error *err)
     return exclaim_fail(
         err, EXCLAIM_ERR_NOFIT, 0,
         "source node %" PRIu32 " needs %s (%" PRIu64 " pages), best is node %" PRIu32
-        " with %s free, %s claimed by others: short by %s (%" PRIu64 " pages)",
+        " with %s free, %s claimed by others, %s kept free: short by %s (%" PRIu64 " pages)",
         w->src[part], exclaim_size(need).text, need, node, exclaim_size(w->room->free[node]).text,
-        exclaim_size(w->room->claimed[node]).text, exclaim_size(short_by).text, short_by);
+        exclaim_size(w->room->claimed[node]).text, exclaim_size(w->room->slack).text,
+        exclaim_size(short_by).text, short_by);
 }
 
 static int match_in(const struct exclaim_reservation *res, const struct exclaim_room *room,

@@ -147,7 +147,7 @@ static void no_node_has_room(void **unused)
         STEP(f.m, reserve(&f, 0, GUEST), -1);
         assert_int_equal(f.s.outcome, EXCLAIM_OUTCOME_REFUSED);
         assert_non_null(strstr(f.s.error, "source node 1 needs 2.3 MiB (600 pages), best is node"));
-        assert_non_null(strstr(f.s.error, "claimed by others: short by"));
+        assert_non_null(strstr(f.s.error, "claimed by others, 256 KiB kept free: short by"));
         session_undo(&f.s, false);
         assert_int_equal(kit_outstanding(f.m, DOMID), 0);
         close_fixture(&f);

@@ -198,16 +198,14 @@ static void refusal_texts(void **state)
           0,
           0,
           "source node 0 needs 400 KiB (100 pages), best is node 0 with 360 KiB free, 28 KiB "
-          "claimed by others: short "
-          "by 68 KiB (17 pages)" },
+          "claimed by others, 0 KiB kept free: short by 68 KiB (17 pages)" },
         { { 10, 60 },
           { 50, 50 },
           { 0 },
           0,
           0,
           "source node 1 needs 240 KiB (60 pages), best is node 0 with 200 KiB free, 0 KiB claimed "
-          "by others: short "
-          "by 40 KiB (10 pages)" },
+          "by others, 0 KiB kept free: short by 40 KiB (10 pages)" },
         { { 30, 20 }, { 60 }, { 0 }, 0, 1, "source node 1 needs 80 KiB, no node is left for it" },
         { { 100 },
           { 90, 20 },
