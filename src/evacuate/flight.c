@@ -185,7 +185,6 @@ static int failed(struct evac *e, const struct evac_flight *f, const struct excl
     const struct exclaim_pool *pool = e->pool;
     struct evac_result *r = f->result;
     const char *code = task->code;
-
     const char *where = !strcmp(now->host_ref, pool->host[f->from].ref) ? "runs where it was"
                                                                         : "runs on another host";
 

@@ -41,34 +41,25 @@ uint64_t evac_goals_pages(const struct evac *e, uint64_t *given_up)
     return pages;
 }
 
-/* The goals of this stage that are not reached yet: into @vm and @to, unless NULL. */
-static uint32_t goals_left(const struct evac *e, uint32_t *vm, uint32_t *to)
+/* The same of the goals of this stage alone. */
+static uint32_t goal_now(const struct evac *e, const struct evac_goal *goal)
 {
-    uint32_t left = 0;
-
-    for (uint32_t g = 0; g < e->nr_goals; g++) {
-        const uint32_t v = goal_left(e, &e->goal[g]);
-
-        if (e->goal[g].stage != e->stage || v == e->pool->nr_vms) {
-            continue;
-        }
-        if (vm) {
-            vm[left] = v;
-            to[left] = exclaim_pool_find_host(e->pool, e->goal[g].to);
-        }
-        left++;
-    }
-    return left;
+    return goal->stage == e->stage ? goal_left(e, goal) : e->pool->nr_vms;
 }
 
 uint32_t evac_goals_left(const struct evac *e, uint32_t *given_up)
 {
-    for (uint32_t g = 0; g < e->nr_goals; g++) {
-        const uint32_t v = goal_left(e, &e->goal[g]);
+    uint32_t left = 0;
 
-        *given_up += e->goal[g].stage == e->stage && v < e->pool->nr_vms && evac_gave_up(e, v);
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        const uint32_t v = goal_now(e, &e->goal[g]);
+
+        if (v < e->pool->nr_vms) {
+            left++;
+            *given_up += evac_gave_up(e, v);
+        }
     }
-    return goals_left(e, NULL, NULL);
+    return left;
 }
 
 bool evac_next_stage(struct evac *e)
@@ -107,7 +98,14 @@ int evac_plan_goals(struct evac *e, struct exclaim_plan **plan, struct exclaim_e
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "plan");
         goto out;
     }
-    nr = goals_left(e, vm, to);
+    for (uint32_t g = 0; g < e->nr_goals; g++) {
+        const uint32_t v = goal_now(e, &e->goal[g]);
+
+        if (v < e->pool->nr_vms) {
+            vm[nr] = v;
+            to[nr++] = exclaim_pool_find_host(e->pool, e->goal[g].to);
+        }
+    }
     for (uint32_t i = 0; i < nr; i++) {
         bool there = false;
 

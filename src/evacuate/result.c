@@ -9,7 +9,7 @@
 
 #include "../base/compat.h"
 
-static struct evac_result *find(const struct evac *e, uint32_t vm)
+struct evac_result *evac_result_of(const struct evac *e, uint32_t vm)
 {
     for (uint32_t i = 0; i < e->nr_results; i++) {
         if (!strcmp(e->result[i]->uuid, e->pool->vm[vm].uuid)) {
@@ -19,14 +19,9 @@ static struct evac_result *find(const struct evac *e, uint32_t vm)
     return NULL;
 }
 
-const struct evac_result *evac_result_of(const struct evac *e, uint32_t vm)
-{
-    return find(e, vm);
-}
-
 bool evac_gave_up(const struct evac *e, uint32_t vm)
 {
-    const struct evac_result *result = find(e, vm);
+    const struct evac_result *result = evac_result_of(e, vm);
 
     return result && result->failures >= TRIES;
 }
@@ -71,7 +66,7 @@ int evac_still_lost(struct evac *e, const char *uuid, const char *name, const ch
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to, struct exclaim_error *err)
 {
     const struct exclaim_pool *pool = e->pool;
-    struct evac_result *r = find(e, vm);
+    struct evac_result *r = evac_result_of(e, vm);
 
     if (!r) {
         r = new_result(e);

@@ -36,12 +36,12 @@ int evac_round(struct evac *e, const struct exclaim_plan *plan, uint32_t *moved,
 /* --- result.c --- */
 
 /* What became of the VM in this run; NULL if nothing has yet. */
-const struct evac_result *evac_result_of(const struct evac *e, uint32_t vm);
+struct evac_result *evac_result_of(const struct evac *e, uint32_t vm);
 
 /* Whether the VM is left where it is by this run, whatever a plan says. */
 bool evac_gave_up(const struct evac *e, uint32_t vm);
 
-/* The same to be written, made where there is none; its move is now one to @to. */
+/* The same, made where there is none; its move is now one to @to. */
 struct evac_result *evac_result(struct evac *e, uint32_t vm, uint32_t to,
                                 struct exclaim_error *err);
 

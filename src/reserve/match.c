@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "match_work.h"
 #include "../base/text.h"
+#include "match_work.h"
 
 static void store_whole(const struct match_work *w, enum exclaim_match_shape shape,
                         struct exclaim_match *match)

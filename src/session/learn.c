@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How much Xen lets us claim on a node that is fuller than was thought. */
 #include "stake.h"
-#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "../base/text.h"
 
 /* Claims that are tried on one node: all but the first halve what is not known, to a thousandth. */
 #define PROBES 11

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What kept a migration from more, in words: collected while it goes on, completed at its end. */
 #include "reason.h"
-#include "../base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "../base/text.h"
 
 __attribute__((format(printf, 3, 0))) static void add(char *list, size_t size, const char *fmt,
                                                       va_list ap)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The strongest claim for one match, beside or in place of the toolstack's. */
 #include "stake.h"
-#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "../base/text.h"
 
 static void staked(struct exclaim_session *s, enum exclaim_guarantee guarantee, uint64_t pages)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks a reservation from the stream, by itself and against the domain that it is for. */
 #include <exclaim/reservation.h>
-#include "../base/text.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include <exclaim/uuid.h>
+
+#include "../base/text.h"
 
 uint64_t exclaim_reservation_pages(const struct exclaim_reservation *res)
 {

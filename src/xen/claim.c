@@ -5,10 +5,11 @@
  * told apart.  Nobody but the toolstack, which waits for us, changes a domain under construction.
  */
 #include "claim.h"
-#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
+
+#include "../base/text.h"
 
 #define PAUSE_MS 10 /* between two attempts */
 

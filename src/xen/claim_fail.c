@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Why a claim was refused, in numbers. */
 #include "claim.h"
-#include "../base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "../base/text.h"
 
 /* NOFIT with the numbers of every node that the claim names. */
 static int no_memory(struct exclaim_xen *xen, uint32_t domid, const struct exclaim_claim *claim,
