@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs scenarios: boots one pair of hosts per shape, many scenarios on it, and keeps logs of what failed."""
+import contextlib
 import pathlib
 import signal
 import time
@@ -107,7 +108,7 @@ class Runner:
                 raise SystemExit(128 + self.ended_by)  # a clean-up that failed on the way out may have taken its place
             if why is None or again == scenario.tries or not (self.pair and faults.emulator_failed(self.pair, before)):
                 break
-            self.progress.line(f"     {scenario.name}: a guest died of a triple fault (tests/rig/README.md); once more")
+            self.progress.line(f"     {scenario.name}: a guest died or hung in the emulator (tests/rig/README.md); once more")
             self._clean()
         head = f"{scenario.name:<24} {time.monotonic() - self.begun:6.1f} s"
         if why is None and self.skipped:
@@ -143,6 +144,9 @@ class Runner:
         (folder / "xl").write_text("\n".join(self.pair.said))
         last = []
         for host in self.pair.hosts:
+            # What a guest hangs in: its vCPUs and pauses (q), event channels (e), timers (a), and what the CPU last left (v).
+            with contextlib.suppress(RigError):
+                host.spawn("for key in q e a v; do xl debug-keys $key; done").wait(20)
             if host.console.exists():
                 (folder / f"{host.name}.console").write_bytes(host.console.read_bytes())
             if not host.alive():
