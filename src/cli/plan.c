@@ -84,35 +84,10 @@ static int save(const char *path, json_object *o, struct exclaim_error *err)
 
 static void print_rolling_end(const struct exclaim_pool *pool, const struct exclaim_plan *plan)
 {
-    uint32_t temporary = 0, done = 0;
+    char text[512];
 
-    for (uint32_t m = 0; m < plan->nr_moves; m++) {
-        temporary += plan->move[m].temporary;
-    }
-    for (uint32_t s = 0; s < plan->nr_steps; s++) {
-        done += plan->step[s].kind == EXCLAIM_STEP_EVACUATE;
-    }
-    if (plan->blocked) {
-        const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
-
-        exclaim_print("blocked: %" PRIu32
-                      " host%s can be upgraded, then %s cannot be emptied: %" PRIu32
-                      " of its VMs stay%s\n",
-                      done - 1, exclaim_s(done - 1), exclaim_pool_host_name(pool, last->host),
-                      last->nr_stays, last->nr_stays == 1 ? "s" : "");
-        return;
-    }
-    printf("%" PRIu32 " host%s, %" PRIu32 " move%s in %" PRIu32 " wave%s", done, exclaim_s(done),
-           plan->nr_moves, exclaim_s(plan->nr_moves), plan->nr_waves, exclaim_s(plan->nr_waves));
-    if (temporary) {
-        printf(", %" PRIu32 " of them to make room", temporary);
-    }
-    if (plan->nr_strays) {
-        printf("; %" PRIu32 " VM%s on another host in the end\n", plan->nr_strays,
-               exclaim_s(plan->nr_strays));
-    } else {
-        puts("; all VMs end where they are now");
-    }
+    answer_of_rolling(pool, plan, text, sizeof(text));
+    exclaim_print("%s\n", text);
 }
 
 static int print_text(const struct cli_pool *from, const struct exclaim_plan *plan, bool rolling,

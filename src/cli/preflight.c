@@ -145,8 +145,8 @@ int verb_preflight(struct cli *cli, struct exclaim_error *err)
     }
     p.fits = all_good(&p);
     gather_facts(&p);
-    if (cli->html &&
-        exclaim_html_preflight(cli->html, &from.pool, p.result, from.time_unix_ms, &p.facts, err)) {
+    if (cli->html && exclaim_html_preflight(cli->html, &from.pool, p.result, p.fits,
+                                            from.time_unix_ms, &p.facts, err)) {
         goto out;
     }
     if (cli->json) {

@@ -40,6 +40,53 @@ void facts_free(struct facts *facts)
     *facts = (struct facts){ 0 };
 }
 
+void answer_of_rolling(const struct exclaim_pool *pool, const struct exclaim_plan *plan, char *text,
+                       size_t size)
+{
+    char room[48] = "", end[64] = "all VMs end where they are now";
+    uint32_t temporary = 0, done = 0;
+
+    for (uint32_t m = 0; m < plan->nr_moves; m++) {
+        temporary += plan->move[m].temporary;
+    }
+    for (uint32_t s = 0; s < plan->nr_steps; s++) {
+        done += plan->step[s].kind == EXCLAIM_STEP_EVACUATE;
+    }
+    if (plan->blocked) {
+        const struct exclaim_plan_step *last = &plan->step[plan->nr_steps - 1];
+
+        snprintf(text, size,
+                 "blocked: %" PRIu32 " host%s can be upgraded, then %s cannot be emptied: %" PRIu32
+                 " of its VMs stay%s",
+                 done - 1, exclaim_s(done - 1), exclaim_pool_host_name(pool, last->host),
+                 last->nr_stays, last->nr_stays == 1 ? "s" : "");
+        return;
+    }
+    if (temporary) {
+        snprintf(room, sizeof(room), ", %" PRIu32 " of them to make room", temporary);
+    }
+    if (plan->nr_strays) {
+        snprintf(end, sizeof(end), "%" PRIu32 " VM%s on another host in the end", plan->nr_strays,
+                 exclaim_s(plan->nr_strays));
+    }
+    snprintf(text, size, "%" PRIu32 " host%s, %" PRIu32 " move%s in %" PRIu32 " wave%s%s; %s", done,
+             exclaim_s(done), plan->nr_moves, exclaim_s(plan->nr_moves), plan->nr_waves,
+             exclaim_s(plan->nr_waves), room, end);
+}
+
+void answer_of_preflight(const struct exclaim_pool *pool, const struct exclaim_plan *together,
+                         bool fits, char *text, size_t size)
+{
+    char proof[512];
+
+    exclaim_plan_proof_text(pool, &together->step[0].proof, proof, sizeof(proof));
+    snprintf(text, size, "%s: %s",
+             fits                 ? "fits"
+             : together->nr_stays ? "does not fit"
+                                  : "fits, but not as asked",
+             proof);
+}
+
 void facts_print(const struct facts *facts)
 {
     for (uint32_t i = 0; i < facts->nr; i++) {

@@ -19,6 +19,13 @@ struct facts {
 void facts_add(struct facts *facts, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void facts_free(struct facts *facts);
 
+/* The answer in one line: of a rolling plan, and of a preflight where all go @together, which is or
+ * is not as it was asked for (@fits). */
+void answer_of_rolling(const struct exclaim_pool *pool, const struct exclaim_plan *plan, char *text,
+                       size_t size);
+void answer_of_preflight(const struct exclaim_pool *pool, const struct exclaim_plan *together,
+                         bool fits, char *text, size_t size);
+
 /* "note: ..." on stdout, one line each. */
 void facts_print(const struct facts *facts);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/text.h"
+#include "short.h"
 
 /*
  * One meaning for each colour: stay, it is there before and after; move, it leaves; kept, it
@@ -128,6 +129,14 @@ void html_textf(struct html_page *page, const char *fmt, ...)
     html_text(page, text);
 }
 
+void html_short(struct html_page *page, const char *name, size_t columns)
+{
+    char text[1024];
+
+    short_name(name, columns, true, text, sizeof(text));
+    html_text(page, text);
+}
+
 const char *html_host(const struct exclaim_pool *pool, uint32_t host)
 {
     if (host >= pool->nr_hosts) {
@@ -189,8 +198,9 @@ int html_open(struct html_page *page, const char *path, const struct exclaim_poo
     fprintf(page->f, "</title>\n<style>%s</style></head>\n<body><h1>", style);
     html_text(page, title);
     fprintf(page->f,
-            "</h1>\n<p class=\"dim\">%" PRIu32 " hosts and %" PRIu32 " running VMs, read %s.</p>\n",
-            pool->nr_hosts, pool->nr_vms, when);
+            "</h1>\n<p class=\"dim\">%" PRIu32 " host%s and %" PRIu32
+            " running VM%s, read %s.</p>\n",
+            pool->nr_hosts, exclaim_s(pool->nr_hosts), pool->nr_vms, exclaim_s(pool->nr_vms), when);
     return 0;
 }
 

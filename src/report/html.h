@@ -7,12 +7,14 @@
 
 #include "facts.h"
 
-/* Writes @path anew, whole or not at all.  @time_unix_ms: when the pool was read.  SYSTEM. */
+/* Writes @path anew, whole or not at all.  @time_unix_ms: when the pool was read; @fits: as it was
+ * asked for.  SYSTEM. */
 int exclaim_html_plan(const char *path, const struct exclaim_pool *pool,
                       const struct exclaim_plan *plan, bool rolling, int64_t time_unix_ms,
                       const struct facts *facts, struct exclaim_error *err);
 int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
-                           const struct exclaim_preflight *preflight, int64_t time_unix_ms,
-                           const struct facts *facts, struct exclaim_error *err);
+                           const struct exclaim_preflight *preflight, bool fits,
+                           int64_t time_unix_ms, const struct facts *facts,
+                           struct exclaim_error *err);
 
 #endif

@@ -107,7 +107,7 @@ static void draw_side(struct html_page *page, const struct side *side, bool righ
         fprintf(page->f, "<text x=\"%d\" y=\"%.1f\"%s>", right ? RIGHT_X + NODE_W + 6 : LEFT_X - 14,
                 e->y + (e->thick > LABEL_MIN ? e->thick / 2 : LABEL_MIN / 2) + 4,
                 right ? "" : " text-anchor=\"end\"");
-        html_textf(page, "%.20s", html_host(page->pool, e->host));
+        html_short(page, html_host(page->pool, e->host), 20);
         if (e->node == EXCLAIM_NO_NODE) {
             fputs(", some node</text>\n", page->f);
         } else {
@@ -136,7 +136,7 @@ static void draw_band(struct html_page *page, struct flow *flow,
     fputs("</title></path>", page->f);
     if (thick >= LABEL_MIN) {
         fprintf(page->f, "<text x=\"%d\" y=\"%.1f\">", LEFT_X + 8, a->next + thick / 2 + 4);
-        html_textf(page, "%.28s", html_vm(page->pool, move->vm));
+        html_short(page, html_vm(page->pool, move->vm), 28);
         fputs("</text>", page->f);
     }
     fputs("\n", page->f);

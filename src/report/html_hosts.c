@@ -205,8 +205,8 @@ static void flush_block(struct hosts *h, struct block *b, uint64_t size)
 {
     if (b->nr) {
         fprintf(h->page->f,
-                "<i class=\"stay\" style=\"width:%.2f%%\" title=\"%" PRIu32 " VMs, %s\"></i>",
-                share(b->pages, size), b->nr, exclaim_size(b->pages).text);
+                "<i class=\"stay\" style=\"width:%.2f%%\" title=\"%" PRIu32 " VM%s, %s\"></i>",
+                share(b->pages, size), b->nr, exclaim_s(b->nr), exclaim_size(b->pages).text);
     }
     *b = (struct block){ 0 };
 }

@@ -26,6 +26,9 @@ int html_close(struct html_page *page, int rc, struct exclaim_error *err);
 void html_text(struct html_page *page, const char *text);
 void html_textf(struct html_page *page, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A name in a picture, which has room for so many columns of it. */
+void html_short(struct html_page *page, const char *name, size_t columns);
+
 const char *html_host(const struct exclaim_pool *pool, uint32_t host);
 const char *html_vm(const struct exclaim_pool *pool, uint32_t vm);
 

@@ -183,25 +183,8 @@ static void one_step(struct html_page *page, const struct exclaim_plan *plan)
 static void all_steps(struct html_page *page, const struct exclaim_plan *plan)
 {
     char text[LINE];
-    size_t len;
 
-    if (plan->blocked) {
-        snprintf(text, sizeof(text), "blocked: %s cannot be emptied, %" PRIu32 " of its VMs stay",
-                 html_host(page->pool, plan->step[plan->nr_steps - 1].host),
-                 plan->step[plan->nr_steps - 1].nr_stays);
-    } else {
-        const bool all = !plan->nr_strays;
-
-        snprintf(text, sizeof(text), "%" PRIu32 " move%s in %" PRIu32 " wave%s; ", plan->nr_moves,
-                 exclaim_s(plan->nr_moves), plan->nr_waves, exclaim_s(plan->nr_waves));
-        len = strlen(text);
-        if (all) {
-            snprintf(text + len, sizeof(text) - len, "all VMs end where they are now");
-        } else {
-            snprintf(text + len, sizeof(text) - len, "%" PRIu32 " VM%s on another host in the end",
-                     plan->nr_strays, exclaim_s(plan->nr_strays));
-        }
-    }
+    answer_of_rolling(page->pool, plan, text, sizeof(text));
     html_verdict(page, !plan->blocked && !plan->nr_strays, text);
     html_summary(page, plan);
 }
@@ -226,17 +209,23 @@ static int draw_plan(struct html_page *page, const struct exclaim_plan *plan,
 static void make_title(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                        bool rolling, char *title, size_t size)
 {
-    bool one = true;
+    uint32_t from = plan->nr_moves   ? plan->move[0].from
+                    : plan->nr_stays ? pool->vm[plan->stay[0].vm].host
+                                     : EXCLAIM_NO_HOST;
+    bool one = from != EXCLAIM_NO_HOST;
 
     if (rolling) {
         snprintf(title, size, "%s", "Rolling upgrade");
         return;
     }
     for (uint32_t m = 0; m < plan->nr_moves; m++) {
-        one &= plan->move[m].from == plan->move[0].from;
+        one &= plan->move[m].from == from;
     }
-    if (plan->nr_moves && one) {
-        snprintf(title, size, "Evacuation of %s", html_host(pool, plan->move[0].from));
+    for (uint32_t i = 0; i < plan->nr_stays; i++) {
+        one &= pool->vm[plan->stay[i].vm].host == from;
+    }
+    if (one) {
+        snprintf(title, size, "Evacuation of %s", html_host(pool, from));
     } else {
         snprintf(title, size, "%s", "Evacuation");
     }

@@ -101,20 +101,21 @@ static void changes(struct html_page *page, const struct exclaim_preflight *p)
 }
 
 int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
-                           const struct exclaim_preflight *preflight, int64_t time_unix_ms,
-                           const struct facts *facts, struct exclaim_error *err)
+                           const struct exclaim_preflight *preflight, bool fits,
+                           int64_t time_unix_ms, const struct facts *facts,
+                           struct exclaim_error *err)
 {
     const struct exclaim_plan *plan = preflight->together;
     const struct exclaim_plan_step *step = &plan->step[0];
     struct html_page page;
-    char text[LINE];
+    char text[LINE + 32];
     int rc;
 
     if (html_open(&page, path, pool, "Preflight", time_unix_ms, err)) {
         return -1;
     }
-    exclaim_plan_proof_text(pool, &step->proof, text, sizeof(text));
-    html_verdict(&page, exclaim_plan_complete(&step->proof), text);
+    answer_of_preflight(pool, plan, fits, text, sizeof(text));
+    html_verdict(&page, fits, text);
     html_facts(&page, facts);
     html_stays(&page, plan, step);
     changes(&page, preflight);

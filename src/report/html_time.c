@@ -7,13 +7,14 @@
 
 #include "../base/text.h"
 
-#define LABEL_W  130
-#define STEPS_W  1070 /* of all steps, as far as one is no narrower and no wider than this */
-#define STEP_MIN 5
-#define STEP_MAX 24
-#define ROW_H    17
-#define HEAD_H   18
-#define EVERY    10 /* a number over so many steps */
+#define LABEL_W       130
+#define LABEL_COLUMNS 18
+#define STEPS_W       1070 /* of all steps, as far as one is no narrower and no wider than this */
+#define STEP_MIN      5
+#define STEP_MAX      24
+#define ROW_H         17
+#define HEAD_H        18
+#define EVERY         10 /* a number over so many steps */
 
 /* What a host gives and takes in one step. */
 struct traffic {
@@ -79,7 +80,8 @@ static void cell(struct html_page *page, const struct traffic *t, uint32_t host,
 
     fprintf(page->f, "<g><title>");
     html_textf(page, "step %" PRIu32 ", %s: ", step + 1, html_host(page->pool, host));
-    fprintf(page->f, "%" PRIu32 " VMs leave, %" PRIu32 " arrive%s</title>", t->out, t->in,
+    fprintf(page->f, "%" PRIu32 " VM%s, %" PRIu32 " arrive%s%s</title>", t->out,
+            t->out == 1 ? " leaves" : "s leave", t->in, t->in == 1 ? "s" : "",
             upgraded ? "; then it is upgraded" : "");
     if (t->out) {
         fprintf(page->f, "<rect class=\"move\" x=\"%d\" y=\"1\" width=\"%d\" height=\"7\"/>", x,
@@ -103,7 +105,7 @@ static void line_of(struct html_page *page, const struct exclaim_plan *plan,
 
     fprintf(page->f, "<g transform=\"translate(0,%d)\"><text x=\"0\" y=\"12\">",
             HEAD_H + (int)host * ROW_H);
-    html_textf(page, "%.18s", html_host(page->pool, host));
+    html_short(page, html_host(page->pool, host), LABEL_COLUMNS);
     fprintf(page->f, "</text><line class=\"line\" x1=\"%d\" x2=\"%d\" y1=\"15.5\" y2=\"15.5\"/>",
             LABEL_W, LABEL_W + width);
     for (uint32_t s = 0; s < plan->nr_steps; s++) {

@@ -17,7 +17,7 @@
 static int print_moves(const struct exclaim_pool *pool, const struct exclaim_plan *plan,
                        const struct exclaim_plan_step *step, struct exclaim_error *err)
 {
-    static const char *const head[] = { ">WAVE", "VM",     "FROM",       "TO", "NODES",
+    static const char *const head[] = { ">WAVE", "VM",     "FROM",       "TO", "+NODES",
                                         ">SIZE", "!SHAPE", "!GUARANTEE", NULL };
     struct table t;
 

@@ -294,8 +294,8 @@ static int print_cells(const struct preflight *p, struct exclaim_error *err)
 /* One row per VM: how many hosts could take it, and where it goes when all go. */
 static int print_vms(const struct preflight *p, struct exclaim_error *err)
 {
-    static const char *const head[] = { "VM",    ">SIZE",  ">HOSTS",     "GOES TO",
-                                        "NODES", "!SHAPE", "!GUARANTEE", NULL };
+    static const char *const head[] = { "VM",     ">SIZE",  ">HOSTS",     "GOES TO",
+                                        "+NODES", "!SHAPE", "!GUARANTEE", NULL };
     const struct exclaim_pool *pool = p->pool;
     struct table t;
 
@@ -347,15 +347,10 @@ static void print_changes(const struct preflight *p)
 
 static void print_answer(const struct preflight *p)
 {
-    const struct exclaim_plan *together = p->result->together;
-    char text[LINE];
+    char text[LINE + 32];
 
-    exclaim_plan_proof_text(p->pool, &together->step[0].proof, text, sizeof(text));
-    exclaim_print("%s: %s\n",
-                  p->fits              ? "fits"
-                  : together->nr_stays ? "does not fit"
-                                       : "fits, but not as asked",
-                  text);
+    answer_of_preflight(p->pool, p->result->together, p->fits, text, sizeof(text));
+    exclaim_print("%s\n", text);
 }
 
 int preflight_print_text(const struct preflight *p, struct exclaim_error *err)

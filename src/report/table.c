@@ -12,14 +12,14 @@
 #include "../base/text.h"
 #include "../base/width.h"
 #include "screen.h"
+#include "short.h"
 
 #define GAP      2
 #define NAME_MIN 8  /* a name is not cut shorter than this */
 #define LAST_MIN 24 /* nor a sentence broken into narrower lines */
-#define ELLIPSIS "\u2026"
 
 /* What a head says of its column. */
-enum { NAMES = 0, NUMBERS = '>', WORDS = '!', SENTENCES = '~' };
+enum { NAMES = 0, LISTS = '+', NUMBERS = '>', WORDS = '!', SENTENCES = '~' };
 
 static int grow(struct table *t)
 {
@@ -80,7 +80,7 @@ static int kind_of(const struct table *t, unsigned int c)
 {
     const char mark = t->cell[0][c][0];
 
-    return mark == NUMBERS || mark == WORDS || mark == SENTENCES ? mark : NAMES;
+    return mark == LISTS || mark == NUMBERS || mark == WORDS || mark == SENTENCES ? mark : NAMES;
 }
 
 static const char *text_of(const struct table *t, unsigned int r, unsigned int c)
@@ -99,25 +99,25 @@ static void blanks(FILE *out, size_t nr)
 
 /* @text in @width columns, to the right if it is a number's; without blanks behind it if it is the
  * last of its line. */
-static void put(FILE *out, const char *text, size_t width, bool right, bool last)
+static void put(FILE *out, const char *text, size_t width, bool middle, bool right, bool last)
 {
-    const size_t all = exclaim_width(text);
-    size_t bytes = strlen(text), used = all;
+    const size_t size = strlen(text) + sizeof(SHORT_MARK);
+    char *cut = exclaim_width(text) > width ? malloc(size) : NULL;
+    size_t used;
 
-    if (all > width) {
-        bytes = exclaim_width_bytes(text, width - 1);
-        while (bytes && text[bytes - 1] == ' ') {
-            bytes--;
-        }
-        used = exclaim_width_of(text, bytes) + 1;
+    if (cut) {
+        short_name(text, width, middle, cut, size);
+        text = cut;
     }
-    if (right) {
+    used = exclaim_width(text);
+    if (right && used < width) {
         blanks(out, width - used);
     }
-    fprintf(out, "%.*s%s", (int)bytes, text, all > width ? ELLIPSIS : "");
-    if (!right && !last) {
+    fputs(text, out);
+    if (!right && !last && used < width) {
         blanks(out, width - used);
     }
+    free(cut);
 }
 
 /* @text in lines of @width, those behind the first at column @at. */
@@ -157,7 +157,7 @@ static void print_stacked(const struct table *t, FILE *out, size_t columns)
             if (!*text_of(t, r, c)) {
                 continue;
             }
-            put(out, text_of(t, 0, c), head, false, false);
+            put(out, text_of(t, 0, c), head, false, false, false);
             blanks(out, GAP);
             put_lines(out, text_of(t, r, c), columns - head - GAP, head + GAP);
             fputc('\n', out);
@@ -186,7 +186,7 @@ static bool fit(const struct table *t, size_t columns, size_t *width)
             const int kind = kind_of(t, c);
             const size_t least = kind == SENTENCES ? LAST_MIN : NAME_MIN;
 
-            if ((kind == NAMES || kind == SENTENCES) && width[c] > least &&
+            if ((kind == NAMES || kind == LISTS || kind == SENTENCES) && width[c] > least &&
                 width[c] > exclaim_width(text_of(t, 0, c)) &&
                 (widest == t->columns || width[c] > width[widest])) {
                 widest = c;
@@ -201,12 +201,69 @@ static bool fit(const struct table *t, size_t columns, size_t *width)
     return true;
 }
 
+struct shown {
+    const char *text;
+    char *cut;
+};
+
+static int by_cut(const void *a, const void *b)
+{
+    const struct shown *x = a, *y = b;
+    const int order = strcmp(x->cut, y->cut);
+
+    return order ? order : strcmp(x->text, y->text);
+}
+
+/* Whether two names of the column look like one in @width. */
+static bool ambiguous(const struct table *t, unsigned int c, size_t width, bool middle)
+{
+    struct shown *shown = calloc(t->rows, sizeof(*shown));
+    unsigned int nr = 0;
+    bool alike = false;
+
+    for (unsigned int r = 1; shown && r < t->rows; r++) {
+        const char *text = text_of(t, r, c);
+        const size_t size = strlen(text) + sizeof(SHORT_MARK);
+        char *cut = exclaim_width(text) > width ? malloc(size) : NULL;
+
+        if (cut) {
+            short_name(text, width, middle, cut, size);
+            shown[nr++] = (struct shown){ text, cut };
+        }
+    }
+    if (nr) {
+        qsort(shown, nr, sizeof(*shown), by_cut);
+    }
+    for (unsigned int i = 0; i < nr; i++) {
+        alike |= i && !strcmp(shown[i].cut, shown[i - 1].cut) &&
+                 strcmp(shown[i].text, shown[i - 1].text) != 0;
+    }
+    for (unsigned int i = 0; i < nr; i++) {
+        free(shown[i].cut);
+    }
+    free(shown);
+    return alike;
+}
+
+/* Which columns are cut in the middle, so that no two names become one; false: there is no way. */
+static bool tell_apart(const struct table *t, const size_t *width, bool *middle)
+{
+    for (unsigned int c = 0; c < t->columns; c++) {
+        middle[c] = kind_of(t, c) == NAMES && ambiguous(t, c, width[c], false);
+        if (middle[c] && ambiguous(t, c, width[c], true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void table_print_within(struct table *t, FILE *out, size_t columns)
 {
     size_t width[TABLE_COLUMNS] = { 0 };
+    bool middle[TABLE_COLUMNS] = { false };
     const unsigned int last = t->columns - 1;
 
-    if (!fit(t, columns, width)) {
+    if (!fit(t, columns, width) || !tell_apart(t, width, middle)) {
         print_stacked(t, out, columns);
     } else {
         for (unsigned int r = 0; r < t->rows; r++) {
@@ -220,7 +277,7 @@ void table_print_within(struct table *t, FILE *out, size_t columns)
                 if (kind == SENTENCES) {
                     put_lines(out, text_of(t, r, c), width[c], at);
                 } else {
-                    put(out, text_of(t, r, c), width[c], kind == NUMBERS, c == last);
+                    put(out, text_of(t, r, c), width[c], middle[c], kind == NUMBERS, c == last);
                 }
                 at += width[c];
             }

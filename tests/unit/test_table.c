@@ -174,6 +174,51 @@ static void every_width(void **state)
     }
 }
 
+/* The lines of two long names in @columns. */
+static void two_names(const char *one, const char *other, size_t columns, char *text, size_t size)
+{
+    static const char *const head[] = { ">WAVE", "VM", "TO", "+NODES", ">SIZE", NULL };
+    struct table t;
+    FILE *f = fmemopen(text, size, "w");
+
+    assert_non_null(f);
+    assert_int_equal(table_init(&t, head), 0);
+    for (int i = 0; i < 2; i++) {
+        table_cell(&t, "1");
+        table_cell(&t, "%s", i ? other : one);
+        table_cell(&t, "xenserver-rack-07-host-%d", i);
+        table_cell(&t, "0>0 1>1 2>2 3>3 4>4 5>5 6>6 7>%d", 7 + i);
+        table_cell(&t, "6 GiB");
+    }
+    table_print_within(&t, f, columns);
+    table_free(&t);
+    fclose(f);
+}
+
+/* Two names never look like one: cut in the middle, or row by row where that is not enough. */
+static void names_that_begin_alike(void **state)
+{
+    char text[2048];
+
+    (void)state;
+    two_names("production-database-server-01", "production-database-server-02", 60, text,
+              sizeof(text));
+    assert_non_null(strstr(text, "r-01 "));
+    assert_non_null(strstr(text, "r-02 "));
+    assert_non_null(strstr(text, "host-0 "));
+    assert_non_null(strstr(text, "host-1 "));
+    assert_non_null(strstr(text, "0>0 1>1")); /* what is no name is cut at its end */
+    two_names("production-database-server-01-of-the-pool",
+              "production-database-server-02-of-the-pool", 60, text, sizeof(text));
+    assert_non_null(strstr(text, "VM     production-database-server-01-of-the-pool\n"));
+    assert_non_null(strstr(text, "VM     production-database-server-02-of-the-pool\n"));
+    /* Two rows of one VM, and those that differ where they are not cut. */
+    two_names("production-database-server-01", "production-database-server-01", 60, text,
+              sizeof(text));
+    assert_non_null(strstr(text, "production"));
+    assert_null(strstr(text, "r-01 "));
+}
+
 static void sizes(void **state)
 {
     static const struct {
@@ -197,8 +242,13 @@ static void sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(widths), cmocka_unit_test(eighty_columns), cmocka_unit_test(forty_columns),
-        cmocka_unit_test(wide),   cmocka_unit_test(every_width),    cmocka_unit_test(sizes),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(eighty_columns),
+        cmocka_unit_test(forty_columns),
+        cmocka_unit_test(wide),
+        cmocka_unit_test(every_width),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(names_that_begin_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,24 @@ class Agree(unittest.TestCase):
             said = self.plan_agrees(sim, "plan", "rolling")
             self.assertIn("skipped: host b is as new as the newest already", said)
 
+    def test_the_answer(self):
+        """The first line of the text is the page's; a colour that says yes goes with exit 0."""
+        tight = state([host("a", 8 * GIB, 8 * GIB), host("b", 4 * GIB, 4 * GIB)], [vm("big", "a", 6 * GIB, 0)])
+        roomy = state([host("a", 8 * GIB), host("b", 8 * GIB)], [vm("x", "a", GIB)])
+        alone = state([host("a", 8 * GIB)], [vm("x", "a", GIB)])
+        for pool, command, words in ((roomy, ["preflight", "--host", "a"], "fits: "), (tight, ["preflight", "--host", "a"], "fits, but not as asked: "),
+                                     (roomy, ["preflight", "--host", "a", "--guarantee", "node-set"], "fits, but not as asked: "),
+                                     (POOL, ["preflight", "--host", "b"], "does not fit: "), (roomy, ["plan", "rolling"], "2 hosts, 2 moves in 2 waves; "),
+                                     (alone, ["plan", "rolling"], "blocked: 0 hosts can be upgraded, then a "),
+                                     (alone, ["plan", "evacuate", "a"], "infeasible: ")):
+            with self.subTest(command=command, words=words), Sim(pool) as sim:
+                text = sim.run(*command, "--html", sim.file("page"))
+                page = html.unescape(pathlib.Path(sim.file("page")).read_text())
+                self.assertTrue(text.out.startswith(words), text.out)
+                good, answer = re.search('<div class="verdict( good)?">(.*?)</div>', page).groups()
+                self.assertEqual(answer, text.out.splitlines()[0])
+                self.assertEqual(bool(good), text.code == 0)
+
     def test_preflight(self):
         with Sim(POOL) as sim:
             for more in ([], ["--guarantee", "node-set"], ["--hold"]):

@@ -125,6 +125,33 @@ class Page(unittest.TestCase):
         self.assertNotIn(">after</span>", rolling)
         self.assertEqual(self.pages["evacuate-2"].count(">after</span>"), 4)
 
+    def test_one_is_one(self):
+        with Sim(state([host("a", 8 * GIB)], [vm("x", "a", GIB)])) as sim:
+            for words in (("plan", "evacuate", "a"), ("plan", "rolling")):
+                sim.run(*words, "--html", sim.file("page.html"))
+                text = pathlib.Path(sim.file("page.html")).read_text(encoding="utf-8")
+                self.assertIn(">1 host and 1 running VM, read ", text)
+                self.assertNotRegex(text, r"(?<!of )\b1 (hosts|VMs|moves|waves|of its VMs stay<)\b")
+                if "rolling" not in words:
+                    self.assertIn("<title>Evacuation of a</title>", text)
+        for name, text in self.pages.items():
+            self.assertNotRegex(text, r"(?<!of )\b1 (hosts|VMs|moves|waves)\b|\b1 arrive\b", name)
+
+    def test_names_in_pictures(self):
+        # Whole characters, and two names do not become one.
+        names = ["xenserver-rack-07-host-%d" % i for i in range(2)] + ["\u6570\u636e\u5e93\u670d\u52a1\u5668\u4e3b\u8981\u8282\u70b9\u751f\u4ea7\u73af\u5883"]
+        content = state([host(name, 16 * GIB) for name in names], [vm(f"production-database-server-0{i}-{names[2]}", names[0], 4 * GIB) for i in range(2)])
+        with Sim(content) as sim:
+            for words in (("plan", "evacuate", names[0]), ("plan", "rolling")):
+                sim.run(*words, "--html", sim.file("page.html"))
+                text = pathlib.Path(sim.file("page.html")).read_text(encoding="utf-8")
+                pictures = re.findall(r"<text[^>]*>([^<]*)</text>", "".join(re.findall('<svg class="(?:flow|time)".*?</svg>', text, re.S)))
+                self.assertNotIn("&#xfffd;", text)
+                ends = [label.split(",")[0] for label in pictures if "\u2026" in label]
+                self.assertTrue(ends, pictures)
+                self.assertFalse([e for e in ends if e.endswith("\u2026")], ends)
+                self.assertTrue([e for e in ends if e.endswith("host-0")] and [e for e in ends if e.endswith("host-1")], ends)
+
     def test_no_element_closes_itself_but_in_pictures(self):
         # A browser reads <i/> as <i>, and all that follows would be inside of it.
         for name, text in self.pages.items():
