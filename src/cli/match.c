@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <exclaim/note.h>
 #include <exclaim/uuid.h>
@@ -93,6 +94,37 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
     return 0;
 }
 
+/* A note for a node that is not here would be taken by nobody, and that only shown afterwards. */
+static int check_nodes(struct cli *cli, const struct exclaim_note *note, struct exclaim_error *err)
+{
+    struct exclaim_host host;
+    struct exclaim_hv *hv;
+    char name[128] = "";
+    int rc;
+
+    if (cli_open(cli, &hv, NULL, err)) {
+        return -1;
+    }
+    rc = hv->ops->host(hv, &host, err);
+    hv->ops->close(hv);
+    for (uint32_t n = 0; !rc && n < EXCLAIM_NODES_MAX; n++) {
+        const uint32_t to = note->node[n];
+
+        if (!(note->given >> n & 1) || (to < host.nr_nodes && host.node[to].online)) {
+            continue;
+        }
+        if (gethostname(name, sizeof(name) - 1)) {
+            name[0] = '\0';
+        }
+        rc = exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                          "VM %s: node %" PRIu64 " for its part on node %" PRIu32
+                          " is not there: the highest node of host %s is %" PRIu32 "%s",
+                          cli->note, cli->node_pages[n], n, name, host.nr_nodes - 1,
+                          to < host.nr_nodes ? ", and this one is offline" : "");
+    }
+    return rc;
+}
+
 /* --note: for the hook that receives the VM. */
 static int write_note(struct cli *cli, struct exclaim_error *err)
 {
@@ -104,7 +136,7 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
     uint8_t uuid[EXCLAIM_UUID_BYTES];
     json_object *o;
 
-    if (cli->record || cli->arg || !exclaim_uuid_parse(cli->note, uuid)) {
+    if (cli->record || cli->arg || !cli->nodes_given || !exclaim_uuid_parse(cli->note, uuid)) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "--note takes a uuid, and --node SOURCE=NODE for each part");
     }
@@ -112,7 +144,8 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
         note.node[n] = cli->node_pages[n] < EXCLAIM_NODES_MAX ? (uint32_t)cli->node_pages[n]
                                                               : EXCLAIM_NODES_MAX;
     }
-    if (exclaim_note_write(cli->config.lock_dir, uuid, &note, err)) {
+    if (check_nodes(cli, &note, err) ||
+        exclaim_note_write(cli->config.lock_dir, uuid, &note, err)) {
         return -1;
     }
     if (cli->json) {

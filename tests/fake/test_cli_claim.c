@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host.h"
 
@@ -174,6 +175,45 @@ static void verified_with_more(void **state)
     drop_dir(dir);
 }
 
+/* For a node that is not here: refused in numbers, and nothing is noted. */
+static void noted_for_no_node(void **state)
+{
+    static const char vm[] = "01234567-89ab-cdef-0123-456789abcdef";
+    static const struct {
+        const char *pair, *says;
+    } cases[] = {
+        { "0=9", ": node 9 for its part on node 0 is not there: the highest node of host " },
+        { "1=2", ": node 2 for its part on node 1 is not there: the highest node of host " },
+        { "1=68719476736", ": node 68719476736 for its part on node 1 is not there" },
+    };
+    const char *note[] = {
+        program("EXCLAIM_BIN"), "match", "--note", vm, "--node", "3=1", "--node", NULL, NULL
+    };
+    struct model *m;
+    char file[128];
+    int lock;
+
+    (void)state;
+    open_host(MODEL_4_17);
+    snprintf(file, sizeof(file), "%s/lock/note-%s", dir, vm);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        note[7] = cases[i].pair;
+        run_one(note, 2, cases[i].says, false);
+        assert_non_null(strstr(last_error, vm));
+        assert_int_not_equal(access(file, F_OK), 0);
+    }
+    assert_non_null(strstr(last_error, " is 1\n"));
+    note[7] = "0=0";
+    printed(note, "noted for VM");
+    assert_int_equal(access(file, F_OK), 0);
+
+    m = host_lock(path, &lock);
+    assert_int_equal(model_offline_node(m, 0), 0);
+    host_unlock(path, m, lock);
+    run_one(note, 2, " is 1, and this one is offline\n", false);
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_second_claim),
         cmocka_unit_test(no_such_claim),
         cmocka_unit_test(verified_with_more),
+        cmocka_unit_test(noted_for_no_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
