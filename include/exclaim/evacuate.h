@@ -208,8 +208,8 @@ enum evac_end {
 /* Plans and moves from *plan on, which it replaces by the last one, until nothing goes on. */
 enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclaim_error *err);
 
-/* What stood in the way of the first VM that is left. */
-const char *evac_first_reason(const struct evac *e);
+/* Which VM is left, the first one, and what stood in its way: returned, perhaps in @text. */
+const char *evac_first_reason(const struct evac *e, char *text, size_t size);
 
 /* The names of those that do not run any more, into @text, which is returned. */
 const char *evac_lost_names(const struct evac *e, char *text, size_t size);

@@ -99,7 +99,7 @@ int verb_claim(struct cli *cli, struct exclaim_error *err)
 
     if ((cli->record != NULL) + cli->have_pages + (cli->nr_nodes != 0) != 1) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "one of --record FILE, --pages N and --node N=PAGES is needed");
+                            "give one of --record FILE, --pages N and --node N=PAGES");
     }
     if (cli_open(cli, &hv, &dom, err)) {
         return -1;

@@ -20,6 +20,18 @@
 /* So long the end of a move is waited for that was cancelled. */
 #define CANCEL_S 60u
 
+/* An option that says how to move VMs, NULL: none is given. */
+static const char *of_apply(const struct cli *cli)
+{
+    return cli->events         ? "--events"
+           : cli->partial      ? "--partial"
+           : cli->disable      ? "--disable"
+           : cli->keep_enabled ? "--keep-enabled"
+           : cli->timeout      ? "--timeout"
+           : cli->move_timeout ? "--move-timeout"
+                               : NULL;
+}
+
 static int check_usage(const struct cli *cli, struct exclaim_error *err)
 {
     if (cli->cancel) {
@@ -47,11 +59,8 @@ static int check_usage(const struct cli *cli, struct exclaim_error *err)
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "--snapshot reads files: VMs are moved through XAPI, see --xapi");
     }
-    if (!cli->apply && (cli->events || cli->partial || cli->disable || cli->keep_enabled ||
-                        cli->timeout || cli->move_timeout)) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--events, --partial, --disable, --keep-enabled, --timeout and "
-                            "--move-timeout belong to --apply");
+    if (!cli->apply && of_apply(cli)) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s belongs to --apply", of_apply(cli));
     }
     if (cli->disable && cli->keep_enabled) {
         return exclaim_fail(
@@ -118,7 +127,7 @@ static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **pl
                  struct exclaim_error *err)
 {
     enum evac_end end = evac_run(e, plan, err);
-    char names[400];
+    char names[400], reason[640];
 
     evac_teller_summary(t, e, end);
     switch (end) {
@@ -141,7 +150,7 @@ static int apply(struct evac *e, struct evac_teller *t, struct exclaim_plan **pl
         return 3;
     case EVAC_END_INCOMPLETE:
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, 0, "%" PRIu32 " %s left: %.400s", e->left,
-                            exclaim_vms_are(e->left), evac_first_reason(e));
+                            exclaim_vms_are(e->left), evac_first_reason(e, reason, sizeof(reason)));
     case EVAC_END_DONE:
         break;
     }

@@ -114,6 +114,7 @@ static const struct cli_verb verbs[] = {
         .name = "status",
         .usage = "[--format=prom]",
         .summary = "migrations in flight, the last reports, leftover claims",
+        .detail = "--format=prom      metrics for Prometheus' textfile collector, in base units",
         .options = CLI_FORMAT,
         .run = verb_status,
     },

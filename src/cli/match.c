@@ -141,8 +141,13 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
                             "--note takes a uuid, and --node SOURCE=NODE for each part");
     }
     for (uint32_t n = 0; n < cli->nr_nodes; n++) {
-        note.node[n] = cli->node_pages[n] < EXCLAIM_NODES_MAX ? (uint32_t)cli->node_pages[n]
-                                                              : EXCLAIM_NODES_MAX;
+        if (cli->node_pages[n] >= EXCLAIM_NODES_MAX) {
+            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                                "--node \"%" PRIu32 "=%" PRIu64
+                                "\" is not SOURCE=NODE with a node from 0 to %d",
+                                n, cli->node_pages[n], EXCLAIM_NODES_MAX - 1);
+        }
+        note.node[n] = (uint32_t)cli->node_pages[n];
     }
     if (check_nodes(cli, &note, err) ||
         exclaim_note_write(cli->config.lock_dir, uuid, &note, err)) {
@@ -176,6 +181,10 @@ int verb_match(struct cli *cli, struct exclaim_error *err)
     }
     if (!cli->record) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--record FILE is needed");
+    }
+    if (cli->nr_nodes || cli->seconds) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "%s goes with --note UUID",
+                            cli->nr_nodes ? "--node SOURCE=NODE" : "--seconds N");
     }
     if (cli_read_record(cli->record, &res, err) || cli_open(cli, &hv, &dom, err)) {
         return -1;

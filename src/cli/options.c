@@ -231,7 +231,9 @@ static int bad_option(const struct cli_verb *verb, const struct spelled *s, int 
     return unknown(verb, s, argv[optind - 1] + 2, err);
 }
 
-static int parse_pages(const char *text, uint64_t *pages, struct exclaim_error *err)
+/* @what goes in front of an error. */
+static int parse_pages(const char *what, const char *text, uint64_t *pages,
+                       struct exclaim_error *err)
 {
     char *end;
 
@@ -239,27 +241,30 @@ static int parse_pages(const char *text, uint64_t *pages, struct exclaim_error *
     *pages = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || errno || *pages > EXCLAIM_PAGES_MAX) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "\"%s\" is not a number of pages from 0 to %" PRIu64, text,
+                            "%s\"%s\" is not a number of pages from 0 to %" PRIu64, what, text,
                             (uint64_t)EXCLAIM_PAGES_MAX);
     }
     return 0;
 }
 
-static int parse_node(struct cli *cli, const char *text, struct exclaim_error *err)
+/* A node and its pages; or, as match takes it, a source's node and one here, which may be too high:
+ * that is for the verb to say. */
+static int parse_node(struct cli *cli, const char *text, bool pages, struct exclaim_error *err)
 {
-    char *end;
+    char *end, what[80];
     unsigned long node = strtoul(text, &end, 10);
 
     if (*text < '0' || *text > '9' || *end != '=' || node >= EXCLAIM_NODES_MAX) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                            "--node \"%s\" is not NODE=PAGES with a node from 0 to %d", text,
-                            EXCLAIM_NODES_MAX - 1);
+                            "--node \"%s\" is not %s with a node from 0 to %d", text,
+                            pages ? "NODE=PAGES" : "SOURCE=NODE", EXCLAIM_NODES_MAX - 1);
     }
     if (node >= cli->nr_nodes) {
         cli->nr_nodes = (uint32_t)node + 1;
     }
     cli->nodes_given |= 1ull << node;
-    return parse_pages(end + 1, &cli->node_pages[node], err);
+    snprintf(what, sizeof(what), "--node \"%.60s\": ", text);
+    return parse_pages(what, end + 1, &cli->node_pages[node], err);
 }
 
 /* @unit is behind "a number", " of seconds" for instance. */
@@ -326,10 +331,10 @@ static int set_own(const struct cli_verb *verb, struct cli *cli, const struct ow
                    : exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--%s \"%s\" is not spread or pack",
                                   o->name, optarg);
     case KIND_NODE:
-        return parse_node(cli, optarg, err);
+        return parse_node(cli, optarg, !(verb->options & CLI_NOTE), err);
     case KIND_PAGES:
         cli->have_pages = true;
-        return parse_pages(optarg, &cli->pages, err);
+        return parse_pages("--pages ", optarg, &cli->pages, err);
     case KIND_HELP:
         break;
     }

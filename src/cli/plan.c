@@ -139,20 +139,30 @@ static int plan_evacuate(struct cli *cli, const struct cli_pool *from, const uin
     return evac_plan(&from->pool, &opt, host, nr_hosts, plan, err);
 }
 
+static int parse_back(const struct cli *cli, enum exclaim_plan_back *back,
+                      struct exclaim_error *err)
+{
+    *back = EXCLAIM_BACK_EACH;
+    if (cli->back && !strcmp(cli->back, "end")) {
+        *back = EXCLAIM_BACK_END;
+    } else if (cli->back && !strcmp(cli->back, "none")) {
+        *back = EXCLAIM_BACK_NONE;
+    } else if (cli->back && strcmp(cli->back, "each") != 0) {
+        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--back \"%s\" is not each, end or none",
+                            cli->back);
+    }
+    return 0;
+}
+
 /* @order is what --host names, NULL without; free() it. */
 static int plan_rolling(struct cli *cli, const struct cli_pool *from, uint32_t **order,
                         struct exclaim_plan **plan, struct exclaim_error *err)
 {
-    struct exclaim_rolling_options opt = { .back = EXCLAIM_BACK_EACH };
+    struct exclaim_rolling_options opt = { 0 };
     int rc;
 
-    if (cli->back && !strcmp(cli->back, "end")) {
-        opt.back = EXCLAIM_BACK_END;
-    } else if (cli->back && !strcmp(cli->back, "none")) {
-        opt.back = EXCLAIM_BACK_NONE;
-    } else if (cli->back && strcmp(cli->back, "each") != 0) {
-        return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "--back \"%s\" is not each, end or none",
-                            cli->back);
+    if (parse_back(cli, &opt.back, err)) {
+        return -1;
     }
     cli_plan_options(cli, &opt.plan);
     if (cli->hosts.nr) {
@@ -169,6 +179,8 @@ static int plan_rolling(struct cli *cli, const struct cli_pool *from, uint32_t *
 static int check_usage(const struct cli *cli, bool rolling, uint32_t nr_hosts,
                        struct exclaim_error *err)
 {
+    enum exclaim_plan_back back;
+
     if (rolling && nr_hosts) {
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "\"%s\" is too much: plan rolling takes hosts as --host HOST",
@@ -188,7 +200,7 @@ static int check_usage(const struct cli *cli, bool rolling, uint32_t nr_hosts,
         return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                             "which host is to be emptied? usage: exclaim plan evacuate HOST...");
     }
-    return 0;
+    return parse_back(cli, &back, err); /* before the pool is read */
 }
 
 int verb_plan(struct cli *cli, struct exclaim_error *err)

@@ -183,11 +183,12 @@ bool evac_all_exact(const struct evac *e)
     return true;
 }
 
-const char *evac_first_reason(const struct evac *e)
+const char *evac_first_reason(const struct evac *e, char *text, size_t size)
 {
     for (uint32_t i = 0; i < e->nr_results; i++) {
         if (e->result[i]->outcome != EVAC_DONE && *e->result[i]->why) {
-            return e->result[i]->why;
+            snprintf(text, size, "%s: %s", e->result[i]->name, e->result[i]->why);
+            return text;
         }
     }
     return *e->given_up ? e->given_up : "somebody started them meanwhile";

@@ -324,8 +324,12 @@ bool evac_goes_on(struct evac *e)
         exclaim_now_ms() - e->begun_ms >= (int64_t)e->opt.seconds * 1000) {
         snprintf(e->halted, sizeof(e->halted), "the %" PRIu32 " s of --timeout are over",
                  e->opt.seconds);
-        evac_note(e, "%s: no further move begins, %" PRIu32 " on %s waited for", e->halted,
-                  e->nr_flights, e->nr_flights == 1 ? "its way is" : "their way are");
+        if (e->nr_flights) {
+            evac_note(e, "%s: no further move begins, %" PRIu32 " on %s waited for", e->halted,
+                      e->nr_flights, e->nr_flights == 1 ? "its way is" : "their way are");
+        } else {
+            evac_note(e, "%s: no further move begins", e->halted);
+        }
     }
 
     if (asked <= e->stop_told) {

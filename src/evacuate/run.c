@@ -113,6 +113,7 @@ enum evac_end evac_run(struct evac *e, struct exclaim_plan **plan, struct exclai
     uint32_t given_up;
 
     e->left = e->planned = vms_left(e, &given_up);
+    evac_expect_all(e, *plan); /* a run may end before its first move */
     if (!e->opt.max_moves) {
         e->opt.max_moves = EXCLAIM_PLAN_CONCURRENT;
     }

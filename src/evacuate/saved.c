@@ -28,7 +28,7 @@
 
 struct saved_move {
     uint32_t vm; /* of the pool, nr_vms: not there */
-    const char *uuid, *name, *from, *to;
+    const char *uuid, *name, *from, *from_name, *to, *to_name;
     uint64_t pages;
     uint32_t stage;
 };
@@ -79,12 +79,11 @@ static int read_move(struct saved *s, json_object *o, uint32_t *after)
     struct saved_move *m = &s->move[s->nr_moves];
     const bool first = s->nr_moves == 0;
     const uint32_t now = (uint32_t)jread_u64(&s->r, o, "after", UINT32_MAX, JREAD_NEEDED);
-    const char *name;
 
     *m = (struct saved_move){ .stage = first ? 0 : m[-1].stage + (now != *after) };
     m->uuid = who(s, o, "vm", &m->name);
-    m->from = who(s, o, "from", &name);
-    m->to = who(s, o, "to", &name);
+    m->from = who(s, o, "from", &m->from_name);
+    m->to = who(s, o, "to", &m->to_name);
     m->pages = jread_u64(&s->r, o, "pages", EXCLAIM_PAGES_MAX, JREAD_NEEDED);
     m->vm = evac_find_vm(s->e->pool, m->uuid);
     if (!first && now < *after) {
@@ -176,7 +175,7 @@ static void compare_target(struct saved *s, const struct saved_move *m)
     const uint32_t to = exclaim_pool_find_host(pool, m->to);
 
     if (to == EXCLAIM_NO_HOST) {
-        changed(s, "host %.60s is not in the pool", m->to);
+        changed(s, "host %.60s is not in the pool", *m->to_name ? m->to_name : m->to);
     } else if (pool->host[to].dead) {
         changed(s, "host %.60s is not live", exclaim_pool_host_name(pool, to));
     } else if (!pool->host[to].enabled) {
@@ -202,8 +201,9 @@ static void compare_move(struct saved *s, uint32_t i)
             changed(s, "VM %.60s is on host %.60s", name, exclaim_pool_host_name(pool, vm->host));
         }
         if (vm->total_pages > m->pages) {
-            changed(s, "VM %.60s has %s more than then (%" PRIu64 " pages)", name,
-                    exclaim_size(vm->total_pages - m->pages).text, vm->total_pages - m->pages);
+            changed(s, "VM %.60s has %s more than then (%" PRIu64 " page%s)", name,
+                    exclaim_size(vm->total_pages - m->pages).text, vm->total_pages - m->pages,
+                    exclaim_s(vm->total_pages - m->pages));
         }
         compare_target(s, m);
     }
@@ -229,7 +229,7 @@ static void find_hosts(struct saved *s, uint32_t *host, uint32_t *nr)
 {
     const struct exclaim_pool *pool = s->e->pool;
     const bool rolling = !strcmp(jread_str(&s->r, s->plan, "kind"), "rolling");
-    const char *name;
+    const char *name = "";
 
     *nr = 0;
     if (!strcmp(jread_str(&s->r, s->step, "kind"), "back")) {
@@ -240,8 +240,9 @@ static void find_hosts(struct saved *s, uint32_t *host, uint32_t *nr)
         const uint32_t h = exclaim_pool_find_host(pool, which);
         bool there = !rolling && follows(s, i);
 
+        name = rolling ? name : s->move[i].from_name;
         if (h == EXCLAIM_NO_HOST) {
-            changed(s, "host %.60s is not in the pool", which);
+            changed(s, "host %.60s is not in the pool", *name ? name : which);
             continue;
         }
         for (uint32_t k = 0; k < *nr; k++) {
@@ -279,7 +280,9 @@ static int take_step(struct saved *s, uint32_t number)
     }
     if (number > nr || (!number && nr != 1)) {
         return exclaim_fail(s->r.err, EXCLAIM_ERR_USAGE, 0,
-                            "the plan has %zu steps: --step takes one from 1 to %zu", nr, nr);
+                            nr == 1 ? "the plan has %zu step, which needs no --step"
+                                    : "the plan has %zu steps: --step takes one from 1 to %zu",
+                            nr, nr);
     }
     s->step = json_object_array_get_idx(steps, number ? number - 1 : 0);
     return read_moves(s);

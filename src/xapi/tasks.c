@@ -26,7 +26,13 @@ static int call(struct exclaim_xapi *xapi, const char *method, const char *param
     int rc = rpc_call(xapi, &rpc, err);
 
     rpc_drop(&rpc);
-    return rc ? exclaim_error_wrap(err, "%s", method) : 0;
+    if (rc) {
+        exclaim_error_wrap(err, "%s", method);
+        if (err) {
+            names_put(xapi, err);
+        }
+    }
+    return rc;
 }
 
 int exclaim_xapi_enable(struct exclaim_xapi *xapi, const char *host_ref, bool enable,

@@ -287,7 +287,7 @@ class Failures(Case):
             sim.faults({"method": "Async.VM.pool_migrate", "param": stuck, "action": "error", "description": ["VM_LACKS_FEATURE", stuck]})
             done = sim.run("evacuate", "a", "--apply")
             self.one_line(done, 5)
-            self.assertIn("1 VM is left: VM.pool_migrate: VM_LACKS_FEATURE", done.err)
+            self.assertIn("1 VM is left: v1: VM.pool_migrate: VM_LACKS_FEATURE", done.err)
             self.assertIn("v1: failed: ", done.out)
             self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v1"])
 
@@ -529,7 +529,7 @@ class Time(Case):
             self.assertEqual((cancelled.code, cancelled.out), (0, "v0: its move is cancelled, it is Running\n"), cancelled.err)
             done = going.end()
             self.one_line(done, 5)
-            self.assertIn("1 VM is left: cancelled; it runs where it was", done.err)
+            self.assertIn("1 VM is left: v0: cancelled; it runs where it was", done.err)
             self.assertEqual([name for name, at in sim.where().items() if at == "a"], ["v0"])
             self.assertEqual(self.outcomes(sim.file("events"), "start").count("v0"), 1, "it is not begun again")
             # Said as what it is, once; nothing is planned for it any more, and the time that is left is without it.
@@ -575,14 +575,14 @@ class Time(Case):
             done = sim.run("evacuate", "a", "--apply", "--move-timeout", "3", "--events", sim.file("events"))
             self.one_line(done, 5)
             self.assertIn("long: cancelling, as it takes longer than 3 s", done.out)
-            self.assertIn("1 VM is left: cancelled, as it took longer than 3 s; it runs where it was", done.err)
+            self.assertIn("1 VM is left: long: cancelled, as it took longer than 3 s; it runs where it was", done.err)
             self.assertEqual(sim.where(), {"long": "a", "short": "b"})
 
     def test_the_time_of_a_run(self):
         with Sim(POOL, SLOW // 3) as sim:
             done = sim.run("evacuate", "a", "--apply", "--max-moves", "1", "--timeout", "1")
             self.one_line(done, 5)
-            self.assertIn("the 1 s of --timeout are over: no further move begins, ", done.out)
+            self.assertIn("the 1 s of --timeout are over: no further move begins", done.out)
             self.assertRegex(done.err, r"[1-6] VMs are left: the 1 s of --timeout are over")
             self.assertFalse(sim.tasks())
 

@@ -178,6 +178,17 @@ class Hosts(unittest.TestCase):
             self.assertEqual(done.code, 0, done.out)
             self.assertNotIn("a", sim.where().values())
 
+    def test_a_run_that_ends_before_its_first_move(self):
+        # What is left is told in bytes too, and a reference of XAPI's by its name.
+        with Sim(state(THREE, [vm("v0", "a", GIB, 0), vm("v1", "a", GIB, GIB)])) as sim:
+            sim.faults({"method": "host.disable", "action": "error", "description": ["HOST_OFFLINE", sim.ref("host", "a")]})
+            done = sim.run("evacuate", "a", "--apply", "--json", "--events", sim.file("events"))
+            self.assertEqual(done.code, 5)
+            self.assertTrue(done.err.endswith("host.disable: HOST_OFFLINE: a\n"), done.err)
+            for told in (done.json, events(sim.file("events"))[-1]):
+                self.assertEqual((told["left"], told["bytes_moved"], told["bytes_left"] // 4096), (2, 0, 3 * GIB))
+                self.assertNotIn("seconds_left", told)
+
     def test_done_is_what_xapi_says(self):
         # A VM that is suspended there is in no plan, and its host is not empty.
         with Sim(state(THREE, [vm("v0", "a", GIB, 0), vm("late", "b", GIB, 0)])) as sim:

@@ -83,7 +83,9 @@ class Saved(unittest.TestCase):
             (state(HOSTS, [vm("v1", "c", GIB), *VMS[1:]]), "VM v1 is on host c"),
             (state(HOSTS, [vm("v1", "a", GIB + 5 * MIB), *VMS[1:]]), "VM v1 has 5 MiB more than then (1280 pages)"),
             (state(HOSTS, [*VMS, vm("x", "a", MIB)]), "VM x has come to host a"),
-            (state([HOSTS[0], HOSTS[2]], [v for v in VMS if v["name"] != "w"]), "is not in the pool"),
+            (state([HOSTS[0], HOSTS[2]], [v for v in VMS if v["name"] != "w"]), "plan: host b is not in the pool\n"),
+            (state(HOSTS[1:], [v for v in VMS if v["host"] != "a"]), "plan: host a is not in the pool; VM "),
+            (state(HOSTS, [vm("v1", "a", GIB + 1), *VMS[1:]]), "VM v1 has 4 KiB more than then (1 page)\n"),
             (state([HOSTS[0], host("b", 32 * GIB, enabled=False), HOSTS[2]], VMS), "plan: host b takes no VMs now: it is disabled\n"),
         ]
         for pool, words in new:
@@ -109,6 +111,11 @@ class Saved(unittest.TestCase):
             self.assertEqual(shown.code, 0, shown.err)
             self.assertIn(plan["steps"][78]["moves"][0]["vm"]["name"], shown.out)
             self.one_line(sim.run("evacuate", "--plan", self.file, "--step", "81"), 2, "1 to 80")
+
+    def test_a_plan_of_one_step(self):
+        self.save("evacuate", "a")
+        with Sim(state(HOSTS, VMS)) as sim:
+            self.one_line(sim.run("evacuate", "--plan", self.file, "--step", "2"), 2, "the plan has 1 step, which needs no --step\n")
 
     def test_no_plan(self):
         with Sim(state(HOSTS, VMS)) as sim:
