@@ -73,8 +73,8 @@ static int print_table(const struct exclaim_reservation *res, struct exclaim_err
            exclaim_s(res->vcpus));
     printf("soft affinity: %s; shared: %s, paged out: %s", soft_name(res),
            exclaim_size(res->shared_pages).text, exclaim_size(res->paged_pages).text);
-    exclaim_age_text(exclaim_now_unix_ms(), (int64_t)res->time_unix_ms, age, sizeof(age));
-    printf("%s%s%s\n", *age ? "; read " : "", age, *age ? " ago" : "");
+    exclaim_ago_text(exclaim_now_unix_ms(), (int64_t)res->time_unix_ms, age, sizeof(age));
+    printf("%s%s\n", *age ? "; read " : "", age);
     for (uint32_t n = 0; n < res->count.nr_nodes; n++) {
         exclaim_print_distances(!n, n, res->distance[n], res->count.nr_nodes);
     }

@@ -104,16 +104,21 @@ static bool all_good(const struct preflight *p)
 static void gather_facts(struct preflight *p)
 {
     const struct exclaim_plan *together = p->result->together;
-    uint32_t weak = 0;
+    uint32_t weak = 0, first = 0;
 
     facts_of_match(&p->facts, p->pool, together, p->opt.stray_pages);
     facts_of_pool(&p->facts, p->pool, p->time_unix_ms);
     for (uint32_t m = 0; m < together->nr_moves; m++) {
-        weak += together->move[m].guarantee < p->least;
+        if (together->move[m].guarantee < p->least) {
+            first = weak++ ? first : together->move[m].vm;
+        }
     }
     if (weak) {
-        facts_add(&p->facts, "%" PRIu32 " VM%s would come with a weaker guarantee than %s", weak,
-                  exclaim_s(weak), exclaim_guarantee_name(p->least));
+        facts_add(&p->facts,
+                  weak == 1 ? "%" PRIu32 " VM, %s, would come with a weaker guarantee than %s"
+                            : "%" PRIu32
+                              " VMs, %s among them, would come with a weaker guarantee than %s",
+                  weak, exclaim_pool_vm_name(p->pool, first), exclaim_guarantee_name(p->least));
     }
     if (p->not_held) {
         facts_add(&p->facts, "not held: %s", p->not_held);

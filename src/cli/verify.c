@@ -156,10 +156,10 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
     if (p->report) {
         char age[48];
 
-        exclaim_age_text(exclaim_now_unix_ms(), placed_ms(p), age, sizeof(age));
+        exclaim_ago_text(exclaim_now_unix_ms(), placed_ms(p), age, sizeof(age));
         exclaim_print("4KIB, 2MIB, 1GIB: extents, as its last migration to this host placed "
-                      "them%s%s%s\n",
-                      *age ? ", " : "", age, *age ? " ago" : "");
+                      "them%s%s\n",
+                      *age ? ", " : "", age);
     } else {
         puts("4KIB, 2MIB, 1GIB: not known, no report of its migration to this host");
     }

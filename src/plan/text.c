@@ -186,10 +186,10 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
     }
     snprintf(text, size,
              "VM %s: %sneeds %s, best is %s with %s free, %s promised or kept free: short by %s "
-             "(%" PRIu64 " pages)%s",
+             "(%" PRIu64 " page%s)%s",
              vm, part, exclaim_size(misfit->need).text, place, exclaim_size(misfit->free).text,
              exclaim_size(misfit->claimed).text, exclaim_size(misfit->short_by).text,
-             misfit->short_by,
+             misfit->short_by, exclaim_s(misfit->short_by),
              misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
              : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
                                                       : "");
@@ -392,8 +392,8 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     switch (change->kind) {
     case EXCLAIM_CHANGE_NODE_ROOM:
     case EXCLAIM_CHANGE_HOST_ROOM:
-        snprintf(text, size, "VM %s keeps its shape with %s (%" PRIu64 " pages) more on %s", vm,
-                 exclaim_size(change->pages).text, change->pages, place);
+        snprintf(text, size, "VM %s keeps its shape with %s (%" PRIu64 " page%s) more on %s", vm,
+                 exclaim_size(change->pages).text, change->pages, exclaim_s(change->pages), place);
         return;
     case EXCLAIM_CHANGE_GIVE:
         snprintf(text, size,
@@ -413,8 +413,9 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
                  host_name(pool, change->other_host));
         return;
     case EXCLAIM_CHANGE_BALLOON:
-        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s (%" PRIu64 " pages)",
-                 vm, place, exclaim_size(change->pages).text, change->pages);
+        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s (%" PRIu64 " page%s)",
+                 vm, place, exclaim_size(change->pages).text, change->pages,
+                 exclaim_s(change->pages));
         return;
     case EXCLAIM_CHANGE_SPLIT:
         break;

@@ -280,9 +280,9 @@ static void landed_line(struct evac_teller *t, const struct evac *e, const struc
              way);
     } else {
         line(t, e,
-             "%s: on %s after %" PRId64 " s, %s of %s (%" PRIu64 " pages) are not as planned; %s",
+             "%s: on %s after %" PRId64 " s, %s of %s (%" PRIu64 " page%s) are not as planned; %s",
              r->name, r->to, r->ms / 1000, exclaim_size(r->deviation).text,
-             exclaim_size(r->pages).text, r->deviation, way);
+             exclaim_size(r->pages).text, r->deviation, exclaim_s(r->deviation), way);
     }
 }
 

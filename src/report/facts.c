@@ -128,8 +128,12 @@ void facts_of_match(struct facts *facts, const struct exclaim_pool *pool,
     exclaim_replay_close(replay);
     if (other) {
         facts_add(facts,
-                  "%" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than shown, "
-                  "%s among them: a destination that is not told the nodes matches by itself",
+                  other == 1 ? "%" PRIu32 " of %" PRIu32 " VMs, %s, may come to lie on other nodes "
+                               "than shown: a destination that is not told the nodes matches by "
+                               "itself"
+                             : "%" PRIu32 " of %" PRIu32 " VMs may come to lie on other nodes than "
+                               "shown, %s among them: a destination that is not told the nodes "
+                               "matches by itself",
                   other, plan->nr_moves, exclaim_pool_vm_name(pool, plan->move[first].vm));
     }
 }
@@ -181,10 +185,11 @@ void facts_of_pool(struct facts *facts, const struct exclaim_pool *pool, int64_t
         if (pool->vm[v].max_pages && pool->vm[v].total_pages > pool->vm[v].max_pages) {
             facts_add(facts,
                       "VM %s has %s, over its limit of %s (by %" PRIu64
-                      " pages): it may be refused where it goes",
+                      " page%s): it may be refused where it goes",
                       exclaim_pool_vm_name(pool, v), exclaim_size(pool->vm[v].total_pages).text,
                       exclaim_size(pool->vm[v].max_pages).text,
-                      pool->vm[v].total_pages - pool->vm[v].max_pages);
+                      pool->vm[v].total_pages - pool->vm[v].max_pages,
+                      exclaim_s(pool->vm[v].total_pages - pool->vm[v].max_pages));
         }
         if (!pool->vm[v].exact) {
             first = inexact ? first : v;

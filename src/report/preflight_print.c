@@ -166,7 +166,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
         char age[48];
 
         exclaim_plan_room(pool, p->host[i], &room);
-        exclaim_age_text(p->time_unix_ms, host->time_unix_ms, age, sizeof(age));
+        exclaim_ago_text(p->time_unix_ms, host->time_unix_ms, age, sizeof(age));
         for (uint32_t n = 0; n < host->nr_nodes; n++) {
             if (host->online >> n & 1) {
                 table_cell(&t, "%s", exclaim_pool_host_name(pool, p->host[i]));
@@ -175,7 +175,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
                 table_cell(&t, "%s", exclaim_size(host->claimed[n]).text);
                 table_cell(&t, "%s", exclaim_size(exclaim_room_node(&room, n)).text);
                 table_cell(&t, "%s", exclaim_provenance_name(host->free_source));
-                table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
+                table_cell(&t, "%s", age);
                 table_cell(&t, "%s", "");
             }
         }
@@ -185,7 +185,7 @@ static int print_hosts(const struct preflight *p, struct exclaim_error *err)
         table_cell(&t, "%s", exclaim_size(host->host_claimed).text);
         table_cell(&t, "%s", exclaim_size(exclaim_room_host(&room)).text);
         table_cell(&t, "%s", exclaim_provenance_name(host->host_free_source));
-        table_cell(&t, "%s%s", age, host->time_unix_ms ? " ago" : "");
+        table_cell(&t, "%s", age);
         if (host->one_node == host->several_nodes) {
             table_cell(&t, "%s", exclaim_guarantee_name(host->one_node));
         } else {

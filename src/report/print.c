@@ -82,7 +82,7 @@ void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size)
     if (!then) {
         snprintf(text, size, "%s", "");
     } else if (seconds < 0) {
-        snprintf(text, size, "its clock is %" PRId64 " s ahead", -seconds);
+        snprintf(text, size, "%" PRId64 " s ahead of our clock", -seconds);
     } else if (seconds < 120) {
         snprintf(text, size, "%" PRId64 " s", seconds);
     } else if (seconds < 7200) {
@@ -92,4 +92,12 @@ void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size)
     } else {
         snprintf(text, size, "%" PRId64 " days", seconds / 86400);
     }
+}
+
+void exclaim_ago_text(int64_t now, int64_t then, char *text, size_t size)
+{
+    char age[48];
+
+    exclaim_age_text(now, then, age, sizeof(age));
+    snprintf(text, size, "%s%s", age, then && now - then > -1000 ? " ago" : "");
 }

@@ -24,8 +24,11 @@ void exclaim_print_distances(bool first, uint32_t node, const uint32_t *distance
 /* Prints @o on one line and frees it. */
 void exclaim_json_print(struct json_object *o);
 
-/* How old what was read @then is @now (unix ms): "12 s", "3 min", "2 h", "9 days"; "" for @then 0.
- */
+/* How old what was read @then is @now (unix ms): "12 s", "3 min", "2 h", "9 days"; "" for @then 0,
+ * "5 s ahead of our clock" for one to come. */
 void exclaim_age_text(int64_t now, int64_t then, char *text, size_t size);
+
+/* The same as when that was: "5 s ago". */
+void exclaim_ago_text(int64_t now, int64_t then, char *text, size_t size);
 
 #endif

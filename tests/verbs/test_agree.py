@@ -93,6 +93,16 @@ class Agree(unittest.TestCase):
                 said = self.plan_agrees(sim, *command)
                 self.assertTrue([note for note in said if "may come to lie on other nodes than shown" in note], said)
 
+    def test_one_vm_is_named(self):
+        content = state([host("a", 16 * GIB), host("b", 4 * GIB)], [vm("x", "a", GIB)])
+        with Sim(content) as sim:
+            _, told, _ = self.three(sim, "preflight", "--host", "a", "--guarantee", "node-set")
+            self.assertIn("1 VM, x, would come with a weaker guarantee than node-set", told["notes"])
+        content = state([host("a", 16 * GIB), host("b", 4 * GIB)], [vm("x", "a", GIB), vm("y", "a", GIB)])
+        with Sim(content) as sim:
+            _, told, _ = self.three(sim, "preflight", "--host", "a", "--guarantee", "node-set")
+            self.assertIn("2 VMs, x among them, would come with a weaker guarantee than node-set", told["notes"])
+
     def test_how_long(self):
         reports = "".join(json.dumps({"schema": "exclaim.migration/1", "role": role, "outcome": "done", "source": {"total_pages": 2 * GIB},
                                       "ms": {"restore": 16000}}) + "\n" for role in ("destination", "source", "destination"))

@@ -415,6 +415,18 @@ class Files(Case):
             said = run("plan", "evacuate", "p", "--snapshot", paths[2], "--snapshot", paths[3], COLUMNS="0")
             self.assertRegex(said.out, "11>11 12>12 … ")
 
+    def test_a_clock_that_is_ahead(self):
+        with Sim(ROOMY) as sim:
+            paths = self.write(sim)
+            part = json.loads(pathlib.Path(sim.file("b")).read_text())
+            part["time_unix_ms"] += 3600000
+            part["domains"][0]["max_pages"] = part["domains"][0]["total_pages"] - 1
+            pathlib.Path(sim.file("b")).write_text(json.dumps(part))
+            said = run("preflight", "--host", "a", *paths, COLUMNS="132").out
+            self.assertRegex(said, r"(?m)^b +all .* 3[56][0-9][0-9] s ahead of our clock +host$")
+            self.assertNotIn("ahead ago", said)
+            self.assertIn("(by 1 page): it may be refused", said)
+
     def test_pool_from_files(self):
         with Sim(ROOMY) as sim:
             paths = self.write(sim)
