@@ -138,6 +138,11 @@ static void no_such_vm(const struct exclaim_pool *pool, const char *name, struct
     } else if (near.best) {
         exclaim_fail(err, EXCLAIM_ERR_USAGE, 0, "no running VM is called \"%s\", did you mean %s?",
                      name, near.best);
+    } else if (pool->nr_vms < 2) {
+        exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
+                     pool->nr_vms ? "the one VM that runs in the pool is not called \"%s\""
+                                  : "no VM runs in the pool, so none that is called \"%s\"",
+                     name);
     } else {
         exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
                      "none of the pool's %" PRIu32 " running VMs is called \"%s\"", pool->nr_vms,

@@ -49,6 +49,14 @@ static double seconds_of(const struct exclaim_plan *plan, const struct pace *pac
     return pages * (double)pace->ms / (double)pace->pages / 1000;
 }
 
+/* Whole ones: no move takes none. */
+static uint64_t whole_seconds(const struct exclaim_plan *plan, const struct pace *pace)
+{
+    const uint64_t seconds = (uint64_t)(seconds_of(plan, pace) + 0.5);
+
+    return seconds || !plan->nr_moves ? seconds : 1;
+}
+
 static bool known(const struct pace *pace)
 {
     return pace->ms && pace->pages;
@@ -56,7 +64,8 @@ static bool known(const struct pace *pace)
 
 void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const struct pace *pace)
 {
-    char time[24], waves[256] = "", how[192];
+    char time[24], rate[32], waves[256] = "", how[192];
+    const double mib = known(pace) ? (double)pace->pages / 256 * 1000 / (double)pace->ms : 0;
     size_t len = 0;
 
     if (!plan->nr_moves) {
@@ -85,17 +94,21 @@ void facts_of_pace(struct facts *facts, const struct exclaim_plan *plan, const s
     } else {
         snprintf(how, sizeof(how), "as --bandwidth says");
     }
-    pace_time_text((uint64_t)(seconds_of(plan, pace) + 0.5), time, sizeof(time));
+    pace_time_text(whole_seconds(plan, pace), time, sizeof(time));
+    snprintf(rate, sizeof(rate), mib < 0.05 ? "%.1f KiB/s" : "%.1f MiB/s",
+             mib < 0.05 ? mib * 1024 : mib);
     facts_add(facts,
-              "%s are moved in %" PRIu32 " wave%s%s; about %s if each move has %.1f MiB/s, %s; "
+              "%s are moved in %" PRIu32 " wave%s%s; about %s if each move has %s, %s; "
               "guests that write much take longer",
               exclaim_size(all_pages(plan)).text, plan->nr_waves, exclaim_s(plan->nr_waves), waves,
-              time, (double)pace->pages / 256 * 1000 / (double)pace->ms, how);
+              time, rate, how);
 }
 
 void pace_time_text(uint64_t seconds, char *text, size_t size)
 {
-    if (seconds >= 2ull * 3600) {
+    if (seconds >= 2ull * 86400) {
+        snprintf(text, size, "%" PRIu64 " days", (seconds + 43200) / 86400);
+    } else if (seconds >= 2ull * 3600) {
         snprintf(text, size, "%" PRIu64 " h", (seconds + 1800) / 3600);
     } else if (seconds >= 120) {
         snprintf(text, size, "%" PRIu64 " min", (seconds + 30) / 60);
@@ -117,7 +130,7 @@ void pace_json(struct json_object *o, const struct exclaim_plan *plan, const str
     if (known(pace)) {
         exclaim_json_u64(o, "bytes_per_second",
                          (uint64_t)((double)pace->pages * 4096 * 1000 / (double)pace->ms));
-        exclaim_json_u64(o, "seconds", (uint64_t)(seconds_of(plan, pace) + 0.5));
+        exclaim_json_u64(o, "seconds", whole_seconds(plan, pace));
         exclaim_json_u64(o, "migrations_measured", pace->migrations);
     }
 }

@@ -19,7 +19,8 @@ void pace_json(struct json_object *o, const struct exclaim_plan *plan, const str
 /* Milliseconds that the plan takes at that pace; 0: not known. */
 uint64_t pace_expected_ms(const struct exclaim_plan *plan, const struct pace *pace);
 
-/* "40 s", "12 min" from 2 minutes on, "3 h" from 2 hours on: as exact as such a guess is. */
+/* "40 s", "12 min" from 2 minutes on, "3 h" from 2 hours and "3 days" from
+ * 2 days on: as exact as such a guess is. */
 void pace_time_text(uint64_t seconds, char *text, size_t size);
 
 #endif

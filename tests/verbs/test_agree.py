@@ -121,6 +121,13 @@ class Agree(unittest.TestCase):
                 self.assertEqual((told["seconds"], told["bytes_per_second"]), (3, 1 << 30))
                 _, told, _ = self.three(sim, *verb, *some, "--bandwidth", "1")
                 self.assertTrue([n for n in told["notes"] if "about 51 min if each move has 1.0 MiB/s, as --bandwidth says" in n], told["notes"])
+            # Never in no time, and never at no pace.
+            _, told, _ = self.three(sim, "plan", "evacuate", "a", "--bandwidth", "1000000", "--max-moves", "64")
+            self.assertTrue([n for n in told["notes"] if "; about 1 s if each move has 1000000.0 MiB/s" in n], told["notes"])
+            self.assertEqual(told["seconds"], 1)
+            pathlib.Path(sim.file("reports")).write_text(reports.splitlines()[0].replace("16000", "320000000") + "\n")
+            _, told, _ = self.three(sim, "plan", "evacuate", "a", *some)
+            self.assertTrue([n for n in told["notes"] if "; about 4 days if each move has 6.6 KiB/s, as 1 earlier one " in n], told["notes"])
             pathlib.Path(sim.file("reports")).write_text(reports.splitlines()[0] + "\n")
             self.assertIn("as 1 earlier one took by ", sim.run("plan", "evacuate", "a", *some).out)
 

@@ -497,6 +497,10 @@ class Broken(Case):
                 result = sim.run(*words)
                 self.one_line(result, 2)
                 self.assertIn(said, result.err)
+        for vms, said in (([], 'no VM runs in the pool, so none that is called "elephant"'),
+                          ([vm("web", "a", MIB)], 'the one VM that runs in the pool is not called "elephant"')):
+            with Sim(state([host("a", GIB), host("b", GIB)], vms)) as sim:
+                self.assertIn(said, sim.run("preflight", "--vm", "elephant").err)
         with Sim(pools.generated(hosts=64, vms=10)) as sim:
             self.assertRegex(sim.run("plan", "evacuate", "zebra").err, "there are: host00, host01, .* and [0-9]+ more$")
 
