@@ -25,98 +25,11 @@
 #include "text.h"
 
 #define DETACHED_S 300u
+#define LINE_MS    1000
 
 /* Two writers behind one half line: the second waits a moment for the first. */
 #define LOCK_TRIES 50
 #define LOCK_NS    2000000L
-
-/* Its own open file, whose flags are nobody else's; -1 where there is none to be had. */
-static int open_stderr(void)
-{
-    return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
-
-/*
- * Between a poll that says ready and a write others may fill a pipe, and a terminal is ready for
- * less than a line; so the write itself must not wait.  A pipe that nobody reads ends us by SIGPIPE
- * if it is written to.
- */
-static void put_on_stderr(const char *line, size_t len)
-{
-    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-    struct stat st;
-    int fd;
-
-    if (poll(&p, 1, 0) <= 0 || (p.revents & POLLERR) || !(p.revents & POLLOUT) ||
-        fstat(STDERR_FILENO, &st)) {
-        return;
-    }
-    if (S_ISSOCK(st.st_mode)) {
-        (void)!send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        return;
-    }
-    fd = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? open_stderr() : -1;
-    (void)!write(fd < 0 ? STDERR_FILENO : fd, line, len);
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-void exclaim_say(const char *fmt, ...)
-{
-    char line[1024] = "exclaim: ";
-    size_t len = strlen(line);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
-    va_end(ap);
-    exclaim_clean(line);
-    len = strlen(line);
-    line[len++] = '\n';
-    put_on_stderr(line, len);
-}
-
-int exclaim_open_read(const char *path, struct exclaim_error *err)
-{
-    return exclaim_file_open(path, O_RDONLY, 0, err);
-}
-
-static bool ends_within_line(int fd)
-{
-    struct stat st;
-    char last;
-
-    return !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
-           last != '\n';
-}
-
-int exclaim_append_line(const char *path, const char *text, size_t len, struct exclaim_error *err)
-{
-    const struct timespec interval = { .tv_nsec = LOCK_NS };
-    struct iovec line[2] = { { .iov_base = (char[]){ '\n' } },
-                             { .iov_base = (char *)(uintptr_t)text, .iov_len = len } };
-    /* Not through a link in the last place; read as well, to see how it ends. */
-    int fd = exclaim_file_open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0640, err);
-    ssize_t r;
-    int rc = 0;
-
-    if (fd < 0) {
-        return -1;
-    }
-    for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB); i++) {
-        nanosleep(&interval, NULL);
-    }
-    line[0].iov_len = ends_within_line(fd);
-    do {
-        r = writev(fd, line, 2);
-    } while (r < 0 && errno == EINTR);
-    if (r != (ssize_t)(line[0].iov_len + len)) {
-        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, r < 0 ? errno : ENOSPC, "write %s", path);
-    }
-    close(fd);
-    return rc;
-}
 
 static long list_fds(int *fd, long max, int first)
 {
@@ -162,8 +75,9 @@ void exclaim_close_from(int first)
     }
 }
 
-/* In the process of its own.  @alive closes with it. */
-__attribute__((noreturn)) static void detached(void (*work)(void *arg), void *arg, int alive)
+/* In the process of its own.  @alive closes with it; of the first three @keep stays. */
+__attribute__((noreturn)) static void detached(void (*work)(void *arg), void *arg, int keep,
+                                               int alive)
 {
     const int null = open("/dev/null", O_RDWR);
 
@@ -171,7 +85,7 @@ __attribute__((noreturn)) static void detached(void (*work)(void *arg), void *ar
     signal(SIGALRM, SIG_DFL);
     alarm(DETACHED_S);
     for (int i = 0; i < 3; i++) {
-        if (null < 0 || dup2(null, i) < 0) {
+        if (i != keep && (null < 0 || dup2(null, i) < 0)) {
             close(i);
         }
     }
@@ -190,7 +104,8 @@ static void wait_for_end(int fd, int wait_ms)
     poll(&p, 1, wait_ms);
 }
 
-int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exclaim_error *err)
+static int detach(void (*work)(void *arg), void *arg, int keep, int wait_ms,
+                  struct exclaim_error *err)
 {
     int alive[2] = { -1, -1 }, status = 0, errnum = 0;
     pid_t pid;
@@ -205,7 +120,7 @@ int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exc
         if (pid) {
             _exit(pid < 0 ? (errno & 0xff) : 0);
         }
-        detached(work, arg, alive[1]);
+        detached(work, arg, keep, alive[1]);
     }
     if (pid < 0) {
         errnum = errno;
@@ -225,4 +140,113 @@ int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exc
         close(alive[0]);
     }
     return errnum ? exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errnum, "fork") : 0;
+}
+
+int exclaim_detached(void (*work)(void *arg), void *arg, int wait_ms, struct exclaim_error *err)
+{
+    return detach(work, arg, -1, wait_ms, err);
+}
+
+struct line {
+    const char *text;
+    size_t len;
+};
+
+static void write_line(void *arg)
+{
+    const struct line *line = arg;
+
+    (void)!write(STDERR_FILENO, line->text, line->len);
+}
+
+/* Through an open file of its own, whose flags are nobody else's.  Neither does a pipe that nobody
+ * reads end us, nor a terminal's `tostop` stop us. */
+static void write_at_once(const struct line *line)
+{
+    static const int quiet[] = { SIGPIPE, SIGTTOU };
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction before[sizeof(quiet) / sizeof(quiet[0])];
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
+        sigaction(quiet[i], &ignore, &before[i]);
+    }
+    (void)!write(fd, line->text, line->len);
+    for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
+        sigaction(quiet[i], &before[i], NULL);
+    }
+    close(fd);
+}
+
+/*
+ * What may be full is written to at once or not at all.  Of a file nobody can tell how long it
+ * takes, as with a server that is gone, which fstat() may ask as well: a process of its own writes.
+ */
+static void put_on_stderr(const struct line *line)
+{
+    if (lseek(STDERR_FILENO, 0, SEEK_CUR) >= 0) {
+        detach(write_line, (void *)(uintptr_t)line, STDERR_FILENO, LINE_MS, NULL);
+    } else if (send(STDERR_FILENO, line->text, line->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+               errno == ENOTSOCK) {
+        write_at_once(line);
+    }
+}
+
+void exclaim_say(const char *fmt, ...)
+{
+    char line[1024] = "exclaim: ";
+    size_t len = strlen(line);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+    va_end(ap);
+    exclaim_clean(line);
+    len = strlen(line);
+    line[len++] = '\n';
+    put_on_stderr(&(struct line){ line, len });
+}
+
+int exclaim_open_read(const char *path, struct exclaim_error *err)
+{
+    return exclaim_file_open(path, O_RDONLY, 0, err);
+}
+
+static bool ends_within_line(int fd)
+{
+    struct stat st;
+    char last;
+
+    return !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+           last != '\n';
+}
+
+int exclaim_append_line(const char *path, const char *text, size_t len, struct exclaim_error *err)
+{
+    const struct timespec interval = { .tv_nsec = LOCK_NS };
+    struct iovec line[2] = { { .iov_base = (char[]){ '\n' } },
+                             { .iov_base = (char *)(uintptr_t)text, .iov_len = len } };
+    /* Not through a link in the last place; read as well, to see how it ends. */
+    int fd = exclaim_file_open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0640, err);
+    ssize_t r;
+    int rc = 0;
+
+    if (fd < 0) {
+        return -1;
+    }
+    for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB); i++) {
+        nanosleep(&interval, NULL);
+    }
+    line[0].iov_len = ends_within_line(fd);
+    do {
+        r = writev(fd, line, 2);
+    } while (r < 0 && errno == EINTR);
+    if (r != (ssize_t)(line[0].iov_len + len)) {
+        rc = exclaim_fail(err, EXCLAIM_ERR_SYSTEM, r < 0 ? errno : ENOSPC, "write %s", path);
+    }
+    close(fd);
+    return rc;
 }

@@ -6,19 +6,23 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/output.h"
@@ -226,10 +230,11 @@ static void no_process(void **state)
     apart(with_no_process);
 }
 
-/* How the hook ends that refuses with this as its stderr, which is closed then. */
-static int refusing(int err)
+static bool in_background; /* the hook has a process group of its own */
+
+/* The hook that refuses with this as its stderr. */
+static pid_t start_refusing(int err)
 {
-    int status;
     pid_t pid = fork();
 
     assert_true(pid >= 0);
@@ -237,6 +242,9 @@ static int refusing(int err)
         int null = open("/dev/null", O_RDWR);
 
         alarm(20);
+        if (in_background) {
+            setpgid(0, 0);
+        }
         dup2(err, STDERR_FILENO);
         dup2(null, 5);
         setenv("EXCLAIM_CONF", "/no/such/file", 1); /* and so no helper */
@@ -244,7 +252,19 @@ static int refusing(int err)
               "0", "2", "0", "0", "0", (char *)NULL);
         _exit(127);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return pid;
+}
+
+/* How it ends, or that it stops; the descriptor is closed then. */
+static int refusing(int err)
+{
+    pid_t pid = start_refusing(err);
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    if (WIFSTOPPED(status)) {
+        kill(pid, SIGKILL);
+    }
     close(err);
     return status;
 }
@@ -284,6 +304,190 @@ static void stderr_without_reader(void **state)
         close(err[0]);
         assert_int_equal(refusing(err[1]), 5 << 8);
     }
+}
+
+/* From here on write() of this process and all from it stays within the kernel until the
+ * descriptor that is returned lets it go on, or is closed. */
+static int hold_writes(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+    long fd = -1;
+
+    if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+        fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                     &program);
+    }
+    if (fd < 0) {
+        _exit(77);
+    }
+    return (int)fd;
+}
+
+/* The write that is held; no other is begun by then. */
+static void held_write(int held, struct seccomp_notif *notif)
+{
+    struct pollfd p = { .fd = held, .events = POLLIN };
+
+    memset(notif, 0, sizeof(*notif));
+    if (poll(&p, 1, 20000) != 1 || ioctl(held, SECCOMP_IOCTL_NOTIF_RECV, notif)) {
+        _exit(3);
+    }
+}
+
+static void go_on(int held, const struct seccomp_notif *notif)
+{
+    struct seccomp_notif_resp resp = { .id = notif->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+    if (ioctl(held, SECCOMP_IOCTL_NOTIF_SEND, &resp)) {
+        _exit(4);
+    }
+}
+
+/* A file whose server is gone. */
+static void with_file_hanging(void)
+{
+    char path[128];
+    int held, err;
+
+    snprintf(path, sizeof(path), "%s/stderr", dir);
+    err = open(path, O_WRONLY | O_CREAT, 0600);
+    held = hold_writes();
+    if (refusing(err) != 5 << 8) {
+        _exit(1);
+    }
+    close(held);
+}
+
+static void stderr_hangs(void **state)
+{
+    (void)state;
+    apart(with_file_hanging);
+}
+
+static void stderr_is_file(void **state)
+{
+    char path[128], text[1024] = "";
+    int err;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/stderr", dir);
+    remove(path);
+    err = open(path, O_RDWR | O_CREAT, 0600);
+    assert_int_equal(write(err, "first\n", 6), 6);
+    assert_int_equal(refusing(dup(err)), 5 << 8);
+    assert_true(pread(err, text, sizeof(text) - 1, 0) > 15);
+    assert_true(!strncmp(text, "first\nexclaim: ", 15));
+    assert_one_line(text + 6);
+    close(err);
+    remove(path);
+}
+
+/* The other end closes, or another writer fills the pipe, just when a line is to be written. */
+static void with_pipe_changing(void)
+{
+    const struct iovec byte = { .iov_base = (char[]){ 'x' }, .iov_len = 1 };
+    const int held = hold_writes();
+
+    for (int full = 0; full < 2; full++) {
+        struct seccomp_notif notif;
+        int err[2], status;
+        pid_t pid;
+
+        if (pipe(err)) {
+            _exit(1);
+        }
+        pid = start_refusing(err[1]);
+        held_write(held, &notif);
+        if (full) {
+            fcntl(err[1], F_SETFL, O_NONBLOCK);
+            while (writev(err[1], &byte, 1) == 1) {
+            }
+            fcntl(err[1], F_SETFL, 0);
+        } else {
+            close(err[0]);
+        }
+        go_on(held, &notif);
+        if (waitpid(pid, &status, 0) != pid || status != 5 << 8) {
+            _exit(2);
+        }
+        close(err[1]);
+        if (full) {
+            close(err[0]);
+        }
+    }
+}
+
+static void stderr_changes(void **state)
+{
+    (void)state;
+    apart(with_pipe_changing);
+}
+
+/* Its master; @slave is the terminal of this process's session if that has none. */
+static int open_terminal(int *slave)
+{
+    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+    if (master < 0 || grantpt(master) || unlockpt(master)) {
+        _exit(77);
+    }
+    *slave = open(ptsname(master), O_RDWR);
+    if (*slave < 0) {
+        _exit(77);
+    }
+    return master;
+}
+
+/* As with ^S: nothing comes, and nobody waits until somebody types ^Q. */
+static void with_terminal_stopped(void)
+{
+    char text[1024];
+    int slave, master = open_terminal(&slave);
+
+    if (refusing(dup(slave)) != 5 << 8 || read(master, text, sizeof(text)) < 10 ||
+        strncmp(text, "exclaim: ", 9) != 0) {
+        _exit(1);
+    }
+    if (tcflow(slave, TCOOFF) || refusing(dup(slave)) != 5 << 8) {
+        _exit(2);
+    }
+    if (tcflow(slave, TCOON) || read(master, text, sizeof(text)) >= 0) {
+        _exit(3);
+    }
+}
+
+/* In the background of a shell with `stty tostop`. */
+static void with_tostop(void)
+{
+    struct termios how;
+    int slave;
+
+    setsid();
+    open_terminal(&slave);
+    if (tcgetattr(slave, &how)) {
+        _exit(1);
+    }
+    how.c_lflag |= TOSTOP;
+    if (tcsetattr(slave, TCSANOW, &how) || tcgetpgrp(slave) != getpgrp()) {
+        _exit(2);
+    }
+    in_background = true;
+    if (refusing(slave) != 5 << 8) {
+        _exit(3);
+    }
+}
+
+static void stderr_is_terminal(void **state)
+{
+    (void)state;
+    apart(with_terminal_stopped);
+    apart(with_tostop);
 }
 
 static void hang(void *arg)
@@ -334,6 +538,10 @@ int main(void)
         cmocka_unit_test(log_stuck),
         cmocka_unit_test(stderr_full),
         cmocka_unit_test(stderr_without_reader),
+        cmocka_unit_test(stderr_changes),
+        cmocka_unit_test(stderr_hangs),
+        cmocka_unit_test(stderr_is_file),
+        cmocka_unit_test(stderr_is_terminal),
         cmocka_unit_test(writer_hangs),
         cmocka_unit_test(writer_is_waited_for),
         cmocka_unit_test(no_process),
