@@ -49,6 +49,18 @@ static int find_leftovers(struct status *st, struct exclaim_hv *hv, struct excla
     return r;
 }
 
+static void name_migrations(struct status *st, struct exclaim_hv *hv)
+{
+    for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
+        bool unseen;
+        const struct exclaim_ledger_entry *e = status_entry(st, i, &unseen);
+
+        if (e) {
+            hv->ops->domain_name(hv, e->domid, st->name[i], sizeof(st->name[i]), NULL);
+        }
+    }
+}
+
 static void count_ended(struct status *st)
 {
     for (uint32_t i = 0; i < EXCLAIM_LEDGER_SLOTS; i++) {
@@ -102,6 +114,9 @@ static int look_for_domains(struct status *st, struct exclaim_hv *hv, struct exc
             here = !dom.dying && same_vm(jread_text(o, "uuid"), handle);
         }
         exclaim_json_str(o, "domain", here ? "here" : "gone");
+        if (here && *dom.name) {
+            exclaim_json_str(o, "name", dom.name);
+        }
     }
     return 0;
 }
@@ -144,6 +159,7 @@ int verb_status(struct cli *cli, struct exclaim_error *err)
     }
     exclaim_ledger_unlock(st->ledger);
     count_ended(st);
+    name_migrations(st, hv);
     /* Counters are of the whole file. */
     if (cli_reports(cli->config.report_file, cli->format ? 0 : CLI_REPORTS_END, keep_report, st,
                     err) ||

@@ -104,9 +104,8 @@ static int print_nodes(const struct status *st, struct exclaim_error *err)
 static int print_entries(const struct status *st, struct exclaim_error *err)
 {
     static const char *const head[] = { "!DOMID", "!UUID", "!GUARANTEE", ">PLACED", ">OF", NULL };
-    static const char *const more[] = {
-        "!DOMID", ">KEPT", ">MOVED", ">PID", "!SINCE", "!SEEN", NULL
-    };
+    static const char *const more[] = { "!DOMID", ">KEPT", ">MOVED", ">PID",
+                                        "!SINCE", "!SEEN", "NAME",   NULL };
     const int64_t now = exclaim_now_unix_ms();
     uint32_t nr = 0, nr_unseen = 0;
     struct table t, d;
@@ -149,6 +148,7 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
         exclaim_age_text(now, (int64_t)e->started_ms, age, sizeof(age));
         table_cell(&d, "%s", age);
         table_cell(&d, "%s", unseen ? "no" : "yes");
+        table_cell(&d, "%s", *st->name[i] ? st->name[i] : "-");
     }
     printf("migrations in flight: %" PRIu32 "\n", nr);
     if (nr) {
@@ -171,7 +171,8 @@ static int print_entries(const struct status *st, struct exclaim_error *err)
 /* What else is known of each, and why it went as it did. */
 static int print_details(const struct status *st, struct exclaim_error *err)
 {
-    static const char *const head[] = { "!VM", "!DOMID", ">DEVIATION", ">KEPT", ">MOVED", NULL };
+    static const char *const head[] = { "!VM",    "!DOMID", ">DEVIATION", ">KEPT",
+                                        ">MOVED", "NAME",   NULL };
     json_object *o, *layout;
     struct table t;
 
@@ -187,6 +188,7 @@ static int print_details(const struct status *st, struct exclaim_error *err)
         table_cell(&t, "%s", size_of(o, "deviation_pages").text);
         table_cell(&t, "%s", size_of(layout, "kept_pages").text);
         table_cell(&t, "%s", size_of(layout, "moved_pages").text);
+        table_cell(&t, "%s", *jread_text(o, "name") ? jread_text(o, "name") : "-");
     }
     puts("");
     table_print(&t, stdout);
@@ -287,6 +289,9 @@ void status_print_json(const struct status *st)
         item = exclaim_json_item(list);
         exclaim_json_u64(item, "domid", e->domid);
         exclaim_json_str(item, "uuid", uuid);
+        if (*st->name[i]) {
+            exclaim_json_str(item, "name", st->name[i]);
+        }
         exclaim_json_u64(item, "pid", (uint64_t)e->pid);
         exclaim_json_str(item, "guarantee",
                          exclaim_guarantee_name((enum exclaim_guarantee)e->guarantee));

@@ -34,6 +34,8 @@ struct status_here {
 
 struct status {
     struct exclaim_ledger *ledger;
+    /* Of the domains that are being filled, "" if they have none yet. */
+    char name[EXCLAIM_LEDGER_SLOTS][sizeof(((struct exclaim_domain *)0)->name)];
     uint32_t ended; /* entries whose processes are gone: the next migration removes them */
     uint32_t nr_leftovers;
     struct exclaim_domain leftover[MAX_LEFTOVERS];

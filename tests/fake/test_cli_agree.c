@@ -195,7 +195,7 @@ static const struct {
     { "verify", "", "exact", " lie as they should", "are not where they should be" },
     { "verify", "", "same", " lie as they should", "are not where they should be" },
     { "host", "nodes", "claimed_known", "claims per node as Xen knows them", "" },
-    { "status", "migrations", "process_seen", "  yes\n", "  no\n" },
+    { "status", "migrations", "process_seen", "  yes   alpha\n", "  no    alpha\n" },
     { "status", "reports", "exact", "  yes  ", "  no  " },
 };
 
@@ -354,7 +354,8 @@ static void agree(int exit, const char *frame, const char *const *verb)
     "shared paged out read ago distances node 0_KiB"
 #define COUNT "domain counted by at most claims pages NODE SIZE PAGES total not exact uncertain"
 #define STATUS                                                                                     \
-    "migrations in flight 0 1 DOMID UUID GUARANTEE PLACED OF KEPT MOVED PID SINCE SEEN NODE 4KIB " \
+    "migrations in flight 0 1 DOMID UUID NAME GUARANTEE PLACED OF KEPT MOVED PID SINCE SEEN NODE " \
+    "4KIB "                                                                                        \
     "2MIB 1GIB extents of that size pages on the node of their frame elsewhere whether its "       \
     "process "                                                                                     \
     "can be seen from here last reports AGO ROLE OUTCOME EXACT NOW VM DEVIATION another "          \
@@ -526,7 +527,8 @@ static void in_flight(void **state)
     assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
     assert_int_equal(exclaim_ledger_lock(ledger, 0, &err), 0);
     assert_int_equal(
-        exclaim_ledger_add(ledger, 63, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, &slot, &err), 0);
+        exclaim_ledger_add(ledger, ALPHA, uuid, &match, EXCLAIM_GUARANTEE_HOST, true, &slot, &err),
+        0);
     for (unsigned int i = 0; i < ARRAY_SIZE(ended); i++) {
         assert_int_equal(exclaim_ledger_add(ledger, 64, uuid, &match, EXCLAIM_GUARANTEE_HOST, true,
                                             &ended[i], &err),

@@ -37,6 +37,7 @@ static int setup(void **state)
     assert_non_null(m);
     for (uint32_t domid = 1; domid <= 2; domid++) {
         assert_true(exclaim_uuid_parse(domid == 1 ? UUID : TEMPORARY, domain.uuid));
+        domain.name = domid == 1 ? "web\033[31m" : NULL; /* as a toolstack may be told to */
         assert_int_equal(model_create(m, domid, &domain), 0);
     }
     host_unlock(path, m, lock);
@@ -90,11 +91,13 @@ static void restored(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *text = status(cases[i].role, cases[i].outcome, cases[i].domid, cases[i].uuid, NULL);
-        json_object *o, *reports, *now;
+        const bool named = cases[i].now && !strcmp(cases[i].now, "here") && cases[i].domid == 1;
+        json_object *o, *reports, *now, *name;
 
         assert_non_null(strstr(text, "NOW"));
         assert_int_equal(!!strstr(text, " gone "), cases[i].now && !strcmp(cases[i].now, "gone"));
         assert_int_equal(!!strstr(text, " here "), cases[i].now && !strcmp(cases[i].now, "here"));
+        assert_int_equal(!!strstr(text, " web?[31m\n"), named);
         free(text);
         text = status(cases[i].role, cases[i].outcome, cases[i].domid, cases[i].uuid, "--json");
         o = json_tokener_parse(text);
@@ -103,6 +106,11 @@ static void restored(void **state)
         assert_int_equal(
             json_object_object_get_ex(json_object_array_get_idx(reports, 0), "domain", &now),
             cases[i].now != NULL);
+        assert_int_equal(
+            json_object_object_get_ex(json_object_array_get_idx(reports, 0), "name", &name), named);
+        if (named) {
+            assert_string_equal(json_object_get_string(name), "web\033[31m");
+        }
         if (cases[i].now) {
             assert_string_equal(json_object_get_string(now), cases[i].now);
         }
