@@ -155,11 +155,11 @@ static void look_at_reports(struct check *c, const struct cli *cli)
     if (statvfs(dir, &fs) || access(dir, W_OK)) {
         add(c, "reports", CHECK_BROKEN, "%s: %s: reports are lost", dir, strerror(errno));
     } else if ((uint64_t)fs.f_bavail * fs.f_frsize < REPORT_ROOM) {
-        add(c, "reports", CHECK_DEGRADED, "%s: %" PRIu64 " KiB free: reports will be lost", dir,
-            ((uint64_t)fs.f_bavail * fs.f_frsize) >> 10);
+        add(c, "reports", CHECK_DEGRADED, "%s: %s free: reports will be lost", dir,
+            exclaim_size((uint64_t)fs.f_bavail * fs.f_frsize >> EXCLAIM_PAGE_SHIFT).text);
     } else {
-        add(c, "reports", CHECK_OK, "%s, %" PRIu64 " MiB free", cli->config.report_file,
-            ((uint64_t)fs.f_bavail * fs.f_frsize) >> 20);
+        add(c, "reports", CHECK_OK, "%s, %s free", cli->config.report_file,
+            exclaim_size((uint64_t)fs.f_bavail * fs.f_frsize >> EXCLAIM_PAGE_SHIFT).text);
     }
 }
 

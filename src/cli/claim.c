@@ -72,14 +72,15 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
         return;
     }
     printf("domain %" PRIu32 ": %s claimed (%" PRIu64
-           " pages, guarantee %s), %s outstanding (%" PRIu64 " pages)\n",
+           " page%s, guarantee %s), %s outstanding (%" PRIu64 " page%s)\n",
            dom->domid, exclaim_size(match->total_pages).text, match->total_pages,
-           exclaim_guarantee_name(guarantee), exclaim_size(dom->outstanding_pages).text,
-           dom->outstanding_pages);
+           exclaim_s(match->total_pages), exclaim_guarantee_name(guarantee),
+           exclaim_size(dom->outstanding_pages).text, dom->outstanding_pages,
+           exclaim_s(dom->outstanding_pages));
     for (uint32_t n = 0; n < match->nr_nodes; n++) {
         if (match->pages[n]) {
-            printf("  node %" PRIu32 ": %s (%" PRIu64 " pages)\n", n,
-                   exclaim_size(match->pages[n]).text, match->pages[n]);
+            printf("  node %" PRIu32 ": %s (%" PRIu64 " page%s)\n", n,
+                   exclaim_size(match->pages[n]).text, match->pages[n], exclaim_s(match->pages[n]));
         }
     }
 }

@@ -80,10 +80,13 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
             table_cell(&t, "%s", exclaim_size(room->claimed[n]).text);
         }
     }
-    printf("fits: shape %s, %s (%" PRIu64 " pages)", exclaim_match_shape_name(match->shape),
-           exclaim_size(match->total_pages).text, match->total_pages);
+    printf("fits: shape %s, %s (%" PRIu64 " page%s)", exclaim_match_shape_name(match->shape),
+           exclaim_size(match->total_pages).text, match->total_pages,
+           exclaim_s(match->total_pages));
     if (match->stray_pages) {
-        printf(", %" PRIu64 " stray pages go with the nearest part", match->stray_pages);
+        printf(", %s (%" PRIu64 " page%s) that stray go with the nearest part",
+               exclaim_size(match->stray_pages).text, match->stray_pages,
+               exclaim_s(match->stray_pages));
     }
     puts("\n");
     table_print(&t, stdout);
@@ -141,13 +144,8 @@ static int write_note(struct cli *cli, struct exclaim_error *err)
                             "--note takes a uuid, and --node SOURCE=NODE for each part");
     }
     for (uint32_t n = 0; n < cli->nr_nodes; n++) {
-        if (cli->node_pages[n] >= EXCLAIM_NODES_MAX) {
-            return exclaim_fail(err, EXCLAIM_ERR_USAGE, 0,
-                                "--node \"%" PRIu32 "=%" PRIu64
-                                "\" is not SOURCE=NODE with a node from 0 to %d",
-                                n, cli->node_pages[n], EXCLAIM_NODES_MAX - 1);
-        }
-        note.node[n] = (uint32_t)cli->node_pages[n];
+        note.node[n] = cli->node_pages[n] < EXCLAIM_NODES_MAX ? (uint32_t)cli->node_pages[n]
+                                                              : EXCLAIM_NODES_MAX;
     }
     if (check_nodes(cli, &note, err) ||
         exclaim_note_write(cli->config.lock_dir, uuid, &note, err)) {

@@ -30,8 +30,9 @@ int verb_release(struct cli *cli, struct exclaim_error *err)
         exclaim_json_u64(o, "released_pages", dom.outstanding_pages);
         exclaim_json_print(o);
     } else {
-        printf("domain %" PRIu32 ": %s released (%" PRIu64 " pages)\n", dom.domid,
-               exclaim_size(dom.outstanding_pages).text, dom.outstanding_pages);
+        printf("domain %" PRIu32 ": %s released (%" PRIu64 " page%s)\n", dom.domid,
+               exclaim_size(dom.outstanding_pages).text, dom.outstanding_pages,
+               exclaim_s(dom.outstanding_pages));
     }
     return 0;
 }

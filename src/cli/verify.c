@@ -87,7 +87,8 @@ static void difference(struct table *t, uint64_t want, uint64_t got)
     if (want == got) {
         table_cell(t, "none");
     } else {
-        table_cell(t, "%+" PRId64 " pages", (int64_t)got - (int64_t)want);
+        table_cell(t, "%+" PRId64 " page%s", (int64_t)got - (int64_t)want,
+                   exclaim_s(got > want ? got - want : want - got));
     }
 }
 
@@ -113,29 +114,32 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     if (same) {
-        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64
-                      " pages) lie as they should, counted by %s\n\n",
-                      p->dom->domid, p->dom->name, p->uuid, exclaim_size(count->total_pages).text,
-                      count->total_pages, exclaim_provenance_name(count->method));
+        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64
+                      " page%s) lie as they should, counted by %s\n\n",
+                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
+                      exclaim_size(count->total_pages).text, count->total_pages,
+                      exclaim_s(count->total_pages), exclaim_provenance_name(count->method));
     } else if (!strayed(count, want)) {
         uint64_t wanted = 0;
 
         for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
             wanted += want[n];
         }
-        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64
-                      " pages) more than it should have, counted by %s\n\n",
-                      p->dom->domid, p->dom->name, p->uuid,
+        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64
+                      " page%s) more than it should have, counted by %s\n\n",
+                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
                       exclaim_size(count->total_pages - wanted).text, count->total_pages - wanted,
+                      exclaim_s(count->total_pages - wanted),
                       exclaim_provenance_name(count->method));
     } else {
         const uint64_t pages = strayed(count, want);
 
-        exclaim_print("domain %" PRIu32 " %s (%s): %s (%" PRIu64 " pages) of %s (%" PRIu64
-                      " pages) are not where they should be, counted by %s\n\n",
-                      p->dom->domid, p->dom->name, p->uuid, exclaim_size(pages).text, pages,
+        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64 " page%s) of %s (%" PRIu64
+                      " page%s) are not where they should be, counted by %s\n\n",
+                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
+                      exclaim_size(pages).text, pages, exclaim_s(pages),
                       exclaim_size(count->total_pages).text, count->total_pages,
-                      exclaim_provenance_name(count->method));
+                      exclaim_s(count->total_pages), exclaim_provenance_name(count->method));
     }
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         if (n < count->nr_nodes || want[n]) {
@@ -241,9 +245,11 @@ static void print_layout(const struct wanted_layout *l)
     if (l->why.text[0]) {
         printf("layout not compared: %s\n", l->why.text);
     } else {
-        printf("layout: %" PRIu64 " pages on their node, %" PRIu64 " on another, %" PRIu64
-               " of frames that it does not have\n",
-               l->compare.kept, l->compare.moved, l->compare.unlisted);
+        printf("layout: %s (%" PRIu64 " page%s) on their node, %s (%" PRIu64 ") on another, "
+               "%s (%" PRIu64 ") of frames that it does not have\n",
+               exclaim_size(l->compare.kept).text, l->compare.kept, exclaim_s(l->compare.kept),
+               exclaim_size(l->compare.moved).text, l->compare.moved,
+               exclaim_size(l->compare.unlisted).text, l->compare.unlisted);
     }
 }
 

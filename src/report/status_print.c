@@ -250,9 +250,11 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
     }
     printf("\nclaims outside of migrations: %" PRIu32 "\n", st->nr_leftovers);
     for (uint32_t i = 0; i < st->nr_leftovers; i++) {
-        exclaim_print("  domain %" PRIu32 " %s: %s (%" PRIu64 " pages)\n", st->leftover[i].domid,
-                      st->leftover[i].name, exclaim_size(st->leftover[i].outstanding_pages).text,
-                      st->leftover[i].outstanding_pages);
+        const struct exclaim_domain *dom = &st->leftover[i];
+
+        exclaim_print("  domain %" PRIu32 "%s%s: %s (%" PRIu64 " page%s)\n", dom->domid,
+                      *dom->name ? " " : "", dom->name, exclaim_size(dom->outstanding_pages).text,
+                      dom->outstanding_pages, exclaim_s(dom->outstanding_pages));
     }
     if (st->ended) {
         printf(st->ended == 1 ? "\n%" PRIu32 " entry of an ended process: the next migration "

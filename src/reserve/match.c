@@ -41,7 +41,7 @@ static uint64_t fold_strays(const struct exclaim_reservation *res, uint64_t limi
 
 static int no_host_room(const struct exclaim_room *room, uint64_t need, struct exclaim_error *err)
 {
-    const uint64_t short_by = need - exclaim_room_host(room);
+    const uint64_t short_by = need + room->host_claimed + room->headroom - room->host_free;
 
     return exclaim_fail(err, EXCLAIM_ERR_NOFIT, 0,
                         "need %s (%" PRIu64 " pages), host has %s free, %s claimed by others, %s "
@@ -80,7 +80,7 @@ static int no_node_room(struct match_work *w, struct exclaim_error *err)
                             "(%" PRIu64 " pages)",
                             w->src[part], exclaim_size(need).text, exclaim_size(need).text, need);
     }
-    short_by = need - w->left[node];
+    short_by = need + w->room->claimed[node] + w->room->slack - w->room->free[node];
     return exclaim_fail(
         err, EXCLAIM_ERR_NOFIT, 0,
         "source node %" PRIu32 " needs %s (%" PRIu64 " pages), best is node %" PRIu32

@@ -106,6 +106,26 @@ static void host_claim_elsewhere(void **state)
     }
 }
 
+/* One page is one, and a domain without a name leaves no hole where it would be. */
+static void one_page_of_no_name(void **state)
+{
+    const char *const claim[] = { program("EXCLAIM_BIN"), "claim", "1", "--pages", "1", NULL };
+    const char *const shown[] = { program("EXCLAIM_BIN"), "status", NULL };
+    const char *const count[] = { program("EXCLAIM_BIN"), "count", "1", NULL };
+    const char *const verify[] = { program("EXCLAIM_BIN"), "verify", "1", "--node", "0=1", NULL };
+    const char *const release[] = { program("EXCLAIM_BIN"), "release", "1", NULL };
+
+    (void)state;
+    open_host(MODEL_4_17);
+    printed(claim, "4 KiB claimed (1 page, guarantee host), 4 KiB outstanding (1 page)\n");
+    printed(shown, "\n  domain 1: 4 KiB (1 page)\n");
+    printed(count, "domain 1 (00000000-");
+    run_one(verify, 3, "domain 1 (00000000-0000-0000-0000-000000000000): 4 KiB (1 page) of ", true);
+    run_one(verify, 3, " -1 page ", true);
+    printed(release, "4 KiB released (1 page)\n");
+    drop_dir(dir);
+}
+
 /* Another domain's claim on node 1, on a Xen that does not tell it: said in numbers. */
 static void claims_that_are_not_told(void **state)
 {
@@ -224,6 +244,7 @@ int main(void)
         cmocka_unit_test(no_such_claim),
         cmocka_unit_test(verified_with_more),
         cmocka_unit_test(noted_for_no_node),
+        cmocka_unit_test(one_page_of_no_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

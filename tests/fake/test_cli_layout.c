@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "host.h"
 #include "reserve/ledger.h"
 #include "reserve/ledger_map.h"
@@ -163,9 +164,10 @@ static void verified(void **state)
         argv[5] = NULL;
         text = exclaim(cases[i].exit, MAPPED, argv);
         snprintf(line, sizeof(line),
-                 "\nlayout: %" PRIu64 " pages on their node, %" PRIu64 " on another, %" PRIu64
-                 " of frames that it does not have\n",
-                 kept, moved, unlisted);
+                 "\nlayout: %s (%" PRIu64 " pages) on their node, %s (%" PRIu64 ") on another, "
+                 "%s (%" PRIu64 ") of frames that it does not have\n",
+                 exclaim_size(kept).text, kept, exclaim_size(moved).text, moved,
+                 exclaim_size(unlisted).text, unlisted);
         assert_says(text, line);
         free(text);
     }

@@ -191,8 +191,6 @@ static void typos(void **state)
         { "--json", "a verb goes first" },
         { "evacuate a --step 0", "is not a number from 1 to 100000" },
         { "match --note 00000000-0000-0000-0000-000000000001", "--node SOURCE=NODE for each" },
-        { "match --note 00000000-0000-0000-0000-000000000001 --node 0=99",
-          "--node \"0=99\" is not SOURCE=NODE with a node from 0 to 63" },
         { "match --record x --node 0=1", "--node SOURCE=NODE goes with --note UUID" },
         { "match --record x --seconds 5", "--seconds N goes with --note UUID" },
         { "claim 1 --pages x", "--pages \"x\" is not a number of pages from 0 to" },

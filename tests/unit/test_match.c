@@ -214,6 +214,13 @@ static void refusal_texts(void **state)
           0,
           "need 400 KiB (100 pages), host has 440 KiB free, 32 KiB claimed by others, 20 KiB "
           "headroom: short by 12 KiB (3 pages)" },
+        { { 100 }, /* kept free is more than is free */
+          { 10, 5 },
+          { 7, 1 },
+          20,
+          0,
+          "need 400 KiB (100 pages), host has 60 KiB free, 32 KiB claimed by others, 80 KiB "
+          "headroom: short by 452 KiB (113 pages)" },
     };
 
     (void)state;
