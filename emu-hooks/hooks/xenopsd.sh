@@ -130,9 +130,9 @@ running() {
     done
 }
 
-# Each xenopsd that runs, and each that a unit would start: NAME|FILE|DIRECTORY|ARGUMENT|PID|START.  The
-# last two are empty for a unit; one that runs just as its unit says is named once.
-xenopsds() {
+# Whatever is named like one and runs, or would be started by a unit: NAME|FILE|DIRECTORY|ARGUMENT|PID|START.
+# The last two are empty for a unit; one that runs just as its unit says is named once.
+named_xenopsd() {
     {
         running | while read -r pid start; do
             words=$(tr '\n\0' '?\n' <"$root/proc/$pid/cmdline" 2>/dev/null | read_words)
@@ -148,6 +148,10 @@ xenopsds() {
         done
     } | awk -F '|' '$5 != "" || !seen[$1 "|" $2 "|" $3 "|" $4] { seen[$1 "|" $2 "|" $3 "|" $4] = 1; print }'
 }
+
+# The flavours that xen-api has.  What has another name, an exporter for instance, is not ours to configure.
+xenopsds() { named_xenopsd | awk -F '|' '$1 ~ /^xenopsd(-xc|-simulator)?$/'; }
+strangers() { named_xenopsd | awk -F '|' '$1 !~ /^xenopsd(-xc|-simulator)?$/'; }
 
 # The values of emu-manager in a file, one a line, as xenopsd reads them: # begins a comment anywhere, the
 # key is the word before the first =, whatever stands before it, and one pair of quotes goes.
@@ -261,7 +265,7 @@ all_places() {
         for place in "$root"/etc/xenopsd*.conf.d/exclaim.conf "$root"/etc/xenopsd*.conf; do
             say "$place"
         done
-        xenopsds | while IFS='|' read -r _ file dir _; do
+        named_xenopsd | while IFS='|' read -r _ file dir _; do
             say "$root$dir/exclaim.conf"
             say "$root$file"
         done
@@ -342,7 +346,15 @@ last_used() {
     tail -c 262144 "$reports" | grep '"hook":"emu-manager"' | tail -n 1 | sed -n 's/.*"time_unix_ms":\([0-9]*\)[0-9]\{3\}[,}].*/\1/p'
 }
 
-# PART|STATE|TEXT a line; STATE: on, off, or stale for what is there and not (yet) in effect
+status_strangers() {
+    strangers | while IFS='|' read -r name _ _ _ pid _; do
+        [ -z "$pid" ] || name="$name (process $pid)"
+        say "emu-manager|other|$name is left alone: neither xenopsd, xenopsd-xc nor xenopsd-simulator"
+    done
+}
+
+# PART|STATE|TEXT a line; STATE: on, off, stale for what is there and not (yet) in effect, or other for
+# what is none of ours
 status_emu_manager() {
     found=$(xenopsds)
     places_now=$(all_places)

@@ -130,7 +130,7 @@ class ExclaimHooks(InDir):
 
     def states(self, part="emu-manager"):
         lines = [line.split("|", 2) for line in self.run_it("status", "--lines").splitlines()]
-        self.assertTrue(all(len(line) == 3 and line[1] in ("on", "off", "stale", "broken") for line in lines), lines)
+        self.assertTrue(all(len(line) == 3 and line[1] in ("on", "off", "stale", "broken", "other") for line in lines), lines)
         return [(state, text) for name, state, text in lines if name == part]
 
     def only(self, state, *words):
@@ -265,10 +265,27 @@ class ExclaimHooks(InDir):
 
     def test_one_of_two_flavours_cannot(self):
         self.process(XCP_NG)
-        self.unit("/usr/sbin/xenopsd-other --config /nowhere/x --config-dir /nowhere/at/all", "xenopsd-other.service")
+        self.unit("/usr/sbin/xenopsd-simulator --config /nowhere/x --config-dir /nowhere/at/all", "xenopsd-simulator.service")
         before = self.tree()
-        self.assertIn("xenopsd-other reads /nowhere/x", self.run_it("enable", "emu-manager", code=5))
+        self.assertIn("xenopsd-simulator reads /nowhere/x", self.run_it("enable", "emu-manager", code=5))
         self.assertEqual(self.tree(), before)
+
+    def test_what_is_named_like_one(self):
+        """An exporter, say: said, and given nothing, neither where it could have it nor where it cannot."""
+        self.process(XCP_NG)
+        self.unit("/usr/bin/xenopsd-exporter --config /nowhere/x --config-dir /nowhere/at/all", "xenopsd-exporter.service")
+        self.shows(["/usr/bin/xenopsd_stats"], pid=91)
+        self.assertEqual(self.there_and_back(XCP_NG), ["etc/xenopsd.conf.d", "etc/xenopsd.conf.d/exclaim.conf"])
+        said = self.run_it("enable", "emu-manager")
+        self.assertIn("xenopsd-exporter is left alone: neither xenopsd,", said)
+        self.assertIn("xenopsd_stats (process 91) is left alone: neither xenopsd,", said)
+        self.assertEqual([s for s, _ in self.states()], ["stale", "other", "other"])
+        self.run_it("disable")
+        shutil.rmtree(self.path("proc/77"))
+        self.assertIn("no xenopsd here", self.run_it("enable", "emu-manager", code=4))
+        self.put("emu-manager=%s\n" % self.ours(), "etc/xenopsd_stats.conf.d/exclaim.conf")  # as earlier versions put it
+        self.run_it("disable")
+        self.assertFalse(os.path.exists(self.path("etc/xenopsd_stats.conf.d/exclaim.conf")))
 
     def test_the_unit_changed_under_a_running_one(self):
         """An update of xenopsd: what runs reads one directory, what will be started another. Both get it."""
@@ -313,7 +330,7 @@ class ExclaimHooks(InDir):
             shown = self.run_it(*arguments)
             self.assertRegex(shown, r"\A[ -~\n]*\Z")
             for name in ("xenopsd-?[31mred", "xenopsd?on?x", "xenopsd?line"):
-                self.assertIn("not where %s (process 8" % name, shown)
+                self.assertRegex(shown, r"%s \(process 8\d\) is left alone" % re.escape(name))
         self.assertEqual(len(self.states()), 5)
         self.shows(["/usr/sbin/xenopsd", "--emu-manager", "/x\x1b[31m\u202e"], pid=85)
         self.assertRegex(self.run_it("enable", "emu-manager", code=5), r"\A[ -~]* emu-manager=/x\?\[31m\?[ -~]*\n\Z")
