@@ -6,6 +6,7 @@
 
 #include <exclaim/plan.h>
 
+#include "../base/short.h"
 #include "../base/text.h"
 
 const char *exclaim_misfit_why_name(enum exclaim_misfit_why why)
@@ -56,14 +57,29 @@ bool exclaim_plan_prefer_parse(const char *name, enum exclaim_plan_prefer *prefe
     return !strcmp(name, exclaim_plan_prefer_name(*prefer));
 }
 
-static const char *vm_name(const struct exclaim_pool *pool, uint32_t vm)
+/* A name within a sentence: so long that what is said of it is not lost behind it. */
+#define NAME_COLUMNS 64
+
+struct shown {
+    char text[256];
+};
+
+static struct shown shown(const char *name)
 {
-    return vm < pool->nr_vms ? exclaim_pool_vm_name(pool, vm) : "?";
+    struct shown s;
+
+    short_name(name, NAME_COLUMNS, true, s.text, sizeof(s.text));
+    return s;
 }
 
-static const char *host_name(const struct exclaim_pool *pool, uint32_t host)
+static struct shown vm_name(const struct exclaim_pool *pool, uint32_t vm)
 {
-    return host < pool->nr_hosts ? exclaim_pool_host_name(pool, host) : "?";
+    return shown(vm < pool->nr_vms ? exclaim_pool_vm_name(pool, vm) : "?");
+}
+
+static struct shown host_name(const struct exclaim_pool *pool, uint32_t host)
+{
+    return shown(host < pool->nr_hosts ? exclaim_pool_host_name(pool, host) : "?");
 }
 
 /* "host b"; or, where no host is meant, @none. */
@@ -73,7 +89,7 @@ static const char *some_host(const struct exclaim_pool *pool, uint32_t host, con
     if (host >= pool->nr_hosts) {
         return none;
     }
-    snprintf(text, size, "host %s", host_name(pool, host));
+    snprintf(text, size, "host %s", host_name(pool, host).text);
     return text;
 }
 
@@ -84,9 +100,9 @@ static void place_name(const struct exclaim_pool *pool, uint32_t host, uint32_t 
     if (host >= pool->nr_hosts) {
         snprintf(text, size, "no other host");
     } else if (node == EXCLAIM_NO_NODE) {
-        snprintf(text, size, "host %s", host_name(pool, host));
+        snprintf(text, size, "host %s", host_name(pool, host).text);
     } else {
-        snprintf(text, size, "node %u of host %s", node, host_name(pool, host));
+        snprintf(text, size, "node %u of host %s", node, host_name(pool, host).text);
     }
 }
 
@@ -94,23 +110,24 @@ static void place_name(const struct exclaim_pool *pool, uint32_t host, uint32_t 
 static void closed_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
                         char *text, size_t size)
 {
-    const char *vm = vm_name(pool, misfit->vm), *between = ": ";
+    const struct shown vm = vm_name(pool, misfit->vm);
+    const char *between = ": ";
     size_t len;
 
     if (misfit->host < pool->nr_hosts) {
         const char *why = pool->host[misfit->host].closed;
 
-        snprintf(text, size, "VM %s: host %s takes no VMs%s%s", vm, host_name(pool, misfit->host),
-                 why && *why ? ": " : "", why ? why : "");
+        snprintf(text, size, "VM %s: host %s takes no VMs%s%s", vm.text,
+                 host_name(pool, misfit->host).text, why && *why ? ": " : "", why ? why : "");
         return;
     }
-    len = (size_t)snprintf(text, size, "VM %s: no other host takes VMs", vm);
+    len = (size_t)snprintf(text, size, "VM %s: no other host takes VMs", vm.text);
     for (uint32_t h = 0; h < pool->nr_hosts && len < size; h++) {
         const char *why = pool->host[h].closed;
 
         if (why && *why && (misfit->vm >= pool->nr_vms || pool->vm[misfit->vm].host != h)) {
             len += (size_t)snprintf(text + len, size - len, "%shost %s: %s", between,
-                                    host_name(pool, h), why);
+                                    host_name(pool, h).text, why);
             between = ", ";
         }
     }
@@ -119,8 +136,9 @@ static void closed_text(const struct exclaim_pool *pool, const struct exclaim_mi
 void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_misfit *misfit,
                          char *text, size_t size)
 {
-    const char *vm = vm_name(pool, misfit->vm);
-    char place[160], part[48] = "", to[160];
+    const struct shown shown_vm = vm_name(pool, misfit->vm);
+    const char *vm = shown_vm.text;
+    char place[288], part[48] = "", to[288];
 
     place_name(pool, misfit->host, misfit->node, place, sizeof(place));
     if (misfit->src_node != EXCLAIM_NO_NODE) {
@@ -217,13 +235,18 @@ bool exclaim_plan_fits(const struct exclaim_plan *plan)
     return !plan->blocked && !plan->nr_strays;
 }
 
+static const char *are(uint64_t n)
+{
+    return n == 1 ? "is" : "are";
+}
+
 /* @leaves: why some cannot leave, else why some that leave do not keep their shape. */
 static void reason_text(const struct exclaim_pool *pool, const struct exclaim_plan_reason *why,
                         bool leaves, char *text, size_t size)
 {
     const bool unknown =
         why->misfit.why == EXCLAIM_MISFIT_UNKNOWN || why->misfit.why == EXCLAIM_MISFIT_COUNT;
-    char misfit[256];
+    char misfit[448];
 
     switch (why->kind) {
     case EXCLAIM_REASON_ALONE:
@@ -236,8 +259,8 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
         return;
     case EXCLAIM_REASON_SLOTS:
         snprintf(text, size,
-                 ": parts of at least %s need %" PRIu64 " places of that size, there are %" PRIu64,
-                 exclaim_size(why->pages).text, why->need, why->room);
+                 ": parts of at least %s need %" PRIu64 " places of that size, there %s %" PRIu64,
+                 exclaim_size(why->pages).text, why->need, are(why->room), why->room);
         return;
     case EXCLAIM_REASON_PAGES:
         snprintf(text, size,
@@ -248,15 +271,16 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
     case EXCLAIM_REASON_HOSTS:
         snprintf(text, size,
                  ": %" PRIu64 " VMs of at least %s do not all find room on the hosts: need %" PRIu64
-                 " places of that size, there are %" PRIu64,
-                 why->count, exclaim_size(why->pages).text, why->need, why->room);
+                 " places of that size, there %s %" PRIu64,
+                 why->count, exclaim_size(why->pages).text, why->need, are(why->room), why->room);
         return;
     case EXCLAIM_REASON_PARTS:
         snprintf(text, size,
                  ": %" PRIu64 " VMs with %" PRIu32
                  " parts of at least %s do not all find as many nodes of one host: need %" PRIu64
-                 " such places, there are %" PRIu64,
-                 why->count, why->parts, exclaim_size(why->pages).text, why->need, why->room);
+                 " such places, there %s %" PRIu64,
+                 why->count, why->parts, exclaim_size(why->pages).text, why->need, are(why->room),
+                 why->room);
         return;
     case EXCLAIM_REASON_GPUS:
         snprintf(text, size,
@@ -265,7 +289,8 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
                  why->count, why->need, why->room);
         return;
     case EXCLAIM_REASON_SEARCHED:
-        snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " steps", why->count);
+        snprintf(text, size, ": all other assignments ruled out in %" PRIu64 " step%s", why->count,
+                 exclaim_s(why->count));
         return;
     case EXCLAIM_REASON_NONE:
     case EXCLAIM_REASON_LIMIT:
@@ -302,7 +327,7 @@ static const char *infeasible(const struct exclaim_pool *pool,
         return "infeasible";
     }
     snprintf(give, size, "; VMs there can give back %s when XAPI asks, VM %s among them",
-             exclaim_size(sum).text, vm_name(pool, who));
+             exclaim_size(sum).text, vm_name(pool, who).text);
     return "infeasible as memory is now";
 }
 
@@ -342,7 +367,7 @@ void exclaim_plan_proof_text(const struct exclaim_pool *pool,
 {
     const bool all = proof->leave.bound == proof->nr_vms;
     const bool leaves = proof->leave.reached < proof->nr_vms;
-    char why[400], broken[160], more_leave[48], more_keep[48], give[160] = "";
+    char why[512], broken[160], more_leave[48], more_keep[48], give[352] = "";
     const char *verdict = !all ? infeasible(pool, proof, give, sizeof(give))
                           : exclaim_plan_optimal(proof) ? "optimal"
                                                         : "perhaps not the best";
@@ -385,8 +410,9 @@ const char *exclaim_change_kind_name(enum exclaim_change_kind kind)
 void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_change *change,
                          char *text, size_t size)
 {
-    const char *vm = vm_name(pool, change->vm);
-    char place[160];
+    const struct shown shown_vm = vm_name(pool, change->vm);
+    const char *vm = shown_vm.text;
+    char place[288];
 
     place_name(pool, change->host, change->node, place, sizeof(place));
     switch (change->kind) {
@@ -399,18 +425,18 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
         snprintf(text, size,
                  "VM %s keeps its shape on host %s once VMs there have given back %s of %s, which "
                  "XAPI asks of them; VM %s can give most",
-                 vm, host_name(pool, change->host), exclaim_size(change->pages).text,
+                 vm, host_name(pool, change->host).text, exclaim_size(change->pages).text,
                  change->node == EXCLAIM_NO_NODE ? "the host" : place,
-                 vm_name(pool, change->other));
+                 vm_name(pool, change->other).text);
         return;
     case EXCLAIM_CHANGE_ENABLE:
         snprintf(text, size, "VM %s keeps its shape on host %s if that is enabled", vm,
-                 host_name(pool, change->host));
+                 host_name(pool, change->host).text);
         return;
     case EXCLAIM_CHANGE_MOVE:
         snprintf(text, size, "VM %s keeps its shape on %s if VM %s with %s there goes to host %s",
-                 vm, place, vm_name(pool, change->other), exclaim_size(change->pages).text,
-                 host_name(pool, change->other_host));
+                 vm, place, vm_name(pool, change->other).text, exclaim_size(change->pages).text,
+                 host_name(pool, change->other_host).text);
         return;
     case EXCLAIM_CHANGE_BALLOON:
         snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s (%" PRIu64 " page%s)",
@@ -420,7 +446,8 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     case EXCLAIM_CHANGE_SPLIT:
         break;
     }
-    snprintf(text, size, "VM %s fits host %s without its shape", vm, host_name(pool, change->host));
+    snprintf(text, size, "VM %s fits host %s without its shape", vm,
+             host_name(pool, change->host).text);
 }
 
 void exclaim_plan_nodes_text(const struct exclaim_plan_move *move, char *text, size_t size)

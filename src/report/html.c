@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../base/text.h"
-#include "short.h"
+#include "../base/short.h"
 
 /*
  * One meaning for each colour: stay, it is there before and after; move, it leaves; kept, it

@@ -12,7 +12,7 @@
 #include "../base/text.h"
 #include "../base/width.h"
 #include "screen.h"
-#include "short.h"
+#include "../base/short.h"
 
 #define GAP      2
 #define NAME_MIN 8  /* a name is not cut shorter than this */

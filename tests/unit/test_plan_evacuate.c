@@ -179,7 +179,7 @@ static void parts_that_share_a_host_are_counted(void **state)
     assert_text(
         pool, plan,
         "optimal: 2 of 2 VMs leave, 1 keep their shape: 2 VMs with 2 parts of at least "
-        "2.3 MiB do not all find as many nodes of one host: need 2 such places, there are 1");
+        "2.3 MiB do not all find as many nodes of one host: need 2 such places, there is 1");
     done(pool, plan);
 }
 

@@ -93,6 +93,18 @@ class Agree(unittest.TestCase):
                 said = self.plan_agrees(sim, *command)
                 self.assertTrue([note for note in said if "may come to lie on other nodes than shown" in note], said)
 
+    def test_a_long_name_hides_no_reason(self):
+        for letter in ("x", "\u6570"):
+            a, b, big = (letter * 200 + end for end in ("-a", "-b", "-big"))
+            with Sim(state([host(a, 8 * GIB, 8 * GIB), host(b, 2 * GIB, 2 * GIB)], [vm(big, a, 6 * GIB, 0), vm(letter * 64, a, 1)])) as sim:
+                text, told, page = self.three(sim, "plan", "evacuate", a)
+                for line in (text.out.splitlines()[0], told["steps"][0]["verdict"], told["steps"][0]["stays"][0]["text"]):
+                    self.assertRegex(line, r"VM %s+\u2026%s+-big: .* host %s+\u2026%s+-b with 4 GiB free.*: short by .* pages\)$" % ((letter,) * 4))
+                    self.assertIn(line, text.out)
+                    self.assertIn(line, page)
+                _, told, _ = self.three(sim, "preflight", "--host", a)
+                self.assertTrue([c for c in told["changes"] if "-big" in c["text"] and c["text"].endswith("-b")], told["changes"])
+
     def test_one_vm_is_named(self):
         content = state([host("a", 16 * GIB), host("b", 4 * GIB)], [vm("x", "a", GIB)])
         with Sim(content) as sim:

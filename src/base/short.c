@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/width.h"
+#include "width.h"
 
 /* Where the last characters of @text begin that have at most @width columns. */
 static const char *tail_of(const char *text, size_t width)
