@@ -133,8 +133,9 @@ struct exclaim_plan_reason {
     enum exclaim_plan_reason_kind kind;
     uint64_t count;
     uint64_t pages;
-    uint64_t need; /* in places of `pages`, or in pages; `room` likewise */
+    uint64_t need; /* in places of `pages`, or in pages (`in_pages`); `room` likewise */
     uint64_t room;
+    bool in_pages;
     uint32_t parts;
     struct exclaim_misfit misfit;
 };
@@ -160,7 +161,7 @@ bool exclaim_plan_complete(const struct exclaim_plan_proof *proof);
 
 /*
  * One line: "optimal: 16 of 16 VMs leave, 15 keep their shape: parts of at least 2 GiB need 2
- * places of that size, there are 1"; "perhaps not the best: 16 of 16 VMs leave, 13 keep their shape
+ * places of that size, there is 1"; "perhaps not the best: 16 of 16 VMs leave, 13 keep their shape
  * (15 at most)" with a gap to the bound; "infeasible: ..." where it is proven that some VM cannot
  * leave, with the same in brackets if the search has not settled that.
  */

@@ -185,6 +185,7 @@ static uint32_t bound(struct sizes *s, int64_t *threshold, uint32_t best,
                     .pages = (uint64_t)t,
                     .need = (uint64_t)need,
                     .room = (uint64_t)room,
+                    .in_pages = pages,
                 };
             }
         }

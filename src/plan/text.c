@@ -269,12 +269,29 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
                  exclaim_size(why->room).text);
         return;
     case EXCLAIM_REASON_HOSTS:
+        if (why->in_pages) {
+            snprintf(text, size,
+                     ": %" PRIu64 " VMs of at least %s need %s in all, the hosts that hold one "
+                     "have %s: short by %s (%" PRIu64 " page%s)",
+                     why->count, exclaim_size(why->pages).text, exclaim_size(why->need).text,
+                     exclaim_size(why->room).text, exclaim_size(why->need - why->room).text,
+                     why->need - why->room, exclaim_s(why->need - why->room));
+            return;
+        }
         snprintf(text, size,
                  ": %" PRIu64 " VMs of at least %s do not all find room on the hosts: need %" PRIu64
                  " places of that size, there %s %" PRIu64,
                  why->count, exclaim_size(why->pages).text, why->need, are(why->room), why->room);
         return;
     case EXCLAIM_REASON_PARTS:
+        if (why->in_pages) {
+            snprintf(text, size,
+                     ": %" PRIu64 " VMs with %" PRIu32 " parts of at least %s do not all find as "
+                     "many nodes of one host: need %s for the smallest of these, have %s",
+                     why->count, why->parts, exclaim_size(why->pages).text,
+                     exclaim_size(why->need).text, exclaim_size(why->room).text);
+            return;
+        }
         snprintf(text, size,
                  ": %" PRIu64 " VMs with %" PRIu32
                  " parts of at least %s do not all find as many nodes of one host: need %" PRIu64

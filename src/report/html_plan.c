@@ -196,7 +196,9 @@ static int draw_plan(struct html_page *page, const struct exclaim_plan *plan,
     if ((page->rolling && html_timeline(page, plan, err)) || html_hosts(page, plan, err)) {
         return -1;
     }
-    fputs("<h2>Moves</h2>\n", page->f);
+    if (page->rolling || plan->nr_moves || plan->nr_stays || plan->step[0].proof.apart.reached) {
+        fputs("<h2>Moves</h2>\n", page->f);
+    }
     if (!page->rolling) {
         step_body(page, plan, &plan->step[0]);
     }

@@ -51,6 +51,9 @@ static void matrix(struct html_page *page, const struct exclaim_preflight *p)
 {
     bool told = (uint64_t)p->nr_vms * p->nr_hosts <= CELLS_TOLD;
 
+    if (!p->nr_vms) {
+        return;
+    }
     fputs("<h2>Each VM alone</h2>\n<div class=\"key\">"
           "<span><i class=\"kept\"></i>fits, keeps its shape</span>"
           "<span><i class=\"bent\"></i>fits merged or split</span>"
@@ -121,7 +124,7 @@ int exclaim_html_preflight(const char *path, const struct exclaim_pool *pool,
     changes(&page, preflight);
     matrix(&page, preflight);
     rc = html_hosts(&page, plan, err);
-    if (!rc) {
+    if (!rc && (step->nr_moves || step->proof.apart.reached)) {
         fputs("<h2>All together</h2>\n", page.f);
         html_apart(&page, plan, 0);
         html_flow(&page, plan, step);

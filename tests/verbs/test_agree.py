@@ -105,6 +105,15 @@ class Agree(unittest.TestCase):
                 _, told, _ = self.three(sim, "preflight", "--host", a)
                 self.assertTrue([c for c in told["changes"] if "-big" in c["text"] and c["text"].endswith("-b")], told["changes"])
 
+    def test_what_is_short_in_all_is_no_number_of_places(self):
+        # By their sum, which a host of unknown nodes lacks: in pages, 1048653 places of 1 GiB would be many.
+        content = state([host("a", 8 * GIB, 8 * GIB), host("b", 4 * GIB, plugin=False)], [vm("x", "a", GIB, 0), vm("y", "a", 77, 3 * GIB)])
+        with Sim(content) as sim:
+            text, told, page = self.three(sim, "plan", "evacuate", "a")
+            said = "2 VMs of at least 1 GiB need 4.00 GiB in all, the hosts that hold one have 4 GiB: short by 308 KiB (77 pages)"
+            for output in (text.out, told["steps"][0]["verdict"], page):
+                self.assertIn(said, output)
+
     def test_one_vm_is_named(self):
         content = state([host("a", 16 * GIB), host("b", 4 * GIB)], [vm("x", "a", GIB)])
         with Sim(content) as sim:

@@ -137,6 +137,13 @@ class Page(unittest.TestCase):
         for name, text in self.pages.items():
             self.assertNotRegex(text, r"(?<!of )\b1 (hosts|VMs|moves|waves)\b|\b1 arrive\b", name)
 
+    def test_no_section_is_empty(self):
+        with Sim(state([host("a", GIB), host("b", GIB)], [])) as sim:
+            for words in (("plan", "evacuate", "a"), ("preflight", "--host", "a")):
+                self.assertEqual(sim.run(*words, "--html", sim.file("page.html")).code, 0)
+                text = pathlib.Path(sim.file("page.html")).read_text(encoding="utf-8")
+                self.assertEqual(re.findall("<h2>(.*?)</h2>", text), ["Hosts and nodes"])
+
     def test_names_in_pictures(self):
         # Whole characters, and two names do not become one.
         names = ["xenserver-rack-07-host-%d" % i for i in range(2)] + ["\u6570\u636e\u5e93\u670d\u52a1\u5668\u4e3b\u8981\u8282\u70b9\u751f\u4ea7\u73af\u5883"]
