@@ -2,11 +2,16 @@
 /* exclaim's claims by hand, each a process of its own: what one run does not know of another. */
 #include "../unit/support.h"
 
+#include <inttypes.h>
+#include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "host.h"
+#include "reserve/ledger.h"
 
 #define DOMID 1
 
@@ -30,7 +35,7 @@ static void open_host(enum model_generation generation)
     host_unlock(path, m, lock);
 }
 
-static char last_error[512];
+static char last_error[512], last_output[8192];
 
 /* Runs it; @words are in what it says. */
 static void run_one(const char *const *argv, int exit, const char *words, bool out)
@@ -45,6 +50,7 @@ static void run_one(const char *const *argv, int exit, const char *words, bool o
     put_text(strchr(conf, '=') + 1, text);
     run(&r);
     snprintf(last_error, sizeof(last_error), "%s", r.err);
+    snprintf(last_output, sizeof(last_output), "%s", r.out);
     if (run_exit(&r) != exit || (words && !strstr(out ? r.out : r.err, words))) {
         fail_msg("%s: exit %d: %s%s", argv[1], run_exit(&r), r.out, r.err);
     }
@@ -153,6 +159,115 @@ static void claims_that_are_not_told(void **state)
     drop_dir(dir);
 }
 
+static uint64_t number(json_object *o, const char *key)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(o, key, &value)) {
+        fail_msg("no %s in %s", key, json_object_to_json_string(o));
+    }
+    return json_object_get_uint64(value);
+}
+
+/* "LOW-HIGH", or one where there is no other. */
+static const char *range(uint64_t low, uint64_t high, char text[64])
+{
+    snprintf(text, 64, low == high ? "%s" : "%s-%s", exclaim_size(low).text,
+             exclaim_size(high).text);
+    return text;
+}
+
+/* A row of the table has these cells. */
+static void assert_row(const char *text, const char *name, uint64_t free_pages, const char *claimed,
+                       const char *claimable, uint64_t pages)
+{
+    char row[256], *copy = strdup(text), *to = copy;
+
+    /* Blanks do not count. */
+    for (const char *at = text; *at; at++) {
+        if (*at != ' ' || (to > copy && to[-1] != ' ')) {
+            *to++ = *at;
+        }
+    }
+    *to = '\0';
+    snprintf(row, sizeof(row), "\n%s %s %s %s %" PRIu64 "\n", name, exclaim_size(free_pages).text,
+             claimed, claimable, pages);
+    if (!strstr(copy, row)) {
+        fail_msg("no \"%s\" in %s", row, text);
+    }
+    free(copy);
+}
+
+static char *host_says(const char *json)
+{
+    const char *const argv[] = { program("EXCLAIM_BIN"), "host", json, NULL };
+
+    run_one(argv, 0, NULL, true);
+    return last_output;
+}
+
+/* Each number of `host` in its place, in both outputs: what the ledger knows on either node, and
+ * what may lie on any. */
+static void host_cell_by_cell(void **state)
+{
+    const struct exclaim_match match = { .nr_nodes = 2, .pages = { 101, 203 }, .total_pages = 304 };
+    static const uint64_t claimable[] = { 1000 - 101, 1000 - 203 };
+    static const uint8_t uuid[EXCLAIM_UUID_BYTES];
+    const struct model_domain_config other = { .uuid = { 2 }, .nr_vcpus = 1 };
+    struct model_entry entry = { .pages = 700, .target = 1 };
+    struct exclaim_ledger *ledger;
+    struct exclaim_error err = { 0 };
+    char lock_dir[96], claims[64], left[64];
+    json_object *o, *nodes;
+    uint32_t nr = 1, slot;
+    struct model *m;
+    int lock;
+
+    (void)state;
+    open_host(MODEL_SETS_V5);
+    m = host_lock(path, &lock);
+    assert_int_equal(model_create(m, 2, &other), 0);
+    assert_int_equal(model_set_max(m, 2, 1000), 0);
+    assert_int_equal(model_domctl_claims(m, MODEL_DOMCTL_SET, 2, &entry, &nr, 0), 0);
+    host_unlock(path, m, lock);
+    snprintf(lock_dir, sizeof(lock_dir), "%s/lock", dir);
+    assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
+    assert_int_equal(exclaim_ledger_add(ledger, DOMID, uuid, &match, EXCLAIM_GUARANTEE_NODE_SET,
+                                        true, &slot, &err),
+                     0);
+
+    o = json_tokener_parse(host_says("--json"));
+    assert_int_equal(number(o, "free_pages"), 2000);
+    assert_int_equal(number(o, "outstanding_pages"), 700);
+    assert_int_equal(number(o, "untold_claims_pages"), 700 - 304);
+    assert_int_equal(number(o, "headroom_pages"), 0);
+    assert_int_equal(number(o, "claimable_pages"), 2000 - 700);
+    assert_true(json_object_object_get_ex(o, "nodes", &nodes));
+    assert_int_equal(json_object_array_length(nodes), 2);
+    host_says(NULL);
+    for (size_t n = 0; n < 2; n++) {
+        json_object *item = json_object_array_get_idx(nodes, n);
+
+        assert_int_equal(number(item, "node"), n);
+        assert_int_equal(number(item, "free_pages"), 1000);
+        assert_int_equal(number(item, "claimed_pages"), match.pages[n]);
+        assert_int_equal(number(item, "claimed_at_most_pages"), match.pages[n] + 396);
+        assert_int_equal(number(item, "claimable_pages"), claimable[n] - EXCLAIM_NODE_SLACK);
+        assert_int_equal(number(item, "claimable_at_least_pages"),
+                         claimable[n] - 396 - EXCLAIM_NODE_SLACK);
+        assert_int_equal(number(item, "claimed_known"), 0);
+        range(match.pages[n], match.pages[n] + 396, claims);
+        range(claimable[n] - 396 - EXCLAIM_NODE_SLACK, claimable[n] - EXCLAIM_NODE_SLACK, left);
+        assert_row(last_output, n ? "1" : "0", 1000, claims, left,
+                   claimable[n] - EXCLAIM_NODE_SLACK);
+    }
+    assert_row(last_output, "host", 2000, exclaim_size(700).text, exclaim_size(1300).text, 1300);
+    json_object_put(o);
+    exclaim_ledger_remove(ledger, slot);
+    exclaim_ledger_close(ledger);
+    drop_dir(dir);
+}
+
 /* It is the claim that exists, no file. */
 static void a_second_claim(void **state)
 {
@@ -240,6 +355,7 @@ int main(void)
         cmocka_unit_test(no_host_claim_where_node_claims_go_stale),
         cmocka_unit_test(host_claim_elsewhere),
         cmocka_unit_test(claims_that_are_not_told),
+        cmocka_unit_test(host_cell_by_cell),
         cmocka_unit_test(a_second_claim),
         cmocka_unit_test(no_such_claim),
         cmocka_unit_test(verified_with_more),
