@@ -239,8 +239,8 @@ static void in_status(void **state)
         text = exclaim(0, "", argv);
         assert_row(text, "1", by_frame ? "3 MiB 1 MiB " : "- - ");
         assert_row(text, "1", "0 0 KiB 2 MiB 0 0 0\n"); /* of node 0 */
-        assert_row(text, "3", "28 KiB 6 MiB 2 MiB\n");
-        assert_row(text, "4", "32 KiB - -\n");
+        assert_row(text, "3", "28 KiB 6 MiB 2 MiB -\n");
+        assert_row(text, "4", "32 KiB - - -\n");
         free(text);
         argv[2] = "--json";
         text = exclaim(0, "", argv);
