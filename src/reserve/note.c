@@ -203,6 +203,7 @@ int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYT
 {
     char name[64], fresh[80], text[TEXT_MAX], boot[EXCLAIM_UUID_TEXT];
     size_t len;
+    ssize_t r;
     int dir, fd = -1, rc = -1;
 
     if (check(note, err)) {
@@ -227,7 +228,9 @@ int exclaim_note_write(const char *lock_dir, const uint8_t uuid[EXCLAIM_UUID_BYT
     snprintf(fresh, sizeof(fresh), "%s.%ld", name, (long)getpid());
     unlinkat(dir, fresh, 0); /* of one who died of it */
     fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, text, len) != (ssize_t)len || renameat(dir, fresh, dir, name)) {
+    r = fd >= 0 ? write(fd, text, len) : -1;
+    errno = r >= 0 && r < (ssize_t)len ? ENOSPC : errno;
+    if (r != (ssize_t)len || renameat(dir, fresh, dir, name)) {
         exclaim_fail(err, EXCLAIM_ERR_SYSTEM, errno, "write %s/%s", lock_dir, fresh);
         unlinkat(dir, fresh, 0);
     } else {

@@ -3,9 +3,12 @@
  * nothing. */
 #include "support.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -172,6 +175,25 @@ static void foreign(void **state)
     unlink(other);
 }
 
+/* A disk that takes a part of it: the reason is its own, not that of the call before. */
+static void cut_short(void **state)
+{
+    struct exclaim_note note = crossed(), got;
+    struct exclaim_error err = { 0 };
+    struct rlimit before, ten;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    ten = (struct rlimit){ .rlim_cur = 10, .rlim_max = before.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &ten), 0);
+    assert_int_equal(exclaim_note_write(dir, vm, &note, &err), -1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(err.errnum, ENOSPC);
+    assert_int_equal(exclaim_note_take(dir, vm, NOW, &got, &err), 0);
+}
+
 static struct exclaim_room room_of(uint64_t a, uint64_t b, uint64_t c)
 {
     return (struct exclaim_room){
@@ -237,7 +259,7 @@ int main(void)
         cmocka_unit_test(taken_once), cmocka_unit_test(holds_for_its_time),
         cmocka_unit_test(refused),    cmocka_unit_test(clocks),
         cmocka_unit_test(damaged),    cmocka_unit_test(foreign),
-        cmocka_unit_test(matched),
+        cmocka_unit_test(matched),    cmocka_unit_test(cut_short),
     };
 
     return cmocka_run_group_tests(tests, setup, drop_made);
