@@ -80,9 +80,14 @@ __attribute__((noreturn)) static void detached(void (*work)(void *arg), void *ar
                                                int alive)
 {
     const int null = open("/dev/null", O_RDWR);
+    sigset_t alarms;
 
     setsid();
+    /* libxl starts its helper with the signals blocked that its caller has. */
     signal(SIGALRM, SIG_DFL);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
     alarm(DETACHED_S);
     for (int i = 0; i < 3; i++) {
         if (i != keep && (null < 0 || dup2(null, i) < 0)) {

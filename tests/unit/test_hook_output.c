@@ -517,6 +517,31 @@ static void note(void *arg)
     put_text(arg, "done");
 }
 
+static void note_alarm(void *arg)
+{
+    sigset_t blocked;
+
+    if (!sigprocmask(SIG_BLOCK, NULL, &blocked) && !sigismember(&blocked, SIGALRM)) {
+        put_text(arg, "it ends one day");
+    }
+}
+
+/* Whatever whoever started the hook has blocked. */
+static void writer_has_its_alarm(void **state)
+{
+    sigset_t alarms, before;
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/note", dir);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &alarms, &before), 0);
+    assert_int_equal(exclaim_detached(note_alarm, path, 60000, NULL), 0);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    assert_int_equal(remove(path), 0);
+}
+
 static void writer_is_waited_for(void **state)
 {
     unsigned int fds = count_fds();
@@ -534,17 +559,12 @@ static void writer_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(report_without_reader),
-        cmocka_unit_test(log_stuck),
-        cmocka_unit_test(stderr_full),
-        cmocka_unit_test(stderr_without_reader),
-        cmocka_unit_test(stderr_changes),
-        cmocka_unit_test(stderr_hangs),
-        cmocka_unit_test(stderr_is_file),
-        cmocka_unit_test(stderr_is_terminal),
-        cmocka_unit_test(writer_hangs),
-        cmocka_unit_test(writer_is_waited_for),
-        cmocka_unit_test(no_process),
+        cmocka_unit_test(report_without_reader), cmocka_unit_test(log_stuck),
+        cmocka_unit_test(stderr_full),           cmocka_unit_test(stderr_without_reader),
+        cmocka_unit_test(stderr_changes),        cmocka_unit_test(stderr_hangs),
+        cmocka_unit_test(stderr_is_file),        cmocka_unit_test(stderr_is_terminal),
+        cmocka_unit_test(writer_hangs),          cmocka_unit_test(writer_is_waited_for),
+        cmocka_unit_test(writer_has_its_alarm),  cmocka_unit_test(no_process),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
