@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <exclaim/log.h>
+
 #include "file.h"
 #include "text.h"
 
@@ -192,8 +194,13 @@ static void write_at_once(const struct line *line)
  */
 static void put_on_stderr(const struct line *line)
 {
+    struct exclaim_error err = { 0 };
+
     if (lseek(STDERR_FILENO, 0, SEEK_CUR) >= 0) {
-        detach(write_line, (void *)(uintptr_t)line, STDERR_FILENO, LINE_MS, NULL);
+        if (detach(write_line, (void *)(uintptr_t)line, STDERR_FILENO, LINE_MS, &err)) {
+            exclaim_log(LOG_ERR, "not on stderr: %s: %.*s", err.text, (int)line->len - 1,
+                        line->text);
+        }
     } else if (send(STDERR_FILENO, line->text, line->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
                errno == ENOTSOCK) {
         write_at_once(line);

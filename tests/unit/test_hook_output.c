@@ -230,7 +230,8 @@ static void no_process(void **state)
     apart(with_no_process);
 }
 
-static bool in_background; /* the hook has a process group of its own */
+static bool in_background;   /* the hook has a process group of its own */
+static bool without_process; /* and can have no child */
 
 /* The hook that refuses with this as its stderr. */
 static pid_t start_refusing(int err)
@@ -244,6 +245,10 @@ static pid_t start_refusing(int err)
         alarm(20);
         if (in_background) {
             setpgid(0, 0);
+        }
+        if (without_process) {
+            setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* which takes a process */
+            forbid_fork();
         }
         dup2(err, STDERR_FILENO);
         dup2(null, 5);
@@ -386,6 +391,32 @@ static void stderr_is_file(void **state)
     assert_one_line(text + 6);
     close(err);
     remove(path);
+}
+
+/* Nobody can tell how long a file takes, and there is no process for it: the log has the line. */
+static void with_file_and_no_process(void)
+{
+    char path[128], text[2048] = "";
+    const int log = open_log();
+
+    snprintf(path, sizeof(path), "%s/stderr", dir);
+    without_process = true;
+    if (refusing(open(path, O_WRONLY | O_CREAT, 0600)) != 5 << 8) {
+        _exit(1);
+    }
+    while (recv(log, text, sizeof(text) - 1, 0) > 0) {
+        if (strstr(text, "not on stderr: fork: Resource temporarily unavailable: exclaim: ")) {
+            return;
+        }
+        memset(text, 0, sizeof(text));
+    }
+    _exit(2);
+}
+
+static void stderr_without_process(void **state)
+{
+    (void)state;
+    apart(with_file_and_no_process);
 }
 
 /* The other end closes, or another writer fills the pipe, just when a line is to be written. */
@@ -559,12 +590,19 @@ static void writer_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(report_without_reader), cmocka_unit_test(log_stuck),
-        cmocka_unit_test(stderr_full),           cmocka_unit_test(stderr_without_reader),
-        cmocka_unit_test(stderr_changes),        cmocka_unit_test(stderr_hangs),
-        cmocka_unit_test(stderr_is_file),        cmocka_unit_test(stderr_is_terminal),
-        cmocka_unit_test(writer_hangs),          cmocka_unit_test(writer_is_waited_for),
-        cmocka_unit_test(writer_has_its_alarm),  cmocka_unit_test(no_process),
+        cmocka_unit_test(report_without_reader),
+        cmocka_unit_test(log_stuck),
+        cmocka_unit_test(stderr_full),
+        cmocka_unit_test(stderr_without_reader),
+        cmocka_unit_test(stderr_changes),
+        cmocka_unit_test(stderr_hangs),
+        cmocka_unit_test(stderr_is_file),
+        cmocka_unit_test(stderr_without_process),
+        cmocka_unit_test(stderr_is_terminal),
+        cmocka_unit_test(writer_hangs),
+        cmocka_unit_test(writer_is_waited_for),
+        cmocka_unit_test(writer_has_its_alarm),
+        cmocka_unit_test(no_process),
     };
 
     if (!access("/sys/hypervisor/version", F_OK)) {
