@@ -27,7 +27,9 @@
 #include "text.h"
 
 #define DETACHED_S 300u
-#define LINE_MS    1000
+
+/* There may be a few lines; one that comes later has only lost its place among others. */
+#define LINE_MS 100
 
 /* Two writers behind one half line: the second waits a moment for the first. */
 #define LOCK_TRIES 50

@@ -11,7 +11,8 @@
 #include <exclaim/error.h>
 
 /* One line on stderr, "exclaim: " in front, cleaned; dropped if nobody takes it at once.  For a
- * file that takes longer it waits a second, and leaves a process behind as exclaim_detached() does.
+ * file that takes longer it waits a tenth of a second, and leaves a process behind that writes on,
+ * as exclaim_detached() does.
  */
 void exclaim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
