@@ -273,8 +273,8 @@ static int nothing_left(const struct cli *cli)
 {
     char text[256];
 
-    snprintf(text, sizeof(text), "nothing is left to be moved: this step of %.180s is done",
-             cli->plan);
+    snprintf(text, sizeof(text), "nothing is left to be moved: this step of %.180s is done%s",
+             cli->plan, cli->html ? ", and no page is written" : "");
     if (cli->json) {
         json_object *o = exclaim_json_schema("evacuate");
 

@@ -56,6 +56,10 @@ class Saved(unittest.TestCase):
                 self.assertEqual((again.code, "nothing is left" in again.out), (0, True), again.out)
                 told = sim.run("evacuate", "--plan", self.file, "--step", str(number), "--apply", "--json").json
                 self.assertEqual(told["notes"], again.out.splitlines())
+            page = self.folder.name + "/page"
+            again = sim.run("evacuate", "--plan", self.file, "--step", str(number), "--html", page)
+            self.assertIn("and no page is written", again.out)
+            self.assertFalse(pathlib.Path(page).exists())
 
     def test_never_elsewhere(self):
         # One VM has its host by the plan, though another one would do now.
