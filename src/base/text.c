@@ -108,6 +108,15 @@ struct exclaim_size exclaim_size(uint64_t pages)
     return size;
 }
 
+struct exclaim_size_pages exclaim_size_pages(uint64_t pages)
+{
+    struct exclaim_size_pages both;
+
+    snprintf(both.text, sizeof(both.text), "%s (%" PRIu64 " page%s)", exclaim_size(pages).text,
+             pages, exclaim_s(pages));
+    return both;
+}
+
 const char *exclaim_s(uint64_t n)
 {
     return n == 1 ? "" : "s";

@@ -32,6 +32,12 @@ struct exclaim_size {
 };
 struct exclaim_size exclaim_size(uint64_t pages);
 
+/* The same with the pages behind it, where each one counts: "4 KiB (1 page)". */
+struct exclaim_size_pages {
+    char text[64];
+};
+struct exclaim_size_pages exclaim_size_pages(uint64_t pages);
+
 /* The plural's "s" of @n things, and its verb: "VM is", "VMs are" with @n of 1 and 2. */
 const char *exclaim_s(uint64_t n);
 const char *exclaim_vms_are(uint64_t n);

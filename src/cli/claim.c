@@ -79,8 +79,7 @@ static void print(const struct cli *cli, const struct exclaim_domain *dom,
            exclaim_s(dom->outstanding_pages));
     for (uint32_t n = 0; n < match->nr_nodes; n++) {
         if (match->pages[n]) {
-            printf("  node %" PRIu32 ": %s (%" PRIu64 " page%s)\n", n,
-                   exclaim_size(match->pages[n]).text, match->pages[n], exclaim_s(match->pages[n]));
+            printf("  node %" PRIu32 ": %s\n", n, exclaim_size_pages(match->pages[n]).text);
         }
     }
 }

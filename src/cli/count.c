@@ -47,10 +47,8 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
     exclaim_uuid_format(dom->uuid, uuid);
     exclaim_print("domain %" PRIu32 "%s%s (%s), counted by %s\n", dom->domid, *dom->name ? " " : "",
                   dom->name, uuid, exclaim_provenance_name(count->method));
-    exclaim_print("at most %s (%" PRIu64 " page%s), claims %s (%" PRIu64 " page%s)\n\n",
-                  exclaim_size(dom->max_pages).text, dom->max_pages, exclaim_s(dom->max_pages),
-                  exclaim_size(dom->outstanding_pages).text, dom->outstanding_pages,
-                  exclaim_s(dom->outstanding_pages));
+    exclaim_print("at most %s, claims %s\n\n", exclaim_size_pages(dom->max_pages).text,
+                  exclaim_size_pages(dom->outstanding_pages).text);
     for (uint32_t n = 0; n < count->nr_nodes; n++) {
         table_cell(&t, "%" PRIu32, n);
         table_cell(&t, "%s", exclaim_size(count->pages[n]).text);
@@ -65,9 +63,7 @@ static int print_table(const struct exclaim_domain *dom, const struct exclaim_co
         exclaim_print("\nnot exact: %s\n", count->why);
     }
     if (count->uncertain_pages) {
-        exclaim_print("uncertain: %s (%" PRIu64 " page%s)\n",
-                      exclaim_size(count->uncertain_pages).text, count->uncertain_pages,
-                      exclaim_s(count->uncertain_pages));
+        exclaim_print("uncertain: %s\n", exclaim_size_pages(count->uncertain_pages).text);
     }
     return 0;
 }

@@ -80,13 +80,11 @@ static int print_table(const struct exclaim_match *match, const struct exclaim_r
             table_cell(&t, "%s", exclaim_size(room->claimed[n]).text);
         }
     }
-    printf("fits: shape %s, %s (%" PRIu64 " page%s)", exclaim_match_shape_name(match->shape),
-           exclaim_size(match->total_pages).text, match->total_pages,
-           exclaim_s(match->total_pages));
+    printf("fits: shape %s, %s", exclaim_match_shape_name(match->shape),
+           exclaim_size_pages(match->total_pages).text);
     if (match->stray_pages) {
-        printf(", %s (%" PRIu64 " page%s) that stray go with the nearest part",
-               exclaim_size(match->stray_pages).text, match->stray_pages,
-               exclaim_s(match->stray_pages));
+        printf(", %s that stray go with the nearest part",
+               exclaim_size_pages(match->stray_pages).text);
     }
     puts("\n");
     table_print(&t, stdout);

@@ -108,39 +108,31 @@ static int print_table(const struct exclaim_count *count, const uint64_t *want, 
 {
     static const char *const head[] = { "NODE",  ">WANTED", ">GOT",  ">DIFFERENCE",
                                         ">4KIB", ">2MIB",   ">1GIB", NULL };
+    const uint64_t stray = strayed(count, want);
+    char what[192];
     struct table t;
 
     if (table_init(&t, head)) {
         return exclaim_fail(err, EXCLAIM_ERR_SYSTEM, ENOMEM, "table");
     }
     if (same) {
-        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64
-                      " page%s) lie as they should, counted by %s\n\n",
-                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
-                      exclaim_size(count->total_pages).text, count->total_pages,
-                      exclaim_s(count->total_pages), exclaim_provenance_name(count->method));
-    } else if (!strayed(count, want)) {
+        snprintf(what, sizeof(what), "%s lie as they should",
+                 exclaim_size_pages(count->total_pages).text);
+    } else if (!stray) {
         uint64_t wanted = 0;
 
         for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
             wanted += want[n];
         }
-        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64
-                      " page%s) more than it should have, counted by %s\n\n",
-                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
-                      exclaim_size(count->total_pages - wanted).text, count->total_pages - wanted,
-                      exclaim_s(count->total_pages - wanted),
-                      exclaim_provenance_name(count->method));
+        snprintf(what, sizeof(what), "%s more than it should have",
+                 exclaim_size_pages(count->total_pages - wanted).text);
     } else {
-        const uint64_t pages = strayed(count, want);
-
-        exclaim_print("domain %" PRIu32 "%s%s (%s): %s (%" PRIu64 " page%s) of %s (%" PRIu64
-                      " page%s) are not where they should be, counted by %s\n\n",
-                      p->dom->domid, *p->dom->name ? " " : "", p->dom->name, p->uuid,
-                      exclaim_size(pages).text, pages, exclaim_s(pages),
-                      exclaim_size(count->total_pages).text, count->total_pages,
-                      exclaim_s(count->total_pages), exclaim_provenance_name(count->method));
+        snprintf(what, sizeof(what), "%s of %s are not where they should be",
+                 exclaim_size_pages(stray).text, exclaim_size_pages(count->total_pages).text);
     }
+    exclaim_print("domain %" PRIu32 "%s%s (%s): %s, counted by %s\n\n", p->dom->domid,
+                  *p->dom->name ? " " : "", p->dom->name, p->uuid, what,
+                  exclaim_provenance_name(count->method));
     for (uint32_t n = 0; n < EXCLAIM_NODES_MAX; n++) {
         if (n < count->nr_nodes || want[n]) {
             table_cell(&t, "%" PRIu32, n);
@@ -245,11 +237,10 @@ static void print_layout(const struct wanted_layout *l)
     if (l->why.text[0]) {
         printf("layout not compared: %s\n", l->why.text);
     } else {
-        printf("layout: %s (%" PRIu64 " page%s) on their node, %s (%" PRIu64 ") on another, "
+        printf("layout: %s on their node, %s (%" PRIu64 ") on another, "
                "%s (%" PRIu64 ") of frames that it does not have\n",
-               exclaim_size(l->compare.kept).text, l->compare.kept, exclaim_s(l->compare.kept),
-               exclaim_size(l->compare.moved).text, l->compare.moved,
-               exclaim_size(l->compare.unlisted).text, l->compare.unlisted);
+               exclaim_size_pages(l->compare.kept).text, exclaim_size(l->compare.moved).text,
+               l->compare.moved, exclaim_size(l->compare.unlisted).text, l->compare.unlisted);
     }
 }
 

@@ -203,11 +203,9 @@ void exclaim_misfit_text(const struct exclaim_pool *pool, const struct exclaim_m
         break;
     }
     snprintf(text, size,
-             "VM %s: %sneeds %s, best is %s with %s free, %s promised or kept free: short by %s "
-             "(%" PRIu64 " page%s)%s",
+             "VM %s: %sneeds %s, best is %s with %s free, %s promised or kept free: short by %s%s",
              vm, part, exclaim_size(misfit->need).text, place, exclaim_size(misfit->free).text,
-             exclaim_size(misfit->claimed).text, exclaim_size(misfit->short_by).text,
-             misfit->short_by, exclaim_s(misfit->short_by),
+             exclaim_size(misfit->claimed).text, exclaim_size_pages(misfit->short_by).text,
              misfit->why == EXCLAIM_MISFIT_PINNED     ? ", and it is pinned"
              : misfit->why == EXCLAIM_MISFIT_TOGETHER ? " with the others of the plan there"
                                                       : "");
@@ -272,10 +270,9 @@ static void reason_text(const struct exclaim_pool *pool, const struct exclaim_pl
         if (why->in_pages) {
             snprintf(text, size,
                      ": %" PRIu64 " VMs of at least %s need %s in all, the hosts that hold one "
-                     "have %s: short by %s (%" PRIu64 " page%s)",
+                     "have %s: short by %s",
                      why->count, exclaim_size(why->pages).text, exclaim_size(why->need).text,
-                     exclaim_size(why->room).text, exclaim_size(why->need - why->room).text,
-                     why->need - why->room, exclaim_s(why->need - why->room));
+                     exclaim_size(why->room).text, exclaim_size_pages(why->need - why->room).text);
             return;
         }
         snprintf(text, size,
@@ -435,8 +432,8 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
     switch (change->kind) {
     case EXCLAIM_CHANGE_NODE_ROOM:
     case EXCLAIM_CHANGE_HOST_ROOM:
-        snprintf(text, size, "VM %s keeps its shape with %s (%" PRIu64 " page%s) more on %s", vm,
-                 exclaim_size(change->pages).text, change->pages, exclaim_s(change->pages), place);
+        snprintf(text, size, "VM %s keeps its shape with %s more on %s", vm,
+                 exclaim_size_pages(change->pages).text, place);
         return;
     case EXCLAIM_CHANGE_GIVE:
         snprintf(text, size,
@@ -456,9 +453,8 @@ void exclaim_change_text(const struct exclaim_pool *pool, const struct exclaim_c
                  host_name(pool, change->other_host).text);
         return;
     case EXCLAIM_CHANGE_BALLOON:
-        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s (%" PRIu64 " page%s)",
-                 vm, place, exclaim_size(change->pages).text, change->pages,
-                 exclaim_s(change->pages));
+        snprintf(text, size, "VM %s keeps its shape on %s if it gives back %s", vm, place,
+                 exclaim_size_pages(change->pages).text);
         return;
     case EXCLAIM_CHANGE_SPLIT:
         break;

@@ -252,9 +252,8 @@ int status_print_text(const struct status *st, struct exclaim_error *err)
     for (uint32_t i = 0; i < st->nr_leftovers; i++) {
         const struct exclaim_domain *dom = &st->leftover[i];
 
-        exclaim_print("  domain %" PRIu32 "%s%s: %s (%" PRIu64 " page%s)\n", dom->domid,
-                      *dom->name ? " " : "", dom->name, exclaim_size(dom->outstanding_pages).text,
-                      dom->outstanding_pages, exclaim_s(dom->outstanding_pages));
+        exclaim_print("  domain %" PRIu32 "%s%s: %s\n", dom->domid, *dom->name ? " " : "",
+                      dom->name, exclaim_size_pages(dom->outstanding_pages).text);
     }
     if (st->ended) {
         printf(st->ended == 1 ? "\n%" PRIu32 " entry of an ended process: the next migration "
