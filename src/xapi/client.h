@@ -36,7 +36,8 @@ struct exclaim_xapi {
 
 /* --- names.c --- */
 
-/* References in the text become names, and what would not be safe on a terminal becomes `?`. */
+/* References in the text become names, and what would not be safe on a terminal becomes `?`.  @err
+ * may be NULL. */
 void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err);
 
 /* --- endpoint.c --- */

@@ -51,6 +51,9 @@ void names_put(const struct exclaim_xapi *xapi, struct exclaim_error *err)
     char text[sizeof(err->text)], ref[sizeof(err->text)];
     size_t out = 0, len;
 
+    if (!err) {
+        return;
+    }
     for (const char *at = err->text; *at && out + 1 < sizeof(text);) {
         const char *name;
 

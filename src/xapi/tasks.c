@@ -28,9 +28,7 @@ static int call(struct exclaim_xapi *xapi, const char *method, const char *param
     rpc_drop(&rpc);
     if (rc) {
         exclaim_error_wrap(err, "%s", method);
-        if (err) {
-            names_put(xapi, err);
-        }
+        names_put(xapi, err);
     }
     return rc;
 }
@@ -85,9 +83,7 @@ int exclaim_xapi_migrate(struct exclaim_xapi *xapi, const char *vm_ref, const ch
     } else {
         snprintf(task->code, sizeof(task->code), "%s", rpc.code);
         exclaim_error_wrap(err, "VM.pool_migrate");
-        if (err) {
-            names_put(xapi, err);
-        }
+        names_put(xapi, err);
     }
     rpc_drop(&rpc);
     return rc;
