@@ -132,25 +132,32 @@ static void one_page_of_no_name(void **state)
     drop_dir(dir);
 }
 
-/* Another domain's claim on node 1, on a Xen that does not tell it: said in numbers. */
-static void claims_that_are_not_told(void **state)
+/* Another domain's claim on node 1. */
+static void claim_of_another(void)
 {
-    const char *const host[] = { program("EXCLAIM_BIN"), "host", NULL, NULL };
-    const char *const full[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=400", NULL };
-    const char *const fits[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=300", NULL };
-    struct model_entry entry = { .pages = 700, .target = 1 };
     const struct model_domain_config other = { .uuid = { 2 }, .nr_vcpus = 1 };
+    struct model_entry entry = { .pages = 700, .target = 1 };
     struct model *m;
     uint32_t nr = 1;
     int lock;
 
-    (void)state;
-    open_host(MODEL_SETS_V5);
     m = host_lock(path, &lock);
     assert_int_equal(model_create(m, 2, &other), 0);
     assert_int_equal(model_set_max(m, 2, 1000), 0);
     assert_int_equal(model_domctl_claims(m, MODEL_DOMCTL_SET, 2, &entry, &nr, 0), 0);
     host_unlock(path, m, lock);
+}
+
+/* One on a Xen that does not tell it: said in numbers. */
+static void claims_that_are_not_told(void **state)
+{
+    const char *const host[] = { program("EXCLAIM_BIN"), "host", NULL, NULL };
+    const char *const full[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=400", NULL };
+    const char *const fits[] = { program("EXCLAIM_BIN"), "claim", "1", "--node", "1=300", NULL };
+
+    (void)state;
+    open_host(MODEL_SETS_V5);
+    claim_of_another();
     printed(host, "0 KiB-2.7 MiB");
     printed(host, "944 KiB-3.7 MiB");
     printed(host, "up to 2.7 MiB (700 pages) of the host's claims may lie on any node");
@@ -213,23 +220,15 @@ static void host_cell_by_cell(void **state)
     const struct exclaim_match match = { .nr_nodes = 2, .pages = { 101, 203 }, .total_pages = 304 };
     static const uint64_t claimable[] = { 1000 - 101, 1000 - 203 };
     static const uint8_t uuid[EXCLAIM_UUID_BYTES];
-    const struct model_domain_config other = { .uuid = { 2 }, .nr_vcpus = 1 };
-    struct model_entry entry = { .pages = 700, .target = 1 };
     struct exclaim_ledger *ledger;
     struct exclaim_error err = { 0 };
     char lock_dir[96], claims[64], left[64];
     json_object *o, *nodes;
-    uint32_t nr = 1, slot;
-    struct model *m;
-    int lock;
+    uint32_t slot;
 
     (void)state;
     open_host(MODEL_SETS_V5);
-    m = host_lock(path, &lock);
-    assert_int_equal(model_create(m, 2, &other), 0);
-    assert_int_equal(model_set_max(m, 2, 1000), 0);
-    assert_int_equal(model_domctl_claims(m, MODEL_DOMCTL_SET, 2, &entry, &nr, 0), 0);
-    host_unlock(path, m, lock);
+    claim_of_another();
     snprintf(lock_dir, sizeof(lock_dir), "%s/lock", dir);
     assert_int_equal(exclaim_ledger_open(lock_dir, &ledger, &err), 0);
     assert_int_equal(exclaim_ledger_add(ledger, DOMID, uuid, &match, EXCLAIM_GUARANTEE_NODE_SET,
